@@ -1,0 +1,119 @@
+"""What a backend is: load a checkpoint, run it, and turn it into a graph whose weights stay outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from tfexport.checkpoint import Checkpoint
+from tfexport.errors import ContractError
+from tfexport.framework import FrameworkChoice
+from tfexport.graph.weightless import WeightlessGraph
+from tfexport.onnx_config import OnnxConfig
+from tfexport.tasks import Framework
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A checkpoint, loaded.
+
+    Attributes:
+        model: the framework's model, in inference mode.
+        model_class: its class's name.
+        missing_weights: weights that the checkpoint did not hold, as the backend names them in its graphs.
+    """
+
+    model: Any
+    model_class: str
+    missing_weights: frozenset[str]
+
+
+class Backend(Protocol):
+    """One framework."""
+
+    framework: Framework
+
+    def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
+        """Load a checkpoint with a class of transformers; weights of the other framework are converted.
+
+        Raises:
+            CheckpointError: the weights cannot be read or do not fit the model.
+        """
+
+    def routes(self, config: OnnxConfig) -> tuple[str, ...]:
+        """The ways to convert this model, best first; the next is tried when one fails or does not validate."""
+
+    def convert(
+        self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
+    ) -> WeightlessGraph:
+        """Convert a model; its weights stay where they are.
+
+        Args:
+            model: the framework's model.
+            config: the declaration.
+            inputs: the arrays to trace with, in the declared order.
+            opset: the opset to write, if the route can; else the nearest one that it can.
+            route: one of `routes`.
+
+        Raises:
+            ConversionError: the model cannot be converted on this route.
+        """
+
+    def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Run the model itself: all its outputs by name, nested ones flattened as the declaration says."""
+
+    def tensor(self, array: np.ndarray) -> Any:
+        """An array as the framework's tensor."""
+
+
+def flatten_outputs(config: OnnxConfig, outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs of a model by name, nested ones flattened; ``past_key_values`` is called ``present``."""
+    flat: dict[str, Any] = {}
+    for name, value in outputs.items():
+        if value is None:
+            continue
+        name = "present" if name == "past_key_values" else name
+        if isinstance(value, (list, tuple)):
+            flat.update(config.flatten_output_collection_property(name, value))
+        else:
+            flat[name] = value
+    return flat
+
+
+def declared_outputs(config: OnnxConfig, outputs: Mapping[str, Any], model_class: str) -> dict[str, Any]:
+    """The declared outputs of a model's, in the declared order.
+
+    Raises:
+        ContractError: the model lacks one.
+    """
+    flat = flatten_outputs(config, outputs)
+    missing = [name for name in config.outputs if name not in flat]
+    if missing:
+        raise ContractError(
+            f"{model_class} has no output {', '.join(missing)}, which {type(config).__name__} declares for "
+            f"{config.task!r}. Its outputs are {', '.join(flat)}."
+        )
+    return {name: flat[name] for name in config.outputs}
+
+
+@contextmanager
+def prepared(model: Any, config: OnnxConfig) -> Iterator[None]:
+    """Override the configuration's values and patch the ops for the duration of a block; always undone."""
+    overrides = dict(config.values_override or {})
+    absent = object()
+    saved = {name: getattr(model.config, name, absent) for name in overrides}
+    try:
+        for name, value in overrides.items():
+            setattr(model.config, name, value)
+        with config.patched():
+            yield
+    finally:
+        for name, value in saved.items():
+            if value is absent:
+                delattr(model.config, name)
+            else:
+                setattr(model.config, name, value)

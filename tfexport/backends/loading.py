@@ -1,0 +1,53 @@
+"""What loading has in common in both frameworks."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from safetensors import SafetensorError
+
+from tfexport.checkpoint import Checkpoint
+from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError, TfExportError
+from tfexport.framework import FrameworkChoice
+
+_SIZES_DIFFER = ("size mismatch", "mismatched", "cannot reshape", "shapes did not match", "Incompatible shapes")
+
+
+def from_pretrained_options(checkpoint: Checkpoint, choice: FrameworkChoice) -> dict[str, Any]:
+    """Options that make ``from_pretrained`` read the weight files that the choice is based on, and no others."""
+    options: dict[str, Any] = {"cache_dir": checkpoint.cache_dir}
+    found = checkpoint.weights_of(choice.weights) if choice.weights is not None else None
+    if found is not None:
+        options["use_safetensors"] = found.files[-1].suffix == ".safetensors"
+    return options
+
+
+@contextmanager
+def readable_errors(checkpoint: Checkpoint, model_class: str) -> Iterator[None]:
+    """Turn what a framework raises on unreadable or ill-fitting weights into one typed error."""
+    try:
+        yield
+    except TfExportError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+        KeyError,
+        AttributeError,
+        EOFError,
+        SafetensorError,
+        pickle.UnpicklingError,
+    ) as error:
+        reason = str(error).strip() or type(error).__name__
+        if any(sign in reason for sign in _SIZES_DIFFER):
+            raise MismatchedWeightsError(
+                f"the weights of {checkpoint.source} do not fit {model_class} as config.json describes it "
+                f"(num_labels, vocab_size and hidden sizes are the usual causes): {reason}"
+            ) from error
+        raise CorruptCheckpointError(
+            f"{checkpoint.source} could not be loaded as {model_class}: {type(error).__name__}: {reason}"
+        ) from error

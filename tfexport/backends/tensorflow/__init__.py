@@ -1,0 +1,57 @@
+"""The TensorFlow backend: Hugging Face TF classes, converted with tf2onnx without ever handing it a weight."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfexport.backends.base import LoadedModel, flatten_outputs, prepared
+from tfexport.backends.tensorflow.conversion import convert_function
+from tfexport.backends.tensorflow.loading import load_model
+from tfexport.backends.tensorflow.patches import patched_tensorflow
+from tfexport.backends.tensorflow.tracing import feeds, trace
+from tfexport.checkpoint import Checkpoint
+from tfexport.framework import FrameworkChoice
+from tfexport.graph import WeightlessGraph
+from tfexport.onnx_config import OnnxConfig
+from tfexport.tasks import Framework
+
+
+class TensorFlowBackend:
+    """See `tfexport.backends.base.Backend`."""
+
+    framework: Framework = "tf"
+
+    def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
+        return load_model(checkpoint, model_class, choice)
+
+    def routes(self, config: OnnxConfig) -> tuple[str, ...]:
+        return ("tf2onnx",)
+
+    def convert(
+        self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
+    ) -> WeightlessGraph:
+        with prepared(model, config), patched_tensorflow():
+            traced = trace(model, config, inputs)
+        return convert_function(traced, opset, route)
+
+    def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        with prepared(model, config):
+            tensors = {name: _map(value, tf.constant) for name, value in inputs.items()}
+            outputs = model(feeds(tensors), training=False, return_dict=True)
+        return {name: np.asarray(value) for name, value in flatten_outputs(config, outputs).items()}
+
+    def tensor(self, array: np.ndarray) -> Any:
+        return tf.constant(array)
+
+
+def _map(value: Any, function: Any) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(_map(item, function) for item in value)
+    return function(value)
+
+
+BACKEND = TensorFlowBackend()

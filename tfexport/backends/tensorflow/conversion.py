@@ -1,0 +1,138 @@
+"""tf2onnx, handed a graph without weights, and held to its word.
+
+Three things differ from its Python entry points (1.17.0): an op without a mapping is an error instead of a line in a
+log (they pass ``continue_on_error=True`` and write an invalid file); its optimizer passes run in place (their
+``catch_errors`` deep-copies the graph before each pass); and ``remove_back_to_back`` is left out, because it merges two
+Reshapes without looking at the zeros that ``reshape_optimizer`` wrote into them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import onnx
+import onnx_ir as ir
+import tensorflow as tf
+from tf2onnx import optimizer, tfonnx
+
+from tfexport.backends.tensorflow.graph_def import WeightlessGraphDef, without_weights
+from tfexport.backends.tensorflow.ops import HANDLERS
+from tfexport.backends.tensorflow.tracing import TracedFunction
+from tfexport.errors import ConversionError, OpsetError, UnsupportedOpError
+from tfexport.graph import WeightlessGraph
+
+LOWEST_OPSET = 9
+HIGHEST_OPSET = 18
+"""tf2onnx 1.17.0 refuses 19 and above; below 9 most of its handlers for transformer graphs are missing."""
+
+_LEFT_OUT = frozenset({"remove_back_to_back"})
+_NOT_SUPPORTED = "Tensorflow op [%s: %s] is not supported"
+_FAILED = "Failed to convert node"
+
+
+def convert_function(traced: TracedFunction, opset: int, route: str) -> WeightlessGraph:
+    """Convert a traced function; its weights stay in the live variables.
+
+    Args:
+        traced: the function.
+        opset: the opset to write; above 18 the graph is written at 18.
+        route: the route's name, for the manifest.
+
+    Raises:
+        OpsetError: an opset below 9.
+        UnsupportedOpError: tf2onnx has no mapping for an op.
+        ConversionError: a handler failed.
+    """
+    if opset < LOWEST_OPSET:
+        raise OpsetError(f"the TensorFlow backend writes opsets from {LOWEST_OPSET}; {opset} was asked for.")
+    weightless = without_weights(traced.function)
+    proto = _run_tf2onnx(traced, weightless, min(opset, HIGHEST_OPSET))
+    return _named(proto, traced, weightless, route)
+
+
+def _run_tf2onnx(traced: TracedFunction, weightless: WeightlessGraphDef, opset: int) -> onnx.ModelProto:
+    present = {node.name for node in weightless.graph_def.node}
+    inputs = [f"{name}:0" for name in (*traced.inputs, *weightless.weights) if name in present]
+    outputs = [tensor.name for tensor in traced.function.outputs]
+    passes = {name: factory for name, factory in optimizer._get_optimizers().items() if name not in _LEFT_OUT}
+    with _errors_raised(), tf.Graph().as_default() as graph:
+        tf.import_graph_def(weightless.graph_def, name="")
+        converted = tfonnx.process_tf_graph(
+            graph, opset=opset, custom_op_handlers=HANDLERS, input_names=inputs, output_names=outputs
+        )
+    with _errors_raised():
+        optimised = optimizer.optimize_graph(converted, catch_errors=False, optimizers=passes)
+        return optimised.make_model("tfexport")
+
+
+def _named(
+    proto: onnx.ModelProto, traced: TracedFunction, weightless: WeightlessGraphDef, route: str
+) -> WeightlessGraph:
+    """Rename inputs, outputs and weights: ``x:0`` to ``x``, ``Identity:0`` to the declared output, a placeholder to
+    its variable."""
+    model = ir.from_proto(proto)
+    weights: dict[str, ir.TensorProtocol] = {}
+    for value in model.graph.inputs:
+        placeholder = str(value.name).removesuffix(":0")
+        if placeholder in weightless.weights:
+            tensor = weightless.weights[placeholder]
+            name = _unique(str(tensor.name), weights)
+            weights[name] = tensor
+            value.name = name
+        else:
+            value.name = placeholder
+    by_tensor = {tensor.name: name for tensor, name in zip(traced.function.outputs, traced.outputs, strict=True)}
+    for value in model.graph.outputs:
+        value.name = by_tensor[str(value.name)]
+    return WeightlessGraph(ir.to_proto(model), weights, route)
+
+
+def _unique(name: str, taken: dict[str, ir.TensorProtocol]) -> str:
+    count = 1
+    unique = name
+    while unique in taken:
+        unique, count = f"{name}_{count}", count + 1
+    return unique
+
+
+class _Errors(logging.Handler):
+    """Keeps what tf2onnx logs as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.unsupported: list[tuple[str, str]] = []
+        self.failed: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        if record.msg == _NOT_SUPPORTED and len(arguments) == 2:
+            self.unsupported.append((str(arguments[1]), str(arguments[0])))
+        elif str(record.msg).startswith(_FAILED) and arguments:
+            self.failed.append(str(arguments[0]))
+        elif not str(record.msg).startswith("Unsupported ops"):
+            self.failed.append(record.getMessage().splitlines()[0])
+
+
+@contextmanager
+def _errors_raised() -> Iterator[None]:
+    logger = logging.getLogger("tf2onnx")
+    errors = _Errors()
+    propagate, level = logger.propagate, logger.level
+    logger.addHandler(errors)
+    logger.propagate = False
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    except (ValueError, KeyError, AttributeError, TypeError, AssertionError, IndexError, RuntimeError) as error:
+        if not errors.unsupported:  # an unmapped op often makes a later step trip: it is the cause to name
+            where = f" at {errors.failed[0]}" if errors.failed else ""
+            raise ConversionError(f"tf2onnx failed{where}: {type(error).__name__}: {error}") from error
+    finally:
+        logger.removeHandler(errors)
+        logger.propagate, logger.level = propagate, level
+    if errors.unsupported:
+        raise UnsupportedOpError(errors.unsupported, converter="tf2onnx")
+    if errors.failed:
+        raise ConversionError(f"tf2onnx failed at {errors.failed[0]}")

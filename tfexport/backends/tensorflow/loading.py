@@ -1,0 +1,58 @@
+"""Load a checkpoint into a TensorFlow class of transformers."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+import transformers
+from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
+
+from tfexport.backends.loading import from_pretrained_options, readable_errors
+from tfexport.backends.base import LoadedModel
+from tfexport.checkpoint import Checkpoint
+from tfexport.framework import FrameworkChoice
+
+
+def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
+    """Load a checkpoint; PyTorch weights are converted when it holds no others.
+
+    Raises:
+        CheckpointError: the weights cannot be read or do not fit the model.
+    """
+    options = from_pretrained_options(checkpoint, choice)
+    with readable_errors(checkpoint, model_class):
+        model, report = getattr(transformers, model_class).from_pretrained(
+            checkpoint.location,
+            config=copy.deepcopy(checkpoint.config),
+            output_loading_info=True,
+            from_pt=choice.weights == "pt",
+            **options,
+        )
+    return LoadedModel(model, model_class, frozenset(_missing_variables(model, report["missing_keys"])))
+
+
+def _missing_variables(model: Any, missing: Iterable[str]) -> Iterable[str]:
+    """Names of the variables that a loading report calls missing.
+
+    The report names a layer or a variable without the model's own name (HDF5 and TensorFlow safetensors), or the
+    PyTorch parameter that a variable would have come from.
+    """
+    reported = set(missing)
+    if not reported:
+        return
+    for variable in model.weights:
+        name = variable.name
+        own = name.split("/", 1)[-1]
+        candidates = {name, own, own.split("/", 1)[0], *_pytorch_names(model, variable)}
+        if not candidates.isdisjoint(reported):
+            yield name.removesuffix(":0")
+
+
+def _pytorch_names(model: Any, variable: Any) -> Iterable[str]:
+    name, _ = convert_tf_weight_name_to_pt_weight_name(variable.name, tf_weight_shape=variable.shape)
+    rename = getattr(model, "tf_to_pt_weight_rename", None)
+    for alias in rename(name) if rename is not None else (name,):
+        yield alias
+        yield alias.removeprefix(f"{model.base_model_prefix}.")

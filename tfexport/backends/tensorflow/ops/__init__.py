@@ -1,0 +1,16 @@
+"""Handlers for the TensorFlow ops that tf2onnx 1.17.0 lacks or maps wrongly: one file an op.
+
+Each module has `HANDLER`: (op type, function). A handler replaces a TensorFlow node in a tf2onnx graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tfexport.backends.tensorflow.ops import erfc
+
+HANDLERS: dict[str, tuple[Callable[..., Any], list[Any]]] = {
+    name: (function, []) for name, function in (erfc.HANDLER,)
+}
+"""By op type, in the form that tf2onnx's ``custom_op_handlers`` takes."""

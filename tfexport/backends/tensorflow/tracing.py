@@ -1,0 +1,91 @@
+"""Trace a TensorFlow model as a function of exactly the declared inputs and outputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfexport.backends.base import declared_outputs
+from tfexport.errors import ContractError, TracingError
+from tfexport.onnx_config import OnnxConfig
+
+
+@dataclass(frozen=True)
+class TracedFunction:
+    """A concrete function.
+
+    Attributes:
+        function: the concrete function; its variables are captured, its inputs are the declared ones.
+        inputs: the declared input names, in order.
+        outputs: the declared output names, in order.
+    """
+
+    function: Any
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray]) -> TracedFunction:
+    """Trace a model: int64 in the signature, named axes dynamic, all others static.
+
+    Args:
+        model: a ``TFPreTrainedModel``.
+        config: the declaration.
+        inputs: arrays that give the static lengths and the dtypes.
+
+    Raises:
+        ContractError: the model does not take a declared input, or lacks a declared output.
+        TracingError: TensorFlow cannot trace the model.
+    """
+    _check_signature(model, config)
+    specs = [_spec(name, axes, inputs[name]) for name, axes in config.inputs.items()]
+    names = tuple(config.inputs)
+
+    def call(*tensors: Any) -> tuple[Any, ...]:
+        outputs = model(feeds(dict(zip(names, tensors, strict=True))), training=False, return_dict=True)
+        chosen = declared_outputs(config, outputs, type(model).__name__)
+        return tuple(tf.identity(value) for value in chosen.values())
+
+    try:
+        function = _concrete(call, specs, autograph=False)
+    except tf.errors.OperatorNotAllowedInGraphError:
+        # Four times slower, and needed only by models whose Python branches on a tensor.
+        function = _concrete(call, specs, autograph=True)
+    return TracedFunction(function, names, tuple(config.outputs))
+
+
+def feeds(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """What the model is called with: transformers' TensorFlow models want int32 ids."""
+    return {
+        name: tf.cast(value, tf.int32) if getattr(value, "dtype", None) == tf.int64 else value
+        for name, value in tensors.items()
+    }
+
+
+def _concrete(call: Any, specs: list[Any], *, autograph: bool) -> Any:
+    try:
+        return tf.function(call, input_signature=specs, autograph=autograph).get_concrete_function()
+    except (ContractError, tf.errors.OperatorNotAllowedInGraphError):
+        raise
+    except (TypeError, ValueError, AttributeError, RuntimeError, tf.errors.OpError) as error:
+        raise TracingError(f"TensorFlow cannot trace the model: {type(error).__name__}: {error}") from error
+
+
+def _spec(name: str, axes: Mapping[int, str], array: np.ndarray) -> Any:
+    shape = [None if axis in axes else length for axis, length in enumerate(array.shape)]
+    dtype = tf.int64 if np.issubdtype(array.dtype, np.integer) else tf.as_dtype(array.dtype)
+    return tf.TensorSpec(shape, dtype, name=name)
+
+
+def _check_signature(model: Any, config: OnnxConfig) -> None:
+    parameters = inspect.signature(model.call).parameters
+    unknown = [name for name in config.inputs if name.split(".")[0] not in parameters]
+    if unknown:
+        raise ContractError(
+            f"{type(model).__name__} takes no input {', '.join(unknown)}, which {type(config).__name__} declares."
+        )

@@ -1,0 +1,155 @@
+"""Every error that tfexport raises on purpose.
+
+    TfExportError
+    ├── CheckpointError             what lies on disk cannot be used
+    │   ├── CheckpointNotFoundError     no such folder, no configuration, no weights (also a FileNotFoundError)
+    │   ├── CorruptCheckpointError      a file is truncated or is not what its name says
+    │   ├── MissingWeightsError         the exported graph reads weights that the checkpoint does not hold
+    │   └── MismatchedWeightsError      a weight of the checkpoint has another shape than the model's (also a ValueError)
+    ├── FrameworkError              the framework that was asked for or found cannot be used
+    │   ├── UnknownFrameworkError       not one of "pt", "tf" (also a ValueError)
+    │   └── FrameworkNotInstalledError  the framework, or its converter, is not installed (also an ImportError)
+    ├── UnsupportedError            tfexport has no declaration for this
+    │   ├── UnsupportedModelTypeError   (also a KeyError)
+    │   ├── UnsupportedFeatureError     (also a ValueError)
+    │   └── UnsupportedCheckpointError  a kind of checkpoint that no backend loads yet
+    ├── InputsError                 dummy inputs cannot be made, or do not fit the declaration (also a ValueError)
+    ├── ConversionError             the framework's graph could not become a valid ONNX graph
+    │   ├── TracingError                the framework could not trace the model
+    │   ├── UnsupportedOpError          an op has no ONNX mapping: names the op and the layer
+    │   ├── ContractError               names, order, dtypes or axes are not the declaration's
+    │   └── OpsetError                  the opset asked for cannot be had (also a ValueError)
+    ├── ValidationError             the ONNX file disagrees with its source (also a ValueError)
+    └── OutputError                 the directory cannot be written or published (also an OSError)
+        └── OutputExistsError           the target holds files that are not an earlier export's
+
+The second base class of each error is the class that ``transformers.onnx`` raised for the same cause, so that an
+``except`` clause written against it goes on working.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class TfExportError(Exception):
+    """Root of all errors raised on purpose; `str(error)` is the whole message for the user."""
+
+    def __str__(self) -> str:
+        # KeyError would show the repr of its argument.
+        return str(self.args[0]) if self.args else ""
+
+
+class CheckpointError(TfExportError):
+    """What lies on disk cannot be used."""
+
+
+class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
+    """No such folder, no configuration in it, or no weights in it."""
+
+
+class CorruptCheckpointError(CheckpointError):
+    """A file is truncated or is not what its name says."""
+
+
+class MissingWeightsError(CheckpointError):
+    """The exported graph reads weights that the checkpoint does not hold.
+
+    Attributes:
+        names: the weights, under the names of the framework that loaded the model.
+    """
+
+    def __init__(self, names: Iterable[str], *, model_class: str, source: str) -> None:
+        self.names = tuple(names)
+        super().__init__(
+            f"{source} lacks {len(self.names)} weight(s) that {model_class} needs, so they would be random: "
+            f"{abbreviate(self.names)}. Export another feature, give the checkpoint that holds them, or pass "
+            "--allow-missing-weights (allow_missing_weights=True) to export them as they were initialised."
+        )
+
+
+class MismatchedWeightsError(CheckpointError, ValueError):
+    """A weight of the checkpoint has another shape than the model's."""
+
+
+class FrameworkError(TfExportError):
+    """The framework that was asked for or found cannot be used."""
+
+
+class UnknownFrameworkError(FrameworkError, ValueError):
+    """Not one of the frameworks that tfexport knows."""
+
+
+class FrameworkNotInstalledError(FrameworkError, ImportError):
+    """The framework, or the converter that goes with it, is not installed."""
+
+
+class UnsupportedError(TfExportError):
+    """tfexport has no declaration for what was asked."""
+
+
+class UnsupportedModelTypeError(UnsupportedError, KeyError):
+    """No declaration for this model type."""
+
+
+class UnsupportedFeatureError(UnsupportedError, ValueError):
+    """No such feature, or not for this model type or framework."""
+
+
+class UnsupportedCheckpointError(UnsupportedError):
+    """A kind of checkpoint that no backend loads yet."""
+
+
+class InputsError(TfExportError, ValueError):
+    """Dummy inputs cannot be made, or do not fit the declaration."""
+
+
+class ConversionError(TfExportError):
+    """The framework's graph could not become a valid ONNX graph."""
+
+
+class TracingError(ConversionError):
+    """The framework could not trace the model."""
+
+
+class UnsupportedOpError(ConversionError):
+    """An op of the framework has no ONNX mapping.
+
+    Attributes:
+        ops: (op type, name of the node in the framework's graph) of each op without a mapping.
+    """
+
+    def __init__(self, ops: Iterable[tuple[str, str]], *, converter: str) -> None:
+        self.ops = tuple(ops)
+        listed = abbreviate(f"{op} in {node}" for op, node in self.ops)
+        super().__init__(
+            f"{converter} has no ONNX mapping for {len(self.ops)} op(s) of this model: {listed}. Nothing was written. "
+            "Please report the op; until it is mapped, another feature or the other framework may avoid it."
+        )
+
+
+class ContractError(ConversionError):
+    """Names, order, dtypes or axes of the graph are not the declaration's."""
+
+
+class OpsetError(ConversionError, ValueError):
+    """The opset asked for cannot be had."""
+
+
+class ValidationError(TfExportError, ValueError):
+    """The ONNX file disagrees with its source."""
+
+
+class OutputError(TfExportError, OSError):
+    """The directory cannot be written or published."""
+
+
+class OutputExistsError(OutputError):
+    """The target holds files that are not an earlier export's."""
+
+
+def abbreviate(items: Iterable[str], limit: int = 8) -> str:
+    """Join the first `limit` items, and say how many more there are."""
+    listed = list(items)
+    shown = ", ".join(listed[:limit])
+    return shown if len(listed) <= limit else f"{shown} and {len(listed) - limit} more"

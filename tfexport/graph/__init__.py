@@ -1,0 +1,77 @@
+"""From a backend's graph to the file: opset, weights, contract, folding, checks, writing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import onnx
+import onnx_ir as ir
+
+from tfexport.errors import ConversionError
+from tfexport.graph.attach import attach_weights, detach_weights
+from tfexport.graph.contract import Contract, Port, apply_contract, contract_of
+from tfexport.graph.fold_transposes import FoldWeightTransposes
+from tfexport.graph.opset import at_opset, check_opset
+from tfexport.graph.save import OnnxFiles, save
+from tfexport.graph.weightless import WeightlessGraph, WeightSource
+
+
+@dataclass(frozen=True)
+class OnnxGraph:
+    """A graph that keeps the contract, with its weights attached and not yet read.
+
+    Attributes:
+        model: the IR model.
+        contract: its inputs and outputs.
+        opset: version of the default operator set.
+        route: how the backend converted it.
+        passes: what was applied to the backend's graph, in order.
+    """
+
+    model: ir.Model
+    contract: Contract
+    opset: int
+    route: str
+    passes: tuple[str, ...]
+
+    @property
+    def weight_names(self) -> frozenset[str]:
+        """Names of the initializers."""
+        return frozenset(self.model.graph.initializers)
+
+
+def finish(graph: WeightlessGraph, contract: Contract, opset: int) -> OnnxGraph:
+    """Make a backend's graph the one that is written.
+
+    Raises:
+        OpsetError: the opset cannot be had.
+        ContractError: the graph does not keep the contract.
+        ConversionError: onnx's checker refuses the graph.
+    """
+    converted = at_opset(graph, opset)
+    try:
+        onnx.checker.check_model(converted.proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ConversionError(f"the converted graph ({graph.route}) is not valid ONNX: {error}") from error
+    model = attach_weights(converted)
+    apply_contract(model, contract)
+    passes = [] if converted is graph else [f"onnx.version_converter to {opset}"]
+    if FoldWeightTransposes()(model).modified:
+        passes.append("FoldWeightTransposes")
+    model.producer_name = "tfexport"
+    return OnnxGraph(model, contract, opset, graph.route, tuple(passes))
+
+
+__all__ = [
+    "Contract",
+    "OnnxFiles",
+    "OnnxGraph",
+    "Port",
+    "WeightSource",
+    "WeightlessGraph",
+    "check_opset",
+    "contract_of",
+    "detach_weights",
+    "finish",
+    "save",
+]
