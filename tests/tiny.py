@@ -23,7 +23,15 @@ ENCODER = {
     "num_labels": 3,
 }
 XLM = {"vocab_size": 99, "emb_dim": 32, "n_layers": 2, "n_heads": 4, "max_position_embeddings": 64, "num_labels": 3}
-GPT = {"vocab_size": 99, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64, "num_labels": 3, "pad_token_id": 98}
+GPT = {
+    "vocab_size": 99,
+    "n_embd": 32,
+    "n_layer": 2,
+    "n_head": 4,
+    "n_positions": 64,
+    "num_labels": 3,
+    "pad_token_id": 98,
+}
 
 TINY: dict[str, dict[str, Any]] = {
     "albert": {**ENCODER, "embedding_size": 16},
@@ -88,9 +96,10 @@ TINY: dict[str, dict[str, Any]] = {
 _TYPES = {normalise(name): name for name in CONFIG_MAPPING}
 
 
-def tiny_config(model_type: str) -> Any:
-    """A tiny configuration of a model type."""
+def tiny_config(model_type: str, feature: str = "default") -> Any:
+    """A tiny configuration of a model type, for a feature."""
     config_class = CONFIG_MAPPING[_TYPES[model_type]]
     known = vars(config_class())
     wide = {name: 0.3 for name in ("initializer_range", "init_std", "embed_init_std") if name in known}
-    return config_class(**wide, **TINY[model_type])
+    labels = {"num_labels": 2} if feature == "question-answering" else {}  # a start and an end
+    return config_class(**{**wide, **TINY[model_type], **labels})

@@ -214,7 +214,9 @@ def _safetensors_framework(file: Path) -> tuple[Framework, str]:
     if declared == "tf":
         return "tf", "format tf"
     if declared is not None:
-        raise CheckpointError(f"{file} has weights of format {declared!r}. Expected 'pt' (PyTorch) or 'tf' (TensorFlow).")
+        raise CheckpointError(
+            f"{file} has weights of format {declared!r}. Expected 'pt' (PyTorch) or 'tf' (TensorFlow)."
+        )
     # TensorFlow's variables are called "bert/pooler/dense/kernel:0", PyTorch's "bert.pooler.dense.weight".
     return ("tf", "no format, TensorFlow names") if ":0" in first else ("pt", "no format, PyTorch names")
 
@@ -245,7 +247,9 @@ def _read_config(checkpoint: Checkpoint) -> Any:
                 "for example bert."
             )
         if model_type not in CONFIG_MAPPING:
-            raise UnsupportedModelTypeError(f"{file} names the model type {model_type!r}, which transformers does not know.")
+            raise UnsupportedModelTypeError(
+                f"{file} names the model type {model_type!r}, which transformers does not know."
+            )
     try:
         if model_type:
             return CONFIG_MAPPING[model_type].from_pretrained(checkpoint.location, cache_dir=checkpoint.cache_dir)

@@ -14,7 +14,16 @@ from tfexport.backends import get_backend, installed_frameworks
 from tfexport.checkpoint import open_checkpoint
 from tfexport.errors import UnsupportedFeatureError, UnsupportedModelTypeError
 from tfexport.onnx_config import OnnxConfig, OnnxConfigWithPast
-from tfexport.tasks import AVAILABLE_FEATURES, FRAMEWORK_NAMES, FRAMEWORKS, WITH_PAST, Framework, check_framework, normalise, task_of
+from tfexport.tasks import (
+    AVAILABLE_FEATURES,
+    FRAMEWORK_NAMES,
+    FRAMEWORKS,
+    WITH_PAST,
+    Framework,
+    check_framework,
+    normalise,
+    task_of,
+)
 
 ConfigFactory = Callable[[Any], OnnxConfig]
 
@@ -133,7 +142,9 @@ class FeaturesManager:
         chosen = check_framework(framework)
         name = task_of(feature).auto_class(chosen)
         if name is None:
-            raise UnsupportedFeatureError(f"{FRAMEWORK_NAMES[chosen]} has no auto class for {feature!r} in transformers.")
+            raise UnsupportedFeatureError(
+                f"{FRAMEWORK_NAMES[chosen]} has no auto class for {feature!r} in transformers."
+            )
         import transformers
 
         return cast(type, getattr(transformers, name))

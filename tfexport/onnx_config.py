@@ -174,8 +174,7 @@ class OnnxConfig:
     def use_external_data_format(num_parameters: int) -> bool:
         """Whether `num_parameters` float32 parameters exceed what one protobuf can hold (2 GiB)."""
         return (
-            compute_serialized_parameters_size(num_parameters, ParameterFormat.Float)
-            >= EXTERNAL_DATA_FORMAT_SIZE_LIMIT
+            compute_serialized_parameters_size(num_parameters, ParameterFormat.Float) >= EXTERNAL_DATA_FORMAT_SIZE_LIMIT
         )
 
     def generate_dummy_inputs(
@@ -220,7 +219,7 @@ class OnnxConfig:
         Raises:
             InputsError: both `preprocessor` and `tokenizer`, or an input that no generator knows.
         """
-        preprocessor = _one_preprocessor(preprocessor, tokenizer)
+        preprocessor = one_preprocessor(preprocessor, tokenizer)
         arrays = dummy_inputs.generate(
             self.inputs,
             self._config,
@@ -339,9 +338,7 @@ class OnnxConfigWithPast(OnnxConfig):
             With past also ``past_key_values``: one (key, value) a layer, each float32
             ``(batch, heads, past, head size)``, and an ``attention_mask`` over past and new tokens.
         """
-        inputs = dict(
-            super().generate_dummy_inputs(preprocessor, batch_size, seq_length, is_pair=is_pair, **kwargs)
-        )
+        inputs = dict(super().generate_dummy_inputs(preprocessor, batch_size, seq_length, is_pair=is_pair, **kwargs))
         if self.use_past:
             batch, sequence = inputs["input_ids"].shape
             self._add_dummy_past(inputs, batch, sequence)
@@ -392,7 +389,8 @@ class OnnxConfigWithPast(OnnxConfig):
             if value is not None:
                 return value
         raise AttributeError(
-            f"{type(self._config).__name__} has none of {', '.join(names)}: override {names[0]} of {type(self).__name__}."
+            f"{type(self._config).__name__} has none of {', '.join(names)}: "
+            f"override {names[0]} of {type(self).__name__}."
         )
 
 
@@ -460,7 +458,12 @@ def _cache_name(direction: str) -> str:
     raise InputsError(f'direction is {direction!r}; expected "inputs" or "outputs".')
 
 
-def _one_preprocessor(preprocessor: Any, tokenizer: Any) -> Any:
+def one_preprocessor(preprocessor: Any, tokenizer: Any) -> Any:
+    """The preprocessor, also when it comes under its deprecated name.
+
+    Raises:
+        InputsError: both were given.
+    """
     if tokenizer is None:
         return preprocessor
     if preprocessor is not None:

@@ -85,12 +85,8 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         _task("default", "AutoModel", {"last_hidden_state": _PER_TOKEN}, mapping="MODEL_MAPPING_NAMES"),
-        _task(
-            "masked-lm", "AutoModelForMaskedLM", {"logits": _PER_TOKEN}, mapping="MODEL_FOR_MASKED_LM_MAPPING_NAMES"
-        ),
-        _task(
-            "causal-lm", "AutoModelForCausalLM", {"logits": _PER_TOKEN}, mapping="MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
-        ),
+        _task("masked-lm", "AutoModelForMaskedLM", {"logits": _PER_TOKEN}, mapping="MODEL_FOR_MASKED_LM_MAPPING_NAMES"),
+        _task("causal-lm", "AutoModelForCausalLM", {"logits": _PER_TOKEN}, mapping="MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"),
         _task(
             "seq2seq-lm",
             "AutoModelForSeq2SeqLM",
@@ -112,7 +108,12 @@ TASKS: dict[str, Task] = {
             {"logits": _PER_TOKEN, "pred_boxes": _PER_TOKEN, "pred_masks": _PER_TOKEN},
             tf=False,
         ),
-        _task("object-detection", "AutoModelForObjectDetection", {"logits": _PER_TOKEN, "pred_boxes": _PER_TOKEN}, tf=False),
+        _task(
+            "object-detection",
+            "AutoModelForObjectDetection",
+            {"logits": _PER_TOKEN, "pred_boxes": _PER_TOKEN},
+            tf=False,
+        ),
         _task(
             "semantic-segmentation",
             "AutoModelForSemanticSegmentation",
@@ -140,9 +141,7 @@ TASKS: dict[str, Task] = {
 }
 
 FEATURES_WITH_PAST = ("default", "causal-lm", "seq2seq-lm", "speech2seq-lm")
-AVAILABLE_FEATURES: tuple[str, ...] = tuple(
-    sorted({*TASKS, *(f"{task}{WITH_PAST}" for task in FEATURES_WITH_PAST)})
-)
+AVAILABLE_FEATURES: tuple[str, ...] = tuple(sorted({*TASKS, *(f"{task}{WITH_PAST}" for task in FEATURES_WITH_PAST)}))
 
 
 def task_of(feature: str) -> Task:
@@ -153,9 +152,7 @@ def task_of(feature: str) -> Task:
     """
     task = TASKS.get(feature.removesuffix(WITH_PAST))
     if task is None:
-        raise UnsupportedFeatureError(
-            f"{feature!r} is not a feature. Known features: {', '.join(AVAILABLE_FEATURES)}."
-        )
+        raise UnsupportedFeatureError(f"{feature!r} is not a feature. Known features: {', '.join(AVAILABLE_FEATURES)}.")
     return task
 
 

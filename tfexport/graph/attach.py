@@ -18,7 +18,7 @@ def attach_weights(graph: WeightlessGraph) -> ir.Model:
         if value.uses() or value.is_graph_output():
             tensor = graph.weights[str(value.name)]
             value.const_value = tensor
-            value.shape = ir.Shape(tensor.shape)
+            value.shape = ir.Shape(tensor.shape.numpy())
             value.dtype = tensor.dtype
             model.graph.initializers.add(value)
     return model
@@ -36,7 +36,7 @@ def detach_weights(model: ir.Model, route: str, size_threshold: int = 1024) -> W
             weights[name] = tensor
             del model.graph.initializers[name]
             value.const_value = None
-            value.shape = ir.Shape(tensor.shape)
+            value.shape = ir.Shape(tensor.shape.numpy())
             value.type = ir.TensorType(tensor.dtype)
             model.graph.inputs.append(value)
     return WeightlessGraph(ir.to_proto(model), weights, route)

@@ -42,9 +42,7 @@ class Contract:
     outputs: tuple[Port, ...]
 
 
-def contract_of(
-    config: OnnxConfig, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
-) -> Contract:
+def contract_of(config: OnnxConfig, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> Contract:
     """The contract of a declaration, its static lengths and dtypes taken from one run of the model.
 
     Args:
@@ -69,6 +67,9 @@ def apply_contract(model: ir.Model, contract: Contract) -> None:
     """
     graph = model.graph
     inputs = {str(value.name): value for value in graph.inputs}
+    for port in contract.inputs:
+        # A declared input that no node reads is an input all the same: clients feed it.
+        inputs.setdefault(port.name, ir.Value(name=port.name))
     outputs = {str(value.name): value for value in graph.outputs}
     _check_names("input", inputs, contract.inputs)
     _check_names("output", outputs, contract.outputs)

@@ -44,11 +44,12 @@ class FoldWeightTransposes(ir.passes.InPlacePass):
 
 def transposed(tensor: ir.TensorProtocol, permutation: tuple[int, ...]) -> ir.LazyTensor:
     """A tensor whose axes are permuted when its values are read; one contiguous copy lives while it is written."""
-    shape = ir.Shape([tensor.shape[axis] for axis in permutation])
+    lengths = tensor.shape.numpy()
+    shape = ir.Shape([lengths[axis] for axis in permutation])
     return ir.LazyTensor(
         partial(_transpose, tensor, permutation), dtype=tensor.dtype, shape=shape, name=tensor.name, cache=False
     )
 
 
-def _transpose(tensor: ir.TensorProtocol, permutation: tuple[int, ...]) -> ir.Tensor:
+def _transpose(tensor: ir.TensorProtocol, permutation: tuple[int, ...]) -> ir.TensorProtocol:
     return ir.Tensor(np.ascontiguousarray(tensor.numpy().transpose(permutation)), dtype=tensor.dtype)

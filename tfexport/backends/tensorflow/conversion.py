@@ -64,7 +64,8 @@ def _run_tf2onnx(traced: TracedFunction, weightless: WeightlessGraphDef, opset: 
         )
     with _errors_raised():
         optimised = optimizer.optimize_graph(converted, catch_errors=False, optimizers=passes)
-        return optimised.make_model("tfexport")
+        proto: onnx.ModelProto = optimised.make_model("tfexport")
+    return proto
 
 
 def _named(

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tensorflow.python.framework import convert_to_constants
 from tf2onnx import tf_loader
 
-from tfexport.errors import UnsupportedOpError
+from tfexport.backends.tensorflow.resources import resources_to_placeholders
 
 LARGE_CONSTANT_BYTES = 64 * 1024
 """Eager tensors that a model captures (tables made in ``__init__``) are weights from this size on, constants below:
@@ -52,8 +52,8 @@ def without_weights(function: Any) -> WeightlessGraphDef:
     constants = _captured_constants(function)
     graph_def = _constants_in_place(inlined, constants)
     graph_def = _grappler(graph_def, [tensor.name for tensor in function.outputs])
-    graph_def = _resources_to_placeholders(graph_def, variables)
-    weights = {name: _variable_tensor(variable) for name, variable in variables.items()}
+    graph_def = resources_to_placeholders(graph_def, variables)
+    weights: dict[str, ir.TensorProtocol] = {name: _variable_tensor(variable) for name, variable in variables.items()}
     weights |= {name: ir.Tensor(value, name=name) for name, value in constants.items() if _is_weight(value)}
     present = {node.name for node in graph_def.node if node.op == "Placeholder"}
     return WeightlessGraphDef(graph_def, {name: tensor for name, tensor in weights.items() if name in present})
@@ -61,15 +61,11 @@ def without_weights(function: Any) -> WeightlessGraphDef:
 
 def _captured_variables(function: Any) -> dict[str, Any]:
     by_handle = {id(variable.handle): variable for variable in function.graph.variables}
-    return {
-        inner.op.name: by_handle[id(outer)] for outer, inner in function.graph.captures if id(outer) in by_handle
-    }
+    return {inner.op.name: by_handle[id(outer)] for outer, inner in function.graph.captures if id(outer) in by_handle}
 
 
 def _captured_constants(function: Any) -> dict[str, np.ndarray]:
-    return {
-        inner.op.name: outer.numpy() for outer, inner in function.graph.captures if outer.dtype != tf.resource
-    }
+    return {inner.op.name: outer.numpy() for outer, inner in function.graph.captures if outer.dtype != tf.resource}
 
 
 def _is_weight(value: np.ndarray) -> bool:
@@ -87,7 +83,7 @@ def _variable_tensor(variable: Any) -> ir.LazyTensor:
     )
 
 
-def _read(variable: Any, name: str) -> ir.Tensor:
+def _read(variable: Any, name: str) -> ir.TensorProtocol:
     value = variable.read_value()
     try:
         array = np.from_dlpack(value)  # a view; .numpy() would copy
@@ -113,64 +109,3 @@ def _grappler(graph_def: Any, outputs: list[str]) -> Any:
     with tf.Graph().as_default():
         placeholders = [f"{node.name}:0" for node in graph_def.node if node.op == "Placeholder"]
         return tf_loader.tf_optimize(placeholders, outputs, graph_def)
-
-
-def _resources_to_placeholders(graph_def: Any, variables: Mapping[str, Any]) -> Any:
-    nodes = {node.name: node for node in graph_def.node}
-    result = tf.compat.v1.GraphDef(versions=graph_def.versions, library=graph_def.library)
-    unsupported: list[tuple[str, str]] = []
-    resources = set(variables)
-    for node in graph_def.node:
-        new = result.node.add()
-        if node.name in variables:
-            _placeholder(new, node.name, variables[node.name])
-        elif node.op == "Identity" and node.attr["T"].type == tf.resource.as_datatype_enum:
-            new.CopyFrom(node)
-            new.attr["T"].type = _variable_behind(node.name, nodes, variables).dtype.as_datatype_enum
-            resources.add(node.name)
-        elif node.op == "ReadVariableOp":
-            _identity(new, node)
-        elif node.op == "ResourceGather":
-            _gather(new, node, result)
-        else:
-            new.CopyFrom(node)
-            if any(_node_name(name) in resources for name in node.input if not name.startswith("^")):
-                unsupported.append((node.op, node.name))
-    if unsupported:
-        raise UnsupportedOpError(unsupported, converter="the weight-free conversion")
-    return result
-
-
-def _placeholder(new: Any, name: str, variable: Any) -> None:
-    new.name, new.op = name, "Placeholder"
-    new.attr["dtype"].type = variable.dtype.as_datatype_enum
-    new.attr["shape"].shape.CopyFrom(variable.shape.as_proto())
-
-
-def _identity(new: Any, read: Any) -> None:
-    new.name, new.op = read.name, "Identity"
-    new.input.extend(read.input)
-    new.attr["T"].type = read.attr["dtype"].type
-
-
-def _gather(new: Any, gather: Any, graph_def: Any) -> None:
-    batch_dims = gather.attr["batch_dims"].i
-    axis = graph_def.node.add(name=f"{gather.name}/axis", op="Const")
-    axis.attr["dtype"].type = tf.int32.as_datatype_enum
-    axis.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(batch_dims, tf.int32))
-    new.name, new.op = gather.name, "GatherV2"
-    new.input.extend([*gather.input[:2], axis.name, *gather.input[2:]])
-    new.attr["Tparams"].type = gather.attr["dtype"].type
-    new.attr["Tindices"].type = gather.attr["Tindices"].type
-    new.attr["Taxis"].type = tf.int32.as_datatype_enum
-    new.attr["batch_dims"].i = batch_dims
-
-
-def _variable_behind(name: str, nodes: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
-    while name not in variables:
-        name = _node_name(nodes[name].input[0])
-    return variables[name]
-
-
-def _node_name(tensor: str) -> str:
-    return tensor.split(":")[0].removeprefix("^")

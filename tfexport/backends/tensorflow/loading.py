@@ -9,8 +9,8 @@ from typing import Any
 import transformers
 from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
-from tfexport.backends.loading import from_pretrained_options, readable_errors
 from tfexport.backends.base import LoadedModel
+from tfexport.backends.loading import from_pretrained_options, readable_errors
 from tfexport.checkpoint import Checkpoint
 from tfexport.framework import FrameworkChoice
 
@@ -22,10 +22,14 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
         CheckpointError: the weights cannot be read or do not fit the model.
     """
     options = from_pretrained_options(checkpoint, choice)
+    config = copy.deepcopy(checkpoint.config)
+    if not hasattr(config, "initializer_range") and hasattr(config, "init_std"):
+        # TFXLM's and TFFlaubert's multiple-choice heads read the name that their configurations lack (4.57.6).
+        config.initializer_range = config.init_std
     with readable_errors(checkpoint, model_class):
         model, report = getattr(transformers, model_class).from_pretrained(
             checkpoint.location,
-            config=copy.deepcopy(checkpoint.config),
+            config=config,
             output_loading_info=True,
             from_pt=choice.weights == "pt",
             **options,

@@ -1,6 +1,6 @@
 """Handlers for the TensorFlow ops that tf2onnx 1.17.0 lacks or maps wrongly: one file an op.
 
-Each module has `HANDLER`: (op type, function). A handler replaces a TensorFlow node in a tf2onnx graph.
+Each module has `HANDLERS`: op type -> function that replaces a TensorFlow node in a tf2onnx graph.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tfexport.backends.tensorflow.ops import erfc
+from tfexport.backends.tensorflow.ops import erfc, select
 
 HANDLERS: dict[str, tuple[Callable[..., Any], list[Any]]] = {
-    name: (function, []) for name, function in (erfc.HANDLER,)
+    name: (function, []) for module in (erfc, select) for name, function in module.HANDLERS.items()
 }
 """By op type, in the form that tf2onnx's ``custom_op_handlers`` takes."""

@@ -21,4 +21,4 @@ def convert(graph: Any, node: Any, name: str, args: Any) -> None:
     graph.make_node("Sub", [one.output[0], erf.output[0]], outputs=outputs, shapes=shapes, dtypes=dtypes, name=name)
 
 
-HANDLER = ("Erfc", convert)
+HANDLERS = {"Erfc": convert}

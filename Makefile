@@ -1,0 +1,34 @@
+# One virtual environment for everything. `make demo` and `make test` set it up on a fresh clone.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup demo test check bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	# PyTorch first and by its exact version: a wider range pulls gigabytes of CUDA packages.
+	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[cpu,tensorflow,torch,benchmark,dev]"
+	touch $(STAMP)
+
+demo: setup
+	$(BIN)/python -m benchmarks.demo
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: check
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+bench: setup
+	$(BIN)/python -m benchmarks.export_memory
+	$(BIN)/python -m benchmarks.startup
+
+clean:
+	rm -rf $(VENV) .cache demo-output .pytest_cache .mypy_cache .ruff_cache

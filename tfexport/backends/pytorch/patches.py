@@ -1,0 +1,61 @@
+"""What is replaced in torch and transformers while a model is traced, each with its cause."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch.onnx._internal.torchscript_exporter import utils as torchscript_exporter
+
+from tfexport.backends.pytorch import longformer
+from tfexport.onnx_config import PatchingSpec
+
+_MASKING = "transformers.masking_utils"
+_LONGFORMER = "transformers.models.longformer.modeling_longformer"
+
+
+def _no_logging(verbose: bool) -> Any:
+    """No log of the graph.
+
+    torch 2.13 asks whether the function ``_jit_is_onnx_log_enabled`` exists, not what it returns, and so always prints
+    the whole graph to the screen when an export fails.
+    """
+    return nullcontext()
+
+
+def _broadcast_for_bhqkv(mask_function: Callable[..., Any], bh_indices: bool = True) -> Callable[..., Any]:
+    """A mask function over all its indices at once, by broadcasting.
+
+    transformers 4.57 maps it over each index with `torch.vmap`, whose tensors TorchScript cannot trace
+    (``unordered_map::at``). Mask functions work element by element, so that broadcasting gives the same mask.
+    """
+
+    def mask(batch: Any, head: Any, query: Any, key: Any) -> Any:
+        if not bh_indices:
+            return torch.broadcast_to(mask_function(batch, head, query[:, None], key), (query.shape[0], key.shape[0]))
+        found = mask_function(batch[:, None, None, None], head[:, None, None], query[:, None], key)
+        return torch.broadcast_to(found, (batch.shape[0], head.shape[0], query.shape[0], key.shape[0]))
+
+    return mask
+
+
+def _specs() -> list[PatchingSpec]:
+    specs = [PatchingSpec(torchscript_exporter, "setup_onnx_logging", _no_logging)]
+    # A model's module is loaded if the model is: nothing is imported for the sake of a patch.
+    if _MASKING in sys.modules:
+        specs.append(PatchingSpec(sys.modules[_MASKING], "_vmap_for_bhqkv", _broadcast_for_bhqkv))
+    if _LONGFORMER in sys.modules:
+        specs += longformer.specs(sys.modules[_LONGFORMER])
+    return specs
+
+
+@contextmanager
+def patched_torch() -> Iterator[None]:
+    """Patch for the duration of a block; undone however the block ends."""
+    with ExitStack() as stack:
+        for spec in _specs():
+            stack.callback(spec.apply())
+        yield

@@ -1,0 +1,70 @@
+"""The TorchScript exporter of torch.onnx, handed a module whose weights become graph inputs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import replace
+
+import onnx
+import onnx_ir as ir
+import torch
+from onnx_ir.passes.common import LiftConstantsToInitializersPass
+
+from tfexport.backends.pytorch.failures import torch_errors
+from tfexport.backends.pytorch.patches import patched_torch
+from tfexport.backends.pytorch.tracing import DeclaredModel, TraceArguments
+from tfexport.backends.pytorch.weights import large_buffers_in_state_dict, weights_of
+from tfexport.errors import OpsetError
+from tfexport.graph import WeightlessGraph, detach_weights
+
+ROUTE = "torchscript"
+LOWEST_OPSET = 11
+HIGHEST_OPSET = 20
+LARGE_CONSTANT_ELEMENTS = 1024
+"""Of torch 2.13. Below 11 it cannot slice, pad or split by lengths that are known only at run time."""
+
+
+def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
+    """Convert a model; above opset 20 the graph is written at 20.
+
+    Raises:
+        OpsetError: an opset below 11.
+        TracingError: the model cannot be traced.
+        UnsupportedOpError: the exporter has no mapping for an op.
+        ConversionError: the exporter failed.
+    """
+    if opset < LOWEST_OPSET:
+        raise OpsetError(f"torch's TorchScript exporter writes opsets from {LOWEST_OPSET}; {opset} was asked for.")
+    config = arguments.config
+    file = io.BytesIO()
+    with large_buffers_in_state_dict(arguments.model):
+        with patched_torch(), torch_errors("TorchScript exporter", arguments.model):
+            torch.onnx.export(
+                arguments.module,
+                arguments.tensors,
+                file,
+                dynamo=False,
+                opset_version=min(opset, HIGHEST_OPSET),
+                input_names=list(config.inputs),
+                output_names=list(config.outputs),
+                dynamic_axes={name: dict(axes) for name, axes in (*config.inputs.items(), *config.outputs.items())},
+                export_params=False,  # weights are graph inputs, and no value of theirs is in the file
+                keep_initializers_as_inputs=True,  # else weights that are equal now would be merged
+                do_constant_folding=False,  # it would fold transposed copies of the weights
+            )
+        weights = weights_of(arguments.model)
+    return _weightless(file.getvalue(), weights)
+
+
+def _weightless(serialised: bytes, available: Mapping[str, ir.TensorProtocol]) -> WeightlessGraph:
+    model = ir.from_proto(onnx.load_model_from_string(serialised))
+    weights: dict[str, ir.TensorProtocol] = {}
+    for value in model.graph.inputs:
+        name = str(value.name).removeprefix(DeclaredModel.PREFIX)
+        if name in available:
+            value.name = name
+            weights[name] = available[name]
+    LiftConstantsToInitializersPass(size_limit=LARGE_CONSTANT_ELEMENTS)(model)
+    constants = detach_weights(model, ROUTE)
+    return replace(constants, weights={**weights, **constants.weights})

@@ -1,0 +1,126 @@
+"""A PyTorch model as a function of exactly the declared inputs and outputs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from tfexport.backends.base import declared_outputs
+from tfexport.errors import ContractError
+from tfexport.onnx_config import OnnxConfig
+
+
+class DeclaredModel(torch.nn.Module):
+    """A model that takes the declared inputs, positionally, and returns the declared outputs, as a tuple.
+
+    Args:
+        model: the model; its parameters are this module's, with the prefix ``model.``.
+        config: the declaration.
+        structure: what the model is called with, the declared names in the tensors' place.
+    """
+
+    PREFIX = "model."
+
+    def __init__(self, model: Any, config: OnnxConfig, structure: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.training = False  # not `eval()`, which would write into the model
+        self.model = model
+        self._onnx_config = config
+        self._structure = structure
+
+    def forward(self, *tensors: Any) -> tuple[Any, ...]:
+        """Run the model."""
+        by_name = dict(zip(self._onnx_config.inputs, tensors, strict=True))
+        outputs = call_model(self.model, {name: mapped(value, by_name.get) for name, value in self._structure.items()})
+        return tuple(declared_outputs(self._onnx_config, outputs, type(self.model).__name__).values())
+
+
+@dataclass(frozen=True)
+class TraceArguments:
+    """What both exporters need.
+
+    Attributes:
+        module: the model as a function of the declared inputs.
+        model: the model itself.
+        config: the declaration.
+        tensors: the tensors to trace with, in the declared order.
+    """
+
+    module: DeclaredModel
+    model: Any
+    config: OnnxConfig
+    tensors: tuple[Any, ...]
+
+
+def trace_arguments(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TraceArguments:
+    """Wrap a model for tracing.
+
+    Args:
+        model: a ``PreTrainedModel``.
+        config: the declaration.
+        inputs: the arrays to trace with; nested ones are flattened as the declaration says.
+
+    Raises:
+        ContractError: the model does not take a declared input, or no array was given for one.
+    """
+    _check_signature(model, config)
+    structure: dict[str, Any] = {}
+    flat: dict[str, np.ndarray] = {}
+    for name, value in inputs.items():
+        if isinstance(value, (list, tuple)):
+            flattened = config.flatten_output_collection_property(name, value)
+            flat.update(flattened)
+            names = {id(array): flat_name for flat_name, array in flattened.items()}
+            structure[name] = mapped(value, lambda array, names=names: names[id(array)])
+        else:
+            flat[name] = value
+            structure[name] = name
+    missing = [name for name in config.inputs if name not in flat]
+    if missing:
+        raise ContractError(f"no array was given for the declared input(s) {', '.join(missing)}.")
+    module = DeclaredModel(model, config, structure)
+    return TraceArguments(module, model, config, tuple(torch.from_numpy(flat[name]) for name in config.inputs))
+
+
+def call_model(model: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs of a model by name; its key-value cache as nested tuples."""
+    outputs = model(**tensors, return_dict=True)
+    return {
+        name: value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value for name, value in outputs.items()
+    }
+
+
+def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
+    """A function applied to a value, or to the leaves of nested sequences, which become the tuples that models take."""
+    if isinstance(value, (list, tuple)):
+        return tuple(mapped(item, function) for item in value)
+    return function(value)
+
+
+@contextmanager
+def for_inference(model: Any) -> Iterator[None]:
+    """Inference mode of every module of a model, and no gradients, for the duration of a block."""
+    training = [module for module in model.modules() if module.training]
+    try:
+        for module in training:
+            module.training = False
+        with torch.no_grad():
+            yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+def _check_signature(model: Any, config: OnnxConfig) -> None:
+    parameters = inspect.signature(model.forward).parameters
+    unknown = [name for name in config.inputs if name.split(".")[0] not in parameters]
+    if unknown:
+        raise ContractError(
+            f"{type(model).__name__} takes no input {', '.join(unknown)}, which {type(config).__name__} declares."
+        )

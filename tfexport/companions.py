@@ -1,0 +1,58 @@
+"""The files that lie beside the graphs, so that clients load the directory as it is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tfexport.checkpoint import CONFIG, Checkpoint
+from tfexport.errors import OutputError
+
+_PATTERNS = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer*.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "bpe.codes",
+    "*.spm",
+    "spiece.model",
+    "sentencepiece*.model",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "chat_template*",
+    # sentence-transformers
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "[0-9]_*/config.json",
+)
+
+
+def write_companions(checkpoint: Checkpoint, model: Any, preprocessor: Any, folder: Path) -> None:
+    """Copy configuration, tokenizer and processor files byte for byte; save what the checkpoint does not hold as files.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    try:
+        if checkpoint.path is not None:
+            for pattern in _PATTERNS:
+                for file in sorted(checkpoint.path.glob(pattern)):
+                    if file.is_file():
+                        copied = folder / file.relative_to(checkpoint.path)
+                        copied.parent.mkdir(exist_ok=True)
+                        shutil.copyfile(file, copied)
+        if not (folder / CONFIG).exists():
+            model.config.save_pretrained(folder)
+        if preprocessor is not None and not (folder / "tokenizer.json").exists():
+            # transformers.js reads tokenizer.json alone; a fast tokenizer made from a vocabulary file writes it.
+            preprocessor.save_pretrained(folder)
+    except OSError as error:
+        raise OutputError(
+            f"the configuration and tokenizer files could not be written to {folder}: {error}."
+        ) from error

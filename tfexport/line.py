@@ -1,0 +1,178 @@
+"""The line: from a checkpoint to a validated, published directory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfexport import graph as graphs
+from tfexport.artifacts import MODEL, publish, staged
+from tfexport.companions import write_companions
+from tfexport.errors import ConversionError, MissingWeightsError, ValidationError, abbreviate
+from tfexport.framework import FrameworkChoice
+from tfexport.graph import OnnxFiles, OnnxGraph
+from tfexport.manifest import describe
+from tfexport.plan import Attempt, Plan, Source, load_source, make_plan
+from tfexport.stages import Stages
+from tfexport.validation import ValidationReport, case_inputs, standard_cases, validate
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export did.
+
+    Attributes:
+        path: the published directory.
+        valid: whether the file agrees with its source on every case.
+        choice: the framework that exported, with its reason.
+        report: every validation case.
+        manifest: what ``tfexport.json`` holds.
+    """
+
+    path: Path
+    valid: bool
+    choice: FrameworkChoice
+    report: ValidationReport
+    manifest: Mapping[str, Any]
+
+
+def export_checkpoint(
+    model: str | Path,
+    output: str | Path,
+    *,
+    feature: str = "default",
+    framework: str | None = None,
+    opset: int | None = None,
+    atol: float | None = None,
+    rtol: float | None = None,
+    cache_dir: str | Path | None = None,
+    preprocessor: str = "auto",
+    model_type: str | None = None,
+    allow_missing_weights: bool = False,
+    keep_invalid: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> ExportResult:
+    """Export a checkpoint: inspect, load, convert, write, validate, publish.
+
+    Args:
+        model: a checkpoint folder, or a hub id.
+        output: the directory to publish; new, empty, or an earlier export, which is replaced in one step.
+        feature: what to export, for example ``"masked-lm"``.
+        framework: ``"pt"`` or ``"tf"``; None: what the checkpoint is, else what is installed.
+        opset: version of the ONNX operator set; None for the declaration's default.
+        atol: absolute tolerance of the validation; None for the declaration's.
+        rtol: tolerance relative to the largest magnitude of an output; None for 2e-5.
+        cache_dir: where transformers keeps what it downloads.
+        preprocessor: which preprocessor to load: auto, tokenizer, feature_extractor, image_processor or processor.
+        model_type: the model type, for a configuration that names none.
+        allow_missing_weights: export weights that the checkpoint lacks as they were initialised.
+        keep_invalid: publish a file that fails validation, with ``"validated": false`` in its manifest.
+        progress: called with the name of each stage as it begins.
+
+    Returns:
+        The result, with the manifest.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        FrameworkError: the framework cannot be used.
+        UnsupportedError: no declaration for this model type or feature.
+        ConversionError: no valid graph came out.
+        ValidationError: the file disagrees with its source, and `keep_invalid` is not set.
+        OutputError: the directory cannot be written or published.
+    """
+    stages = Stages(progress)
+    with stages.stage("inspect"):
+        plan = make_plan(
+            model,
+            feature=feature,
+            framework=framework,
+            opset=opset,
+            atol=atol,
+            rtol=rtol,
+            cache_dir=cache_dir,
+            model_type=model_type,
+        )
+    with staged(output) as folder:
+        with stages.stage("load"):
+            source = load_source(plan, preprocessor)
+        attempts = _attempts(plan, source, folder, allow_missing_weights, stages)
+        best = _best(attempts, keep_invalid)
+        with stages.stage("publish"):
+            write_companions(plan.checkpoint, source.loaded.model, source.preprocessor.value, folder)
+            manifest = publish(folder, output, describe(plan, source, best, attempts, stages))
+    assert best.report is not None
+    return ExportResult(Path(output).expanduser().absolute(), best.valid, plan.choice, best.report, manifest)
+
+
+def _attempts(plan: Plan, source: Source, folder: Path, allow_missing_weights: bool, stages: Stages) -> list[Attempt]:
+    """Try the backend's exporters, best first, until a file is valid. A later file replaces an earlier one."""
+    attempts: list[Attempt] = []
+    for route in source.backend.routes(plan.config):
+        try:
+            with stages.stage("convert"):
+                graph = _convert(plan, source, route)
+        except ConversionError as error:
+            attempts.append(Attempt(route, failure=error))
+            continue
+        _check_weights(plan, source, graph, allow_missing_weights)
+        with stages.stage("write"):
+            files = graphs.save(graph.model, folder / MODEL)
+        with stages.stage("validate"):
+            report = _validate(plan, source, graph, files)
+        attempts.append(Attempt(route, graph, files, report))
+        if report.passed:
+            break
+    return attempts
+
+
+def _convert(plan: Plan, source: Source, route: str) -> OnnxGraph:
+    backend, model = source.backend, source.loaded.model
+    inputs = case_inputs(plan.config, source.preprocessor.value, None, backend.framework)
+    contract = graphs.contract_of(plan.config, inputs, backend.run(model, plan.config, inputs))
+    return graphs.finish(backend.convert(model, plan.config, inputs, plan.opset, route), contract, plan.opset)
+
+
+def _check_weights(plan: Plan, source: Source, graph: OnnxGraph, allow_missing_weights: bool) -> None:
+    """Refuse a graph that reads weights which the checkpoint did not hold. Those it does not read may be missing."""
+    missing = sorted(source.loaded.missing_weights & graph.weight_names)
+    if missing and not allow_missing_weights:
+        raise MissingWeightsError(missing, model_class=source.loaded.model_class, source=plan.checkpoint.source)
+
+
+def _validate(plan: Plan, source: Source, graph: OnnxGraph, files: OnnxFiles) -> ValidationReport:
+    return validate(
+        files.model,
+        plan.config,
+        lambda inputs: source.backend.run(source.loaded.model, plan.config, inputs),
+        standard_cases(plan.config),
+        plan.tolerance,
+        framework=source.backend.framework,
+        preprocessor=source.preprocessor.value,
+        contract=graph.contract,
+    )
+
+
+def _best(attempts: list[Attempt], keep_invalid: bool) -> Attempt:
+    """The attempt whose file is on disk.
+
+    Raises:
+        ConversionError: no exporter wrote a file; the first one's error, the others' appended.
+        ValidationError: the file is not valid, and is not to be kept.
+    """
+    written = [attempt for attempt in attempts if attempt.files is not None]
+    if not written:
+        first, *others = [attempt for attempt in attempts if attempt.failure is not None]
+        assert first.failure is not None
+        if not others:
+            raise first.failure
+        told = "; ".join(f"{attempt.route}: {attempt.failure}" for attempt in (first, *others))
+        raise ConversionError(f"no exporter could convert the model. {told}") from first.failure
+    best = written[-1]
+    if not best.valid and not keep_invalid:
+        raise ValidationError(
+            "the exported file disagrees with its source, so it was not published: "
+            f"{abbreviate(best.problems, 4)}. --keep-invalid (keep_invalid=True) publishes it all the same."
+        )
+    return best

@@ -1,0 +1,151 @@
+"""The manifest of an exported directory: what it is, where it came from, and how it was proven."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from tfexport.graph import Contract
+from tfexport.plan import Attempt, Plan, Source
+from tfexport.stages import Stages
+from tfexport.validation import ValidationReport
+
+SCHEMA_VERSION = 1
+
+PACKAGES = (
+    "tfexport",
+    "transformers",
+    "tensorflow",
+    "tf-keras",
+    "keras",
+    "tf2onnx",
+    "torch",
+    "onnx",
+    "onnx-ir",
+    "onnxscript",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "numpy",
+)
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that an export depends on, those that are installed."""
+    found: dict[str, str] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attempt], stages: Stages) -> dict[str, Any]:
+    """The manifest, but for the list of files, which `tfexport.artifacts.publish` adds.
+
+    Args:
+        plan: what was to be exported.
+        source: what was loaded.
+        best: the attempt whose file is published.
+        attempts: every attempt, in the order they were made.
+        stages: what each stage took.
+    """
+    graph, files, report = best.graph, best.files, best.report
+    assert graph is not None and files is not None and report is not None
+    checkpoint, choice = plan.checkpoint, plan.choice
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": {
+            "checkpoint": checkpoint.source,
+            "kind": checkpoint.kind,
+            "model_type": checkpoint.config.model_type,
+            "model_class": source.loaded.model_class,
+            "sha256": checkpoint.sha256(choice.weights),
+            "missing_weights": sorted(source.loaded.missing_weights & graph.weight_names),
+        },
+        "framework": {"name": choice.framework, "reason": choice.reason, "weights_from": choice.weights},
+        "feature": plan.feature,
+        "opset": graph.opset,
+        "exporter": graph.route,
+        "attempts": [{"exporter": attempt.route, "problems": list(attempt.problems)} for attempt in attempts],
+        "passes": list(graph.passes),
+        "values_override": dict(plan.config.values_override or {}),
+        "preprocessor": source.preprocessor.kind,
+        "graph": {"nodes": files.nodes, "weight_bytes": files.weight_bytes, **_ports(graph.contract)},
+        "validated": report.passed,
+        "validation": _validation(report),
+        "stages": {
+            name: {"seconds": round(seconds, 3), "peak_rss_mib": round(stages.peak_rss_mib[name], 1)}
+            for name, seconds in stages.seconds.items()
+        },
+        "versions": installed_versions(),
+    }
+
+
+def _ports(contract: Contract) -> dict[str, Any]:
+    return {
+        side: [{"name": port.name, "dtype": port.dtype, "shape": list(port.shape)} for port in ports]
+        for side, ports in (("inputs", contract.inputs), ("outputs", contract.outputs))
+    }
+
+
+def _validation(report: ValidationReport) -> dict[str, Any]:
+    return {
+        "atol": report.tolerance.atol,
+        "rtol": report.tolerance.rtol,
+        "max_abs_error": _number(report.max_abs_error),
+        "problem": report.problem,
+        "cases": [
+            {
+                "case": case.case.name,
+                "problem": case.problem,
+                "outputs": [
+                    {
+                        "name": output.name,
+                        "shape": list(output.shape),
+                        "max_abs_error": _number(output.max_abs_error),
+                        "mean_abs_error": _number(output.mean_abs_error),
+                        "allowed": _number(output.allowed),
+                        "reference_max": _number(output.reference_max),
+                        "problem": output.problem,
+                    }
+                    for output in case.outputs
+                ],
+            }
+            for case in report.cases
+        ],
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if value == value and abs(value) != float("inf") else None
+
+
+def summary(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a person wants to know of a manifest, as (label, value) rows."""
+    shapes = {
+        side: ", ".join(f"{p['name']}[{', '.join(map(str, p['shape']))}]" for p in manifest["graph"][side])
+        for side in ("inputs", "outputs")
+    }
+    cases = manifest["validation"]["cases"]
+    error = manifest["validation"]["max_abs_error"]
+    agreed = sum(not case["problem"] and not any(o["problem"] for o in case["outputs"]) for case in cases)
+    size = sum(file["bytes"] for name, file in manifest["files"].items() if name.startswith("model.onnx"))
+    return [
+        ("model", f"{manifest['source']['model_class']}, {manifest['feature']}"),
+        ("framework", manifest["framework"]["reason"]),
+        ("exporter", f"{manifest['exporter']}, opset {manifest['opset']}, {manifest['graph']['nodes']} nodes"),
+        ("inputs", shapes["inputs"]),
+        ("outputs", shapes["outputs"]),
+        ("size", f"{size / 1e6:.1f} MB"),
+        (
+            "validated",
+            f"{'yes' if manifest['validated'] else 'NO'}, {agreed} of {len(cases)} cases"
+            + ("" if error is None else f", largest error {error:.2g}"),
+        ),
+        ("time", ", ".join(f"{name} {stage['seconds']:.1f} s" for name, stage in manifest["stages"].items())),
+    ]

@@ -1,0 +1,127 @@
+"""``export`` and ``validate_model_outputs`` with the signatures of ``transformers.onnx``, for a loaded model."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfexport import graph as graphs
+from tfexport.backends import backend_of
+from tfexport.errors import ConversionError, InputsError, ValidationError, abbreviate
+from tfexport.onnx_config import OnnxConfig, one_preprocessor
+from tfexport.validation import Tolerance, case_inputs, standard_cases, validate
+
+
+def export(
+    preprocessor: Any,
+    model: Any,
+    config: OnnxConfig,
+    opset: int,
+    output: str | Path,
+    tokenizer: Any = None,
+    device: str = "cpu",
+) -> tuple[list[str], list[str]]:
+    """Export a loaded model to one ONNX file (and ``{output}_data`` beside it when the weights are large).
+
+    The file appears complete or not at all. Nothing is validated: see `validate_model_outputs`.
+
+    Args:
+        preprocessor: a tokenizer, or None.
+        model: a ``PreTrainedModel`` or a ``TFPreTrainedModel``.
+        config: its declaration.
+        opset: version of the ONNX operator set in the file.
+        output: path of the file.
+        tokenizer: deprecated name of `preprocessor`.
+        device: ``"cpu"``; the file does not depend on where a model is traced.
+
+    Returns:
+        Names of the inputs and of the outputs, in the order of the file.
+
+    Raises:
+        InputsError: another device, or both a preprocessor and a tokenizer.
+        ConversionError: no valid graph came out.
+        OutputError: the file cannot be written.
+    """
+    if str(device) != "cpu":
+        raise InputsError(f"models are traced on the CPU; device={device!r} was asked for. Move the model there first.")
+    backend = backend_of(model)
+    preprocessor = one_preprocessor(preprocessor, tokenizer)
+    version = graphs.check_opset(opset)
+    inputs = case_inputs(config, preprocessor, None, backend.framework)
+    contract = graphs.contract_of(config, inputs, backend.run(model, config, inputs))
+    failures: list[str] = []
+    for route in backend.routes(config):
+        try:
+            graph = graphs.finish(backend.convert(model, config, inputs, version, route), contract, version)
+        except ConversionError as error:
+            failures.append(f"{route}: {error}")
+            last = error
+            continue
+        _write(graph, Path(output))
+        return [port.name for port in contract.inputs], [port.name for port in contract.outputs]
+    raise last if len(failures) == 1 else ConversionError("; ".join(failures)) from last
+
+
+def validate_model_outputs(
+    config: OnnxConfig,
+    preprocessor: Any,
+    reference_model: Any,
+    onnx_model: str | Path,
+    onnx_named_outputs: list[str],
+    atol: float,
+    tokenizer: Any = None,
+) -> None:
+    """Compare a file with the model it was exported from, on several shapes and masks.
+
+    Args:
+        config: the declaration.
+        preprocessor: a tokenizer, or None.
+        reference_model: the model.
+        onnx_model: path of the file.
+        onnx_named_outputs: the outputs that the file has.
+        atol: absolute tolerance; the relative one is 2e-5 of an output's largest magnitude.
+        tokenizer: deprecated name of `preprocessor`.
+
+    Raises:
+        ValidationError: an output is missing, or its shape or a value differs.
+    """
+    backend = backend_of(reference_model)
+    undeclared = sorted(set(config.outputs) ^ set(onnx_named_outputs))
+    if undeclared:
+        raise ValidationError(f"the file's outputs and the declaration's differ by {', '.join(undeclared)}.")
+
+    def reference(inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
+        return backend.run(reference_model, config, inputs)
+
+    report = validate(
+        Path(onnx_model),
+        config,
+        reference,
+        standard_cases(config),
+        Tolerance(atol),
+        framework=backend.framework,
+        preprocessor=one_preprocessor(preprocessor, tokenizer),
+    )
+    if not report.passed:
+        raise ValidationError(f"{onnx_model} disagrees with its source: {abbreviate(report.problems, 4)}")
+
+
+def _write(graph: graphs.OnnxGraph, path: Path) -> None:
+    """Write beside the target, then rename: the data first, since the graph names it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = path.with_name(f".{path.name}.tfexport-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    folder.mkdir()
+    try:
+        files = graphs.save(graph.model, folder / path.name)
+        if files.data is not None:
+            files.data.replace(path.with_name(files.data.name))
+        files.model.replace(path)
+    finally:
+        for left in folder.iterdir():
+            left.unlink()
+        folder.rmdir()

@@ -1,0 +1,144 @@
+"""What passes along the line: a plan, a loaded source, and an attempt for each exporter tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfexport import framework as frameworks
+from tfexport.backends import Backend, LoadedModel, get_backend, installed_frameworks
+from tfexport.checkpoint import Checkpoint, open_checkpoint
+from tfexport.errors import ConversionError, UnsupportedCheckpointError
+from tfexport.features import config_factory, model_class
+from tfexport.framework import FrameworkChoice
+from tfexport.graph import OnnxFiles, OnnxGraph, check_opset
+from tfexport.onnx_config import OnnxConfig
+from tfexport.preprocessor import Preprocessor, load_preprocessor
+from tfexport.validation import Tolerance, ValidationReport
+from tfexport.validation.comparison import DEFAULT_RTOL
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be exported, and how it will be judged. Nothing is loaded yet.
+
+    Attributes:
+        checkpoint: what lies on disk.
+        choice: the framework that exports, with its reason.
+        feature: what is exported.
+        config: the declaration.
+        model_class: the class of transformers that loads the checkpoint.
+        opset: version of the default operator set to write.
+        tolerance: what the validation allows.
+    """
+
+    checkpoint: Checkpoint
+    choice: FrameworkChoice
+    feature: str
+    config: OnnxConfig
+    model_class: str
+    opset: int
+    tolerance: Tolerance
+
+
+@dataclass(frozen=True)
+class Source:
+    """The loaded checkpoint.
+
+    Attributes:
+        backend: the backend that loaded it.
+        loaded: the model.
+        preprocessor: the tokenizer or processor, or none.
+    """
+
+    backend: Backend
+    loaded: LoadedModel
+    preprocessor: Preprocessor
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One exporter, from the model to a validated file.
+
+    Attributes:
+        route: the exporter.
+        graph: what was converted; None when conversion failed.
+        files: what was written; None when conversion failed.
+        report: the validation; None when conversion failed.
+        failure: why conversion failed; None when it did not.
+    """
+
+    route: str
+    graph: OnnxGraph | None = None
+    files: OnnxFiles | None = None
+    report: ValidationReport | None = None
+    failure: ConversionError | None = None
+
+    @property
+    def valid(self) -> bool:
+        """Whether there is a file and it agrees with its source."""
+        return self.report is not None and self.report.passed
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Everything that is wrong; empty for a valid file."""
+        found = () if self.failure is None else (str(self.failure),)
+        return found + (() if self.report is None else self.report.problems)
+
+
+def make_plan(
+    model: str | Path,
+    *,
+    feature: str,
+    framework: str | None,
+    opset: int | None,
+    atol: float | None,
+    rtol: float | None,
+    cache_dir: str | Path | None,
+    model_type: str | None,
+) -> Plan:
+    """Look at a checkpoint and decide how to export it. See `tfexport.line.export_checkpoint` for the arguments.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        FrameworkError: the framework cannot be used.
+        UnsupportedError: no declaration for this kind of checkpoint, model type or feature.
+        OpsetError: the installed onnx does not know the opset.
+    """
+    checkpoint = open_checkpoint(model, cache_dir=cache_dir, model_type=model_type)
+    _check_kind(checkpoint)
+    choice = frameworks.decide(framework, checkpoint.weights, installed_frameworks(), checkpoint.source)
+    config = config_factory(checkpoint.config.model_type, feature, checkpoint.source)(checkpoint.config)
+    return Plan(
+        checkpoint=checkpoint,
+        choice=choice,
+        feature=feature,
+        config=config,
+        model_class=model_class(checkpoint.config.model_type, feature, choice.framework),
+        opset=check_opset(config.default_onnx_opset if opset is None else opset),
+        tolerance=Tolerance(
+            config.atol_for_validation if atol is None else atol, DEFAULT_RTOL if rtol is None else rtol
+        ),
+    )
+
+
+def load_source(plan: Plan, preprocessor: str) -> Source:
+    """Load what a plan names: the model, and the preprocessor of the kind asked for.
+
+    Raises:
+        CheckpointError: the weights cannot be read or do not fit the model.
+        InputsError: no preprocessor of that kind.
+    """
+    found = load_preprocessor(plan.checkpoint, preprocessor)
+    backend = get_backend(plan.choice.framework)
+    return Source(backend, backend.load(plan.checkpoint, plan.model_class, plan.choice), found)
+
+
+def _check_kind(checkpoint: Checkpoint) -> None:
+    kinds: dict[str, Any] = {"keras": "a Keras file", "saved-model": "a TensorFlow SavedModel"}
+    if checkpoint.kind in kinds:
+        raise UnsupportedCheckpointError(
+            f"{checkpoint.source} is {kinds[checkpoint.kind]}: TensorFlow, recognised, and not exported yet. "
+            "Expected a folder that transformers' save_pretrained wrote."
+        )

@@ -1,0 +1,154 @@
+"""Compare two sets of outputs, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tfexport.validation.cases import Case
+
+DEFAULT_RTOL = 2e-5
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """``|onnx - reference| <= atol + rtol * max|reference|``, for every element of an output.
+
+    `rtol` is relative to the largest magnitude in the output, not to the element compared: the noise of a sum is as
+    large as its largest terms, also where the result is near zero.
+    """
+
+    atol: float
+    rtol: float = DEFAULT_RTOL
+
+    def allowed(self, reference: np.ndarray) -> float:
+        """The largest absolute error allowed for an output."""
+        finite = np.abs(reference[np.isfinite(reference)])
+        return self.atol + self.rtol * float(finite.max(initial=0.0))
+
+
+@dataclass(frozen=True)
+class OutputReport:
+    """One output of one case.
+
+    Attributes:
+        name: of the output.
+        shape: of the reference.
+        max_abs_error: largest absolute difference; NaN when nothing could be compared.
+        mean_abs_error: mean absolute difference.
+        allowed: what the tolerance allows.
+        reference_max: largest magnitude in the reference.
+        problem: None when it agrees, else why it does not.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    max_abs_error: float
+    mean_abs_error: float
+    allowed: float
+    reference_max: float
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class CaseReport:
+    """One case: an entry an output, and a problem of the case as a whole (the session failed, an output is missing)."""
+
+    case: Case
+    outputs: tuple[OutputReport, ...]
+    problem: str | None = None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Everything that is wrong, with the case's name."""
+        found = [] if self.problem is None else [self.problem]
+        found += [f"{output.name}: {output.problem}" for output in self.outputs if output.problem]
+        return tuple(f"[{self.case.name}] {problem}" for problem in found)
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """The verdict.
+
+    Attributes:
+        tolerance: what was allowed.
+        cases: one report a case.
+        problem: why no case could be run at all; None when they were run.
+    """
+
+    tolerance: Tolerance
+    cases: tuple[CaseReport, ...] = field(default=())
+    problem: str | None = None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Everything that is wrong; empty when the file is valid."""
+        found = () if self.problem is None else (self.problem,)
+        return found + tuple(problem for case in self.cases for problem in case.problems)
+
+    @property
+    def passed(self) -> bool:
+        """Whether something was compared, and all of it agreed."""
+        return not self.problems and any(case.outputs for case in self.cases)
+
+    @property
+    def max_abs_error(self) -> float:
+        """Largest absolute error over all cases and outputs; NaN when nothing was compared."""
+        errors = [output.max_abs_error for case in self.cases for output in case.outputs]
+        return max(errors, default=float("nan"))
+
+
+def compare(
+    case: Case, reference: Mapping[str, np.ndarray], onnx: Mapping[str, np.ndarray], tolerance: Tolerance
+) -> CaseReport:
+    """Compare the outputs of one case. A missing or an extra output is a problem; so is any NaN."""
+    missing = [name for name in reference if name not in onnx]
+    extra = [name for name in onnx if name not in reference]
+    problem = None
+    if missing or extra:
+        problem = f"outputs missing from the file: {missing or 'none'}; outputs only in the file: {extra or 'none'}"
+    outputs = tuple(_compare(name, reference[name], onnx[name], tolerance) for name in reference if name in onnx)
+    return CaseReport(case, outputs, problem)
+
+
+def _compare(name: str, reference: np.ndarray, onnx: np.ndarray, tolerance: Tolerance) -> OutputReport:
+    allowed = tolerance.allowed(reference) if reference.dtype.kind == "f" else 0.0
+    nothing = float("nan")
+
+    def report(problem: str | None, worst: float = nothing, mean: float = nothing) -> OutputReport:
+        largest = float(np.abs(reference).max(initial=0.0)) if reference.dtype.kind in "fiu" else nothing
+        return OutputReport(name, tuple(reference.shape), worst, mean, allowed, largest, problem)
+
+    if reference.shape != onnx.shape:
+        return report(f"shape {onnx.shape}, expected {reference.shape}")
+    if reference.dtype != onnx.dtype:
+        return report(f"dtype {onnx.dtype}, expected {reference.dtype}")
+    if reference.size == 0:
+        return report("empty: nothing was compared")
+    if not np.isfinite(reference).all():
+        return report(f"the source itself gives {_count_bad(reference)} here: nothing can be compared")
+    if not np.isfinite(onnx).all():
+        return report(f"the file gives {_count_bad(onnx)} where the source is finite")
+    difference = np.abs(onnx.astype(np.float64) - reference.astype(np.float64))
+    worst, mean = float(difference.max()), float(difference.mean())
+    if worst <= allowed:
+        return report(None, worst, mean)
+    index = tuple(int(i) for i in np.unravel_index(int(difference.argmax()), difference.shape))
+    share = float((difference > allowed).mean())
+    return report(
+        f"differs by {worst:.3g} at {index} ({_show(onnx[index])} for {_show(reference[index])}); "
+        f"{allowed:.3g} is allowed, {share:.1%} of the elements exceed it",
+        worst,
+        mean,
+    )
+
+
+def _count_bad(array: np.ndarray) -> str:
+    return f"{int(np.isnan(array).sum())} NaN and {int(np.isinf(array).sum())} infinite of {array.size} elements"
+
+
+def _show(value: Any) -> str:
+    return f"{float(value):.6g}"
