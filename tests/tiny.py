@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from transformers import CONFIG_MAPPING
 
 from tfexport.tasks import normalise
@@ -22,7 +23,15 @@ ENCODER = {
     "max_position_embeddings": 64,
     "num_labels": 3,
 }
-XLM = {"vocab_size": 99, "emb_dim": 32, "n_layers": 2, "n_heads": 4, "max_position_embeddings": 64, "num_labels": 3}
+XLM = {
+    "vocab_size": 99,
+    "emb_dim": 32,
+    "n_layers": 2,
+    "n_heads": 4,
+    "max_position_embeddings": 64,
+    "num_labels": 3,
+    "initializer_range": 0.3,  # a name that XLMConfig lacks and TFXLMForMultipleChoice reads
+}
 GPT = {
     "vocab_size": 99,
     "n_embd": 32,
@@ -103,3 +112,36 @@ def tiny_config(model_type: str, feature: str = "default") -> Any:
     wide = {name: 0.3 for name in ("initializer_range", "init_std", "embed_init_std") if name in known}
     labels = {"num_labels": 2} if feature == "question-answering" else {}  # a start and an end
     return config_class(**{**wide, **TINY[model_type], **labels})
+
+
+def tiny_model(framework: str, class_name: str, config: Any, seed: int = 0) -> Any:
+    """A model with random weights, none of which is constant.
+
+    Biases that begin as zeros and scales that begin as ones hide mistakes (MobileBERT's whole head begins as zeros).
+    """
+    import transformers
+
+    random = np.random.default_rng(seed)
+    if framework == "tf":
+        import tensorflow as tf
+
+        tf.keras.utils.set_random_seed(seed)
+        model = getattr(transformers, class_name)(config)
+        model.build_in_name_scope()
+        for variable in model.weights:
+            variable.assign(_varied(variable.numpy(), random))
+        return model
+    import torch
+
+    torch.manual_seed(seed)
+    config._attn_implementation = "eager"
+    model = getattr(transformers, class_name)(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.from_numpy(_varied(parameter.numpy(), random)))
+    return model
+
+
+def _varied(value: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    constant = value.dtype.kind == "f" and value.size and np.ptp(value) == 0
+    return value + random.normal(0, 0.1, value.shape).astype(value.dtype) if constant else value

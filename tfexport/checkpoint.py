@@ -176,11 +176,13 @@ def _keras_file(file: Path) -> Iterator[WeightFiles]:
 def _sharded(index: Path) -> WeightFiles:
     try:
         shard_names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        outside = [name for name in shard_names if PurePosixPath(name).name != name]
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise CorruptCheckpointError(f"{index} is not a shard index: expected JSON with a weight_map.") from error
-    for name in shard_names:
-        if PurePosixPath(name).name != name:
-            raise CorruptCheckpointError(f"{index} names a shard outside its own folder: {name!r}.")
+    if not shard_names:
+        raise CorruptCheckpointError(f"{index} is a shard index that names no shard.")
+    if outside:
+        raise CorruptCheckpointError(f"{index} names a shard outside its own folder: {outside[0]!r}.")
     missing = [name for name in shard_names if not (index.parent / name).is_file()]
     if missing:
         raise CheckpointNotFoundError(f"{index} names shards that are not there: {abbreviate(missing)}.")
@@ -240,7 +242,7 @@ def _read_config(checkpoint: Checkpoint) -> Any:
         except (ValueError, AttributeError) as error:
             raise CorruptCheckpointError(f"{file} is not a JSON object: {error}.") from error
         model_type = model_type or declared
-        if not model_type:
+        if not model_type or not isinstance(model_type, str):
             # transformers would guess it from the folder's name, so that the same files differ by where they lie.
             raise CorruptCheckpointError(
                 f"{file} names no model_type. Add it to the file, or pass --model-type (model_type=...), "
@@ -257,6 +259,11 @@ def _read_config(checkpoint: Checkpoint) -> Any:
     except OSError as error:
         raise CheckpointNotFoundError(
             f"{checkpoint.source} is neither a local folder nor a model that the hub gives now: {_first_line(error)}"
+        ) from error
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise CorruptCheckpointError(
+            f"the {CONFIG} of {checkpoint.source} is not one of {model_type or 'any model type'}: "
+            f"{type(error).__name__}: {_first_line(error)}"
         ) from error
 
 

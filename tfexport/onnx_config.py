@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
@@ -70,17 +71,18 @@ class PatchingSpec:
     def apply(self) -> Callable[[], None]:
         """Patch, and return the function that puts back what was there."""
         own = vars(self.o).get(self.name, _ABSENT)  # the raw attribute: getattr would unwrap a staticmethod
-        if own is _ABSENT:
-            getattr(self.o, self.name)  # a name that does not exist is a mistake in the spec
+        found = getattr(self.o, self.name)  # a name that does not exist is a mistake in the spec
+        inherited = own is _ABSENT and inspect.getattr_static(self.o, self.name, _ABSENT) is not _ABSENT
         setattr(self.o, self.name, self.custom_op if self.op_wrapper is None else self.op_wrapper(self.custom_op))
 
         def restore() -> None:
             if self.orig_op is not None:
                 setattr(self.o, self.name, self.orig_op)
-            elif own is _ABSENT:
-                delattr(self.o, self.name)  # it was inherited
+            elif inherited:
+                delattr(self.o, self.name)
             else:
-                setattr(self.o, self.name, own)
+                # torch keeps a module's children elsewhere, behind its __getattr__
+                setattr(self.o, self.name, found if own is _ABSENT else own)
 
         return restore
 

@@ -10,6 +10,7 @@ import onnx_ir as ir
 from tfexport.errors import ConversionError
 from tfexport.graph.attach import attach_weights, detach_weights
 from tfexport.graph.contract import Contract, Port, apply_contract, contract_of
+from tfexport.graph.eliminate_identities import EliminateIdentities
 from tfexport.graph.fold_transposes import FoldWeightTransposes
 from tfexport.graph.opset import at_opset, check_opset
 from tfexport.graph.save import OnnxFiles, save
@@ -54,16 +55,16 @@ def finish(graph: WeightlessGraph, contract: Contract, opset: int) -> OnnxGraph:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"the converted graph ({graph.route}) is not valid ONNX: {error}") from error
     model = attach_weights(converted)
-    apply_contract(model, contract)
     passes = [] if converted is graph else [f"onnx.version_converter to {opset}"]
-    if FoldWeightTransposes()(model).modified:
-        passes.append("FoldWeightTransposes")
+    passes += [type(step).__name__ for step in (EliminateIdentities(), FoldWeightTransposes()) if step(model).modified]
+    apply_contract(model, contract)
     model.producer_name = "tfexport"
     return OnnxGraph(model, contract, opset, graph.route, tuple(passes))
 
 
 __all__ = [
     "Contract",
+    "EliminateIdentities",
     "OnnxFiles",
     "OnnxGraph",
     "Port",

@@ -102,4 +102,4 @@ def _in_order(arrays: Mapping[str, Any], config: OnnxConfig) -> dict[str, Any]:
 def _to_numpy(value: Any) -> Any:
     if isinstance(value, (list, tuple)) and not all(isinstance(item, (int, float)) for item in value):
         return type(value)(_to_numpy(item) for item in value)
-    return np.array(value)  # a copy: the padding writes into it
+    return np.asarray(value).copy()  # the padding writes into it; torch's arrays know no copy=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from tfexport.backends.base import LoadedModel, flatten_outputs, prepared
 from tfexport.backends.pytorch import dynamo, torchscript
 from tfexport.backends.pytorch.loading import load_model
-from tfexport.backends.pytorch.tracing import call_model, for_inference, mapped, trace_arguments
+from tfexport.backends.pytorch.tracing import as_input, call_model, for_inference, mapped, trace_arguments
 from tfexport.checkpoint import Checkpoint
 from tfexport.framework import FrameworkChoice
 from tfexport.graph import WeightlessGraph
@@ -44,7 +45,7 @@ class PyTorchBackend:
             return _ROUTES[route](arguments, opset)
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        tensors = {name: mapped(value, self.tensor) for name, value in inputs.items()}
+        tensors = {name: mapped(value, partial(as_input, model=model)) for name, value in inputs.items()}
         with prepared(model, config), for_inference(model):
             outputs = call_model(model, tensors)
         return {name: value.numpy(force=True) for name, value in flatten_outputs(config, outputs).items()}

@@ -1,4 +1,4 @@
-"""The torch.export-based exporter of torch.onnx."""
+"""The exporter of torch.onnx that is based on torch.export (``dynamo=True``)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tfexport.backends.pytorch.failures import torch_errors
 from tfexport.backends.pytorch.patches import patched_torch
 from tfexport.backends.pytorch.tracing import DeclaredModel, TraceArguments
 from tfexport.backends.pytorch.weights import large_buffers_in_state_dict, weight_names, weights_of
-from tfexport.errors import OpsetError
+from tfexport.errors import ConversionError, OpsetError
 from tfexport.graph import WeightlessGraph, detach_weights
 
 ROUTE = "dynamo"
 LOWEST_OPSET = 18
 HIGHEST_OPSET = 23
-"""Of torch 2.13."""
+"""Of torch 2.13: its functions are written at 18."""
 
 
 def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
@@ -53,12 +53,15 @@ def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
 
 
 def _weightless(exported: ir.Model, model: Any) -> WeightlessGraph:
+    """Weights become graph inputs before the graph is optimised, so that no copy of one is folded into it."""
     names, available = weight_names(model), weights_of(model)
     weights: dict[str, ir.TensorProtocol] = {}
     inputs: dict[str, ir.Value] = {}
     for exported_name, value in list(exported.graph.initializers.items()):
-        name = names.get(exported_name.removeprefix(DeclaredModel.PREFIX))
-        if name is None:
+        own_name = exported_name.removeprefix(DeclaredModel.PREFIX)
+        name = names.get(own_name)
+        if name is None:  # a small buffer, or a constant
+            value.name = own_name
             continue
         del exported.graph.initializers[exported_name]
         if name in inputs:
@@ -68,6 +71,9 @@ def _weightless(exported: ir.Model, model: Any) -> WeightlessGraph:
         value.name = name
         inputs[name], weights[name] = value, available[name]
     exported.graph.inputs.extend(inputs.values())
-    onnxscript.optimizer.optimize(exported)
+    try:
+        onnxscript.optimizer.optimize(exported)
+    except ir.passes.PassError as error:
+        raise ConversionError(f"onnxscript cannot optimise the graph of torch's dynamo exporter: {error}") from error
     constants = detach_weights(exported, ROUTE)
     return replace(constants, weights={**weights, **constants.weights})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 from torch.onnx.errors import OnnxExporterError, UnsupportedOperatorError
@@ -15,9 +17,9 @@ from tfexport.errors import ConversionError, OpsetError, TfExportError, TracingE
 
 _LONGEST_MESSAGE = 300
 _QUOTED_OP = re.compile(r"operator '([^']+)'")
-_NEEDS_OPSET = re.compile(r"(?:added in version|higher opset version)\D*(\d*)")
-_DISPATCHED_OP = re.compile(r"No ONNX function found for <OpOverload\(op='([^']+)', overload='([^']+)'\)>")
-_TRACING_ERRORS = (
+_NEEDS_NEWER_OPSET = ("was added in version", "to a higher opset version")
+_UNDISPATCHED_OP = re.compile(r"No ONNX function found for <OpOverload\(op='([^']+)', overload='([^']+)'\)>")
+_RAISED_BY_MODELS = (
     RuntimeError,
     ValueError,
     TypeError,
@@ -30,48 +32,58 @@ _TRACING_ERRORS = (
 
 @contextmanager
 def torch_errors(exporter: str, model: Any) -> Iterator[None]:
-    """Turn what an exporter raises into a `ConversionError`, and keep its warnings off the screen.
+    """Turn what an exporter raises into a `ConversionError`, and keep its warnings, logs and prints off the screen.
 
     Args:
         exporter: how messages call it.
         model: the model, whose layers messages name.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _silence():
             yield
     except TfExportError:
         raise
-    except UnsupportedOperatorError as error:
-        raise _unsupported(error, exporter) from error
     except OnnxExporterError as error:
         raise _exporter_failed(error, exporter, model) from error
-    except _TRACING_ERRORS as error:
-        raise TracingError(
-            f"torch's {exporter} cannot trace the model{_layer(error, model)}: {_line(error)}"
-        ) from error
+    except _RAISED_BY_MODELS as error:
+        where = _in_layer(_running_layer(error, model))
+        raise TracingError(f"torch's {exporter} cannot trace the model{where}: {_line(error)}") from error
 
 
-def _unsupported(error: UnsupportedOperatorError, exporter: str) -> ConversionError:
-    message = str(error)
-    if "added in version" in message:
-        return OpsetError(f"torch's {exporter}: {_line(error)}.")
-    op = _QUOTED_OP.search(message)
-    return UnsupportedOpError([(op[1] if op else message, _scope(error))], converter=f"torch's {exporter}")
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing of torch's on the screen: its warnings are about values that a trace fixes, and validation finds those."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
 
 
 def _exporter_failed(error: OnnxExporterError, exporter: str, model: Any) -> ConversionError:
     causes = list(_causes(error))
-    for cause in causes:
-        op = _DISPATCHED_OP.search(str(cause))
-        if op is not None:
-            return UnsupportedOpError(
-                [(f"{op[1]}.{op[2]}", _layer(error, model).strip() or "the model")], converter=f"torch's {exporter}"
-            )
     root = causes[-1]
-    if type(error).__name__ == "TorchExportError":
-        return TracingError(f"torch's {exporter} cannot trace the model{_layer(root, model)}: {_line(root)}")
-    return ConversionError(f"torch's {exporter} failed: {_line(root)}")
+    layer = _converted_layer(causes)
+    if any(sign in str(root) for sign in _NEEDS_NEWER_OPSET):
+        return OpsetError(f"torch's {exporter} needs a higher opset{_in_layer(layer)}: {_line(root)}")
+    ops = [op for cause in causes if (op := _unsupported_op(cause))]
+    if ops:
+        return UnsupportedOpError([(ops[0], layer or "the model")], converter=f"torch's {exporter}")
+    if type(error).__name__ == "TorchExportError":  # of a private module
+        where = _in_layer(_running_layer(root, model))
+        return TracingError(f"torch's {exporter} cannot trace the model{where}: {_line(root)}")
+    return ConversionError(f"torch's {exporter} failed{_in_layer(layer)}: {_line(root)}")
+
+
+def _unsupported_op(error: BaseException) -> str | None:
+    if isinstance(error, UnsupportedOperatorError):
+        quoted = _QUOTED_OP.search(str(error))
+        return quoted[1] if quoted else str(error)
+    undispatched = _UNDISPATCHED_OP.search(str(error))
+    return f"{undispatched[1]}.{undispatched[2]}" if undispatched else None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
@@ -84,23 +96,29 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _line(error: BaseException) -> str:
     """The first line that says something."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    line = lines[0] if lines else "no message"
-    return f"{type(error).__name__}: {line[:_LONGEST_MESSAGE]}"
+    return f"{type(error).__name__}: {lines[0][:_LONGEST_MESSAGE] if lines else 'no message'}"
 
 
-def _layer(error: BaseException, model: Any) -> str:
-    """The innermost layer of the model that was running."""
+def _in_layer(layer: str | None) -> str:
+    return f" in {layer}" if layer else ""
+
+
+def _running_layer(error: BaseException, model: Any) -> str | None:
+    """The innermost layer of the model that was running when an error was raised."""
     names = {id(module): name for name, module in model.named_modules() if name}
     running = [names.get(id(frame.f_locals.get("self"))) for frame, _ in traceback.walk_tb(error.__traceback__)]
-    found = [name for name in running if name]
-    return f" in {found[-1]}" if found else ""
+    return next((name for name in reversed(running) if name), None)
 
 
-def _scope(error: BaseException) -> str:
-    """The layer of the TorchScript node that was being converted: ``bert.encoder.layer.0``."""
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        scope = getattr(frame.f_locals.get("node"), "scopeName", None)
-        if callable(scope):
-            parts = [part.rpartition("::")[2] for part in str(scope()).split("/")]
-            return ".".join(part for part in parts[2:] if part) or "the model"
-    return "the model"
+def _converted_layer(causes: list[BaseException]) -> str | None:
+    """The layer of the node that was being converted; torch's messages do not name it, its frames hold the node."""
+    for error in reversed(causes):
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            node = frame.f_locals.get("node")
+            if hasattr(node, "scopeName"):  # TorchScript: "Wrapper::/Model::model/Layer::encoder.layer.0"
+                scope = [part.rpartition("::")[2] for part in str(node.scopeName()).split("/")]
+                return ".".join(part for part in scope[2:] if part) or None
+            stack = getattr(node, "meta", {}).get("nn_module_stack") if hasattr(node, "meta") else None
+            if stack:  # torch.export: {key: ("model.encoder.layer.0", class)}
+                return str(list(stack.values())[-1][0]).removeprefix("model.") or None
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import transformers
@@ -47,12 +47,9 @@ def _from_pytorch(checkpoint: Checkpoint, model_class: str, choice: FrameworkCho
 def _from_tensorflow(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> tuple[Any, Iterable[str]]:
     """Through the TensorFlow model: ``from_tf=True`` of transformers 4.57 fails on torch 2.13's meta device.
 
-    Its upstream issue will not be closed: transformers 5 has no TensorFlow.
+    That will not be mended: transformers 5 has no TensorFlow.
     """
-    from transformers.modeling_tf_pytorch_utils import (  # imports TensorFlow
-        convert_tf_weight_name_to_pt_weight_name,
-        load_tf2_model_in_pytorch_model,
-    )
+    from transformers.modeling_tf_pytorch_utils import load_tf2_model_in_pytorch_model
 
     loaded = get_backend("tf").load(checkpoint, f"TF{model_class}", FrameworkChoice("tf", choice.reason, "tf"))
     with readable_errors(checkpoint, model_class):
@@ -62,10 +59,24 @@ def _from_tensorflow(checkpoint: Checkpoint, model_class: str, choice: Framework
         _, report = load_tf2_model_in_pytorch_model(
             model, loaded.model, allow_missing_keys=True, output_loading_info=True
         )
-        model.tie_weights()
-    missing = set(report["missing_keys"])
+    return model, {*_not_converted(model, report["missing_keys"]), *_missing_in_tensorflow(model, loaded)}
+
+
+def _not_converted(model: Any, reported: Iterable[str]) -> Iterator[str]:
+    """Weights without a TensorFlow variable. The report also names the second name of each tied weight."""
+    missing = set(reported)
+    names = weight_names(model)
+    converted = {names[name] for name in names if name not in missing}
+    return (name for name in missing if names.get(name) not in converted)
+
+
+def _missing_in_tensorflow(model: Any, loaded: LoadedModel) -> Iterator[str]:
+    """Weights whose TensorFlow variable the checkpoint did not hold."""
+    from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
+
+    prefix = f"{model.base_model_prefix}."
+    if any(name.startswith(prefix) for name in model.state_dict()):
+        prefix = ""  # a head's model; TensorFlow's base models have the prefix, PyTorch's have not
     for variable in loaded.model.weights:
         if variable.name.removesuffix(":0") in loaded.missing_weights:
-            name, _ = convert_tf_weight_name_to_pt_weight_name(variable.name, tf_weight_shape=variable.shape)
-            missing.add(name)
-    return model, missing
+            yield convert_tf_weight_name_to_pt_weight_name(variable.name, prefix, variable.shape)[0]

@@ -1,12 +1,17 @@
-"""Longformer's attention for sequences of any length.
+"""Longformer's attention for sequences of any length, with any number of global tokens.
 
-transformers 4.57 cuts a sequence into overlapping chunks with ``as_strided``, whose strides are Python numbers: a
-trace fixes them, and with them the length. Its own ``config.onnx_export`` fixes the number of chunks instead, in a
-Python loop. Overlapping chunks are neighbouring blocks side by side, and that is how they are made here.
+What transformers 4.57 does cannot be traced. It cuts a sequence into overlapping chunks with ``as_strided``, whose
+strides are Python numbers, so that a trace fixes the length (its own ``config.onnx_export`` fixes the number of
+chunks instead, in a Python loop). Whether there are global tokens is a Python condition too, and without one ONNX
+Runtime divides by the zero of an empty Reshape (1.32: the process dies).
+
+Here each block of queries meets the three blocks of keys around it, and keys out of the window are masked; there is
+always room for one global token, masked when there is none. The result is the same, a sum over the same keys.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -16,33 +21,10 @@ from tfexport.onnx_config import PatchingSpec
 
 def specs(module: Any) -> list[PatchingSpec]:
     """The patches of ``transformers.models.longformer.modeling_longformer``."""
-    attention = module.LongformerSelfAttention
     return [
-        PatchingSpec(attention, "_chunk", _chunk, op_wrapper=staticmethod),
-        PatchingSpec(attention, "_sliding_chunks_matmul_attn_probs_value", _sliding_chunks_matmul_attn_probs_value),
         PatchingSpec(module.LongformerModel, "_pad_to_window_size", _pad_to_window_size),
+        PatchingSpec(module.LongformerSelfAttention, "forward", _attention),
     ]
-
-
-def _overlapping(hidden_states: Any, block: int, blocks_a_chunk: int) -> Any:
-    """``(rows, length, width)`` to ``(rows, chunks, blocks_a_chunk * block, width)``; a chunk starts at each block."""
-    rows, length, width = hidden_states.shape
-    blocks = hidden_states.reshape(rows, -1, block, width)
-    last = length // block - blocks_a_chunk + 1
-    return torch.cat([blocks[:, first : last + first] for first in range(blocks_a_chunk)], dim=2)
-
-
-def _chunk(hidden_states: Any, window_overlap: int, onnx_export: bool = False) -> Any:
-    return _overlapping(hidden_states, window_overlap, 2)
-
-
-def _sliding_chunks_matmul_attn_probs_value(self: Any, attn_probs: Any, value: Any, window_overlap: int) -> Any:
-    batch_size, seq_len, num_heads, head_dim = value.shape
-    probs = attn_probs.transpose(1, 2).reshape(batch_size * num_heads, -1, window_overlap, 2 * window_overlap + 1)
-    value = value.transpose(1, 2).reshape(batch_size * num_heads, seq_len, head_dim)
-    padded_value = torch.nn.functional.pad(value, (0, 0, window_overlap, window_overlap), value=-1)
-    context = torch.matmul(self._pad_and_diagonalize(probs), _overlapping(padded_value, window_overlap, 3))
-    return context.view(batch_size, num_heads, seq_len, head_dim).transpose(1, 2)
 
 
 def _pad_to_window_size(
@@ -70,3 +52,104 @@ def _pad_to_window_size(
         pad(position_ids, pad_token_id),
         inputs_embeds,
     )
+
+
+def _attention(
+    self: Any,
+    hidden_states: Any,
+    attention_mask: Any = None,
+    layer_head_mask: Any = None,
+    is_index_masked: Any = None,
+    is_index_global_attn: Any = None,
+    is_global_attn: Any = None,
+    output_attentions: bool = False,
+) -> tuple[Any]:
+    """``LongformerSelfAttention.forward``; ``hidden_states`` and the result are ``(batch, sequence, hidden)``.
+
+    ``attention_mask`` ``(batch, sequence)`` is negative at padding and positive at global tokens.
+    """
+    query = _heads(self, self.query(hidden_states)) / math.sqrt(self.head_dim)
+    key, value = _heads(self, self.key(hidden_states)), _heads(self, self.value(hidden_states))
+    width = 3 * self.one_sided_attn_window_size
+    tokens, is_used, rank = _global_tokens(is_index_global_attn)
+    lowest = torch.finfo(query.dtype).min
+
+    local_scores = _window_scores(query, key, attention_mask != 0, self.one_sided_attn_window_size, lowest)
+    global_scores = query @ _pick_heads(key, tokens).transpose(-1, -2)
+    global_scores = global_scores.masked_fill(~is_used[:, None, None, :], lowest)
+    scores = torch.cat([local_scores, global_scores], dim=-1)
+    probs = scores.softmax(dim=-1, dtype=torch.float32).masked_fill(is_index_masked[:, None, :, None], 0.0)
+    probs = probs.type_as(scores)
+    context = _window_context(probs[..., :width], value, self.one_sided_attn_window_size)
+    context = _flat(context + probs[..., width:] @ _pick_heads(value, tokens))
+
+    from_global = _flat(_global_context(self, hidden_states, tokens, is_index_masked, lowest))
+    return (torch.where(is_index_global_attn[:, :, None], _pick(from_global, rank), context),)
+
+
+def _global_context(self: Any, hidden_states: Any, tokens: Any, is_masked: Any, lowest: float) -> Any:
+    """What global tokens see: everything. ``(batch, heads, global, head_dim)``."""
+    query = _heads(self, self.query_global(_pick(hidden_states, tokens))) / math.sqrt(self.head_dim)
+    key, value = _heads(self, self.key_global(hidden_states)), _heads(self, self.value_global(hidden_states))
+    scores = (query @ key.transpose(-1, -2)).masked_fill(is_masked[:, None, None, :], lowest)
+    return scores.softmax(dim=-1, dtype=torch.float32).type_as(scores) @ value
+
+
+def _global_tokens(is_global: Any) -> tuple[Any, Any, Any]:
+    """Positions of the global tokens ``(batch, global)``, which of these are real, and each token's place in them."""
+    length = is_global.shape[1]
+    count = is_global.long().sum(dim=1)
+    room = count.max().clamp(min=1)
+    first_is_highest = is_global.long() * torch.arange(length, 0, -1, device=is_global.device)
+    tokens = first_is_highest.topk(length, dim=1).indices[:, :room]
+    is_used = torch.arange(tokens.shape[1], device=is_global.device) < count[:, None]
+    rank = (is_global.long().cumsum(dim=1) - 1).clamp(min=0)
+    return tokens, is_used, rank
+
+
+def _window_scores(query: Any, key: Any, is_excluded: Any, window: int, lowest: float) -> Any:
+    """Scores of the keys in the three blocks around each query ``(batch, heads, sequence, 3 * window)``."""
+    batch, heads, length, head_dim = query.shape
+    scores = query.reshape(batch, heads, -1, window, head_dim) @ _three_blocks(key, window).transpose(-1, -2)
+    # Padding of the blocks is excluded as the padding of the sequence is.
+    excluded = torch.nn.functional.pad(is_excluded.long(), (window, window), value=1)[:, None, :, None]
+    excluded = _blocks(excluded, window).squeeze(-1).bool()[:, :, :, None, :]
+    offset = torch.arange(3 * window)[None, :] - torch.arange(window)[:, None]
+    outside = (offset < 0) | (offset > 2 * window)
+    scores = scores.masked_fill(excluded | outside.to(query.device), lowest)
+    return scores.reshape(batch, heads, length, 3 * window)
+
+
+def _window_context(probs: Any, value: Any, window: int) -> Any:
+    batch, heads, length, head_dim = value.shape
+    context = probs.reshape(batch, heads, -1, window, 3 * window) @ _three_blocks(value, window)
+    return context.reshape(batch, heads, length, head_dim)
+
+
+def _three_blocks(states: Any, window: int) -> Any:
+    """Each block of a sequence with both its neighbours: ``(batch, heads, blocks, 3 * window, head_dim)``."""
+    return _blocks(torch.nn.functional.pad(states, (0, 0, window, window)), window)
+
+
+def _blocks(padded: Any, window: int) -> Any:
+    batch, heads, _, width = padded.shape
+    blocks = padded.reshape(batch, heads, -1, window, width)
+    return torch.cat([blocks[:, :, :-2], blocks[:, :, 1:-1], blocks[:, :, 2:]], dim=3)
+
+
+def _heads(self: Any, states: Any) -> Any:
+    batch, length, _ = states.shape  # not `unflatten`: TorchScript takes its result to be of the traced length
+    return states.view(batch, length, self.num_heads, self.head_dim).transpose(1, 2)
+
+
+def _flat(states: Any) -> Any:
+    return states.transpose(1, 2).flatten(2)
+
+
+def _pick(states: Any, tokens: Any) -> Any:
+    return states.gather(1, tokens[:, :, None].expand(-1, -1, states.shape[-1]))
+
+
+def _pick_heads(states: Any, tokens: Any) -> Any:
+    index = tokens[:, None, :, None].expand(-1, states.shape[1], -1, states.shape[-1])
+    return states.gather(2, index)

@@ -46,7 +46,9 @@ def _specs() -> list[PatchingSpec]:
     specs = [PatchingSpec(torchscript_exporter, "setup_onnx_logging", _no_logging)]
     # A model's module is loaded if the model is: nothing is imported for the sake of a patch.
     if _MASKING in sys.modules:
-        specs.append(PatchingSpec(sys.modules[_MASKING], "_vmap_for_bhqkv", _broadcast_for_bhqkv))
+        masking = sys.modules[_MASKING]
+        specs.append(PatchingSpec(masking, "_vmap_for_bhqkv", _broadcast_for_bhqkv))
+        specs.append(PatchingSpec(masking, "TransformGetItemToIndex", nullcontext))  # serves vmap only
     if _LONGFORMER in sys.modules:
         specs += longformer.specs(sys.modules[_LONGFORMER])
     return specs

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from tfexport.backends.base import declared_outputs
+from tfexport.dummy_inputs import PAST
 from tfexport.errors import ContractError
 from tfexport.onnx_config import OnnxConfig
 
@@ -85,15 +87,28 @@ def trace_arguments(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -
     if missing:
         raise ContractError(f"no array was given for the declared input(s) {', '.join(missing)}.")
     module = DeclaredModel(model, config, structure)
-    return TraceArguments(module, model, config, tuple(torch.from_numpy(flat[name]) for name in config.inputs))
+    return TraceArguments(module, model, config, tuple(as_input(flat[name], model) for name in config.inputs))
+
+
+def as_input(array: np.ndarray, model: Any) -> Any:
+    """An array as an input of a model: a copy, on the model's device, integers as int64."""
+    dtype = torch.int64 if np.issubdtype(array.dtype, np.integer) else None
+    return torch.tensor(array, dtype=dtype, device=model.device)
 
 
 def call_model(model: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """The outputs of a model by name; its key-value cache as nested tuples."""
-    outputs = model(**tensors, return_dict=True)
+    """The outputs of a model by name. A key-value cache is nested tuples on both sides."""
+    arguments = {name: _as_cache(value) if name == PAST else value for name, value in tensors.items()}
+    outputs = model(**arguments, return_dict=True)
     return {
-        name: value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value for name, value in outputs.items()
+        name: value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value
+        for name, value in outputs.items()
     }
+
+
+def _as_cache(layers: tuple[tuple[Any, ...], ...]) -> Any:
+    kind = EncoderDecoderCache if len(layers[0]) == 4 else DynamicCache
+    return kind.from_legacy_cache(layers)
 
 
 def mapped(value: Any, function: Callable[[Any], Any]) -> Any:

@@ -1,0 +1,243 @@
+"""How much memory and time an export needs above the loaded model, beside stock tf2onnx where stock survives.
+
+    python -m benchmarks.export_memory                    # every case, each in a process of its own
+    python -m benchmarks.export_memory bert-base gpt2-xl  # some of them
+
+Each case builds a model of the named shape with random weights, notes what is resident, lets the peak begin anew, and
+exports (convert and write; validation aside). Then a fresh process loads the file in ONNX Runtime and runs it. Stock is
+``tf2onnx.convert.from_keras``, given the Erfc handler that it lacks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from benchmarks.memory import peak_mib, reset_peak, resident_mib
+
+RESULTS = Path(__file__).parent / "results" / "export_memory.json"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model's shape.
+
+    Attributes:
+        model_type: of the declaration.
+        feature: of the declaration.
+        classes: the class in each framework.
+        sizes: arguments of the configuration; its defaults otherwise.
+        frameworks: those to export from.
+        stock: whether stock tf2onnx survives it on 24 GB.
+    """
+
+    model_type: str
+    feature: str
+    classes: dict[str, str]
+    sizes: dict[str, int]
+    frameworks: tuple[str, ...] = ("tf", "pt")
+    stock: bool = False
+
+
+BERT = {"tf": "TFBertModel", "pt": "BertModel"}
+GPT2 = {"tf": "TFGPT2LMHeadModel", "pt": "GPT2LMHeadModel"}
+SHAPES = {
+    "bert-tiny": Shape(
+        "bert",
+        "default",
+        BERT,
+        {"hidden_size": 128, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 512},
+        stock=True,
+    ),
+    "bert-mini": Shape(
+        "bert",
+        "default",
+        BERT,
+        {"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "intermediate_size": 1024},
+        stock=True,
+    ),
+    "bert-base": Shape("bert", "default", BERT, {}),
+    "gpt2": Shape("gpt2", "causal-lm", GPT2, {}),
+    "gpt2-xl": Shape("gpt2", "causal-lm", GPT2, {"n_embd": 1600, "n_layer": 48, "n_head": 25}),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shapes", nargs="*", help=f"of {', '.join(SHAPES)}; all by default")
+    parser.add_argument("--exporter", choices=("tf", "pt", "stock"), help="this one only")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--load", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.load:
+        print(json.dumps(load(arguments.load)))
+    elif arguments.child:
+        print(json.dumps(measure(arguments.shapes[0], arguments.exporter)))
+    else:
+        report(arguments.shapes or list(SHAPES), arguments.exporter)
+
+
+def report(names: list[str], only: str | None) -> None:
+    """Measure, print the table, and keep the results."""
+    rows = []
+    for name in names:
+        shape = SHAPES[name]
+        for exporter in (*shape.frameworks, *(("stock",) if shape.stock else ())):
+            if only in (None, exporter):
+                row = child(name, exporter)
+                rows.append(row)
+                print(line(row), flush=True)
+    kept = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
+    measured = {(row["shape"], row["exporter"]) for row in rows}
+    rows = [row for row in kept if (row["shape"], row["exporter"]) not in measured] + rows
+    packages = ("tensorflow", "torch", "tf2onnx", "onnx", "onnx-ir", "onnxruntime", "transformers", "numpy")
+    environment = {
+        "python": platform.python_version(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "versions": {package: version(package) for package in packages},
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"environment": environment, "rows": rows}, indent=1) + "\n")
+
+
+def child(name: str, exporter: str) -> dict[str, Any]:
+    """Measure one case in a process of its own; a killed one is a result too."""
+    command = [sys.executable, "-m", "benchmarks.export_memory", name, "--exporter", exporter, "--child"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        return {"shape": name, "exporter": exporter, "failed": f"exit code {done.returncode}: {last}"}
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def measure(name: str, exporter: str) -> dict[str, Any]:
+    """One case, in this process."""
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    shape = SHAPES[name]
+    model, config = build(shape, "pt" if exporter == "pt" else "tf")
+    weights = weight_bytes(model, exporter)
+    warm_up(exporter)
+    gc.collect()
+    before = resident_mib()
+    reset_peak()
+    start = time.perf_counter()
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+        file = Path(folder) / "model.onnx"
+        if exporter == "stock":
+            stock(model, file)
+        else:
+            ours(model, config, shape, file)
+        seconds = time.perf_counter() - start
+        peak = peak_mib()
+        size = sum(written.stat().st_size for written in Path(folder).iterdir())
+        loaded = subprocess.run(
+            [sys.executable, "-m", "benchmarks.export_memory", "--load", str(file)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return {
+        "shape": name,
+        "exporter": exporter,
+        "weights_mib": round(weights / 2**20, 1),
+        "loaded_rss_mib": round(before, 1),
+        "peak_above_loaded_mib": round(peak - before, 1),
+        "seconds": round(seconds, 1),
+        "file_mib": round(size / 2**20, 1),
+        "onnxruntime": json.loads(loaded.stdout.strip().splitlines()[-1]),
+    }
+
+
+def build(shape: Shape, framework: str) -> tuple[Any, Any]:
+    """The model with random weights, and its configuration."""
+    import transformers
+
+    config = transformers.CONFIG_MAPPING[shape.model_type](**shape.sizes)
+    config._attn_implementation = "eager"
+    model = getattr(transformers, shape.classes[framework])(config)
+    if framework == "tf":
+        model.build_in_name_scope()
+    else:
+        model.eval()
+    return model, config
+
+
+def weight_bytes(model: Any, exporter: str) -> int:
+    """Size of the weights, tied ones once."""
+    if exporter == "pt":
+        return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    return sum(weight.shape.num_elements() * weight.dtype.size for weight in model.weights)
+
+
+def warm_up(exporter: str) -> None:
+    """Import what the exporter imports: the packages are not what an export needs above the loaded model."""
+    if exporter == "stock":
+        import tf2onnx.convert  # noqa: F401
+    else:
+        import tfexport.migration  # noqa: F401
+        from tfexport.backends import get_backend
+
+        get_backend("pt" if exporter == "pt" else "tf")
+
+
+def ours(model: Any, config: Any, shape: Shape, file: Path) -> None:
+    """Convert and write with tfexport."""
+    from tfexport import FeaturesManager, export
+
+    declaration = FeaturesManager.get_config(shape.model_type, shape.feature)(config)
+    export(None, model, declaration, declaration.default_onnx_opset, file)
+
+
+def stock(model: Any, file: Path) -> None:
+    """Convert and write with tf2onnx's own entry point, as ``transformers.onnx`` did."""
+    import tensorflow as tf
+    import tf2onnx
+
+    from tfexport.backends.tensorflow.ops import HANDLERS
+
+    names = ("input_ids", "attention_mask", "token_type_ids")
+    signature = [{name: tf.TensorSpec([None, None], tf.int32, name=name) for name in names}]
+    tf2onnx.convert.from_keras(
+        model, signature, opset=18, output_path=str(file), custom_op_handlers={"Erfc": HANDLERS["Erfc"]}
+    )
+
+
+def load(file: Path) -> dict[str, Any]:
+    """Load the file in ONNX Runtime and run two tokens through it."""
+    import numpy as np
+    import onnxruntime
+
+    start = time.perf_counter()
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    seconds = time.perf_counter() - start
+    kinds = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
+    outputs = session.run(None, {value.name: np.ones((1, 2), kinds[value.type]) for value in session.get_inputs()})
+    finite = all(bool(np.isfinite(output).all()) for output in outputs)
+    return {"loads": True, "finite": finite, "load_seconds": round(seconds, 1), "peak_rss_mib": round(peak_mib(), 1)}
+
+
+def line(row: dict[str, Any]) -> str:
+    """One row of the table."""
+    label = f"{row['shape']:10} {row['exporter']:6}"
+    if "failed" in row:
+        return f"{label} {row['failed']}"
+    return (
+        f"{label} weights {row['weights_mib']:8.1f} MiB   +{row['peak_above_loaded_mib']:8.1f} MiB "
+        f"({row['peak_above_loaded_mib'] / row['weights_mib']:6.2f} times)   {row['seconds']:6.1f} s   "
+        f"loads in ONNX Runtime: {row['onnxruntime']['finite']}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What every test shares: no network, no noise, tiny checkpoints made once a process, and the command line."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything imports a framework.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+from collections.abc import Callable  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+
+from benchmarks import real_weights  # noqa: E402
+from tests import support  # noqa: E402
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., support.Ran]:
+    """Run the command line in this process, with its screen captured at the file descriptors."""
+
+    def run(*arguments: str | Path) -> support.Ran:
+        capfd.readouterr()
+        code = support.run_in_process(arguments)
+        out, err = capfd.readouterr()
+        return support.Ran(code, out, err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The base BERT of `tests.tiny` in each form of checkpoint: ``h5``, ``tf-safetensors``, ``pt``."""
+    return support.checkpoints(tmp_path_factory.mktemp("bert"), "bert", "BertModel")
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A BERT with a classification head in each form of checkpoint."""
+    return support.checkpoints(tmp_path_factory.mktemp("classifier"), "bert", "BertForSequenceClassification")
+
+
+@pytest.fixture(scope="session")
+def masked_lm(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A BERT with a language head, and so without a pooler, in each form of checkpoint."""
+    return support.checkpoints(tmp_path_factory.mktemp("masked_lm"), "bert", "BertForMaskedLM")
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The trained MiniLM sentence encoder: PyTorch weights and a tokenizer."""
+    return real_weights.fetch(real_weights.MINILM)
+
+
+@pytest.fixture(scope="session")
+def minilm_tf() -> Path:
+    """MiniLM as a TensorFlow checkpoint."""
+    return real_weights.tensorflow_checkpoint(real_weights.MINILM, "TFBertModel")
+
+
+@pytest.fixture(scope="session")
+def albert() -> Path:
+    """The trained ALBERT of rxnmapper: PyTorch weights, and no tokenizer that AutoTokenizer loads."""
+    return real_weights.fetch(real_weights.ALBERT)
+
+
+@pytest.fixture(scope="session")
+def albert_tf() -> Path:
+    """ALBERT as a TensorFlow checkpoint."""
+    return real_weights.tensorflow_checkpoint(real_weights.ALBERT, "TFAlbertForMaskedLM")

@@ -1,0 +1,111 @@
+"""Writing: one file when the weights are small, two when they are large, an error when there is no room."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import pytest
+
+from tests.graph import texts
+from tfexport.errors import OutputError
+from tfexport.graph.save import EXTERNAL_DATA_THRESHOLD, save
+
+BODY = "g (float[n, 600] x, float[700, 600] w) => (float[n, 700] y) { y = Gemm <transB = 1> (x, w) }"
+W = np.random.default_rng(0).normal(size=(700, 600)).astype(np.float32)
+FEEDS = {"x": np.ones((2, 600), np.float32)}
+
+
+def _model() -> ir.Model:
+    return texts.with_weights(BODY, {"w": W})
+
+
+@contextmanager
+def _largest_file(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def _assert_computes(path: Path) -> None:
+    onnx.checker.check_model(str(path), full_check=True)
+    np.testing.assert_allclose(texts.run(path, FEEDS)[0], FEEDS["x"] @ W.T, rtol=1e-4, atol=1e-4)
+
+
+def test_small_weights_are_in_the_graph(tmp_path: Path) -> None:
+    files = save(_model(), tmp_path / "model.onnx")
+    assert (files.model, files.data) == (tmp_path / "model.onnx", None)
+    assert (files.weight_bytes, files.nodes) == (W.nbytes, 1)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+    _assert_computes(files.model)
+
+
+def test_large_weights_are_in_a_file_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(save.__globals__, "EXTERNAL_DATA_THRESHOLD", W.nbytes)
+    files = save(_model(), tmp_path / "model.onnx")
+    assert files.data == tmp_path / "model.onnx_data"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["model.onnx", "model.onnx_data"]
+    assert files.model.stat().st_size < 1000
+    (tensor,) = onnx.load(files.model, load_external_data=False).graph.initializer
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    assert entries["location"] == "model.onnx_data"
+    assert int(entries["offset"]) % 4096 == 0 and int(entries["length"]) == W.nbytes
+    _assert_computes(files.model)
+
+
+def test_the_pair_may_be_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(save.__globals__, "EXTERNAL_DATA_THRESHOLD", 1)
+    (tmp_path / "stage").mkdir()
+    save(_model(), tmp_path / "stage" / "model.onnx")
+    (tmp_path / "stage").rename(tmp_path / "published")
+    _assert_computes(tmp_path / "published" / "model.onnx")
+
+
+def test_the_threshold_counts_all_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(save.__globals__, "EXTERNAL_DATA_THRESHOLD", W.nbytes + 1)
+    assert save(_model(), tmp_path / "model.onnx").data is None
+    assert EXTERNAL_DATA_THRESHOLD < 2**31  # far from what one protobuf can hold
+
+
+def test_an_earlier_file_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"x" * 10_000_000)
+    _assert_computes(save(_model(), tmp_path / "model.onnx").model)
+
+
+@pytest.mark.parametrize("external", [False, True])
+def test_a_limit_on_the_size_of_files(external: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if external:
+        monkeypatch.setitem(save.__globals__, "EXTERNAL_DATA_THRESHOLD", 1)
+    name = "model.onnx_data" if external else "model.onnx"
+    with _largest_file(1024 * 1024), pytest.raises(OutputError, match="limit on file sizes") as caught:
+        save(_model(), tmp_path / "model.onnx")
+    assert str(tmp_path / name) in str(caught.value) and f"{W.nbytes:,} bytes" in str(caught.value)
+    assert isinstance(caught.value, OSError)
+
+
+def test_no_room_is_noticed_before_a_weight_is_read(tmp_path: Path) -> None:
+    def read() -> ir.TensorProtocol:
+        raise AssertionError("read, though there is no room for it")
+
+    model = _model()
+    shape = ir.Shape([2**30, 2**30])  # an exbibyte
+    huge = ir.LazyTensor(read, dtype=ir.DataType.FLOAT, shape=shape, name="w", cache=False)
+    model.graph.initializers["w"].const_value = huge
+    with pytest.raises(OutputError, match=r"bytes free; the weights alone need 4,611,686,018,427,387,904"):
+        save(model, tmp_path / "model.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").mkdir()
+    with pytest.raises(OutputError, match="could not be written"):
+        save(_model(), tmp_path / "model.onnx")

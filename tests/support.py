@@ -1,0 +1,173 @@
+"""Helpers of the tests: checkpoints on disk, the command line, child processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from tests.tiny import tiny_config
+
+ROOT = Path(__file__).resolve().parents[1]
+CHILD_SECONDS = 180
+BERT_CONFIG = {"model_type": "bert", "architectures": ["BertModel"]}
+FORMS = ("h5", "tf-safetensors", "pt")
+"""Forms of checkpoint: ``tf_model.h5``, ``model.safetensors`` of format tf, and of format pt."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished command: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def errors(self) -> list[str]:
+        """The lines that report an error."""
+        return [line for line in self.err.splitlines() if line.startswith("error: ")]
+
+
+def run_in_process(arguments: Iterable[str | Path]) -> int:
+    """The command line, in this process: its exit code."""
+    from tfexport.cli import app
+
+    try:
+        app([str(argument) for argument in arguments], prog_name="tfexport")
+    except SystemExit as done:
+        return int(done.code or 0)
+    raise AssertionError("the command line returned without an exit code")
+
+
+def python(code: str, *arguments: str | Path, **environment: str) -> Ran:
+    """Run Python code in a process of its own, with this project importable and no network."""
+    return _run([sys.executable, "-c", code, *map(str, arguments)], environment)
+
+
+def tfexport(*arguments: str | Path, **environment: str) -> Ran:
+    """Run ``python -m tfexport`` in a process of its own."""
+    return _run([sys.executable, "-m", "tfexport", *map(str, arguments)], environment)
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> Ran:
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=CHILD_SECONDS,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def write_config(folder: Path, values: Mapping[str, Any] = BERT_CONFIG) -> Path:
+    """A folder with a ``config.json``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(values))
+    return folder
+
+
+def write_safetensors(
+    file: Path, form: str | None, names: Iterable[str] = ("bert.embeddings.word_embeddings.weight",)
+) -> Path:
+    """A safetensors file of a declared format, made without a framework."""
+    tensors = {name: np.arange(6, dtype=np.float32).reshape(2, 3) for name in names}
+    save_file(tensors, file, metadata=None if form is None else {"format": form})
+    return file
+
+
+def write_hdf5(file: Path) -> Path:
+    """The opening bytes of an HDF5 file."""
+    file.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(64))
+    return file
+
+
+def write_index(file: Path, shards: Iterable[str]) -> Path:
+    """A shard index that names shards."""
+    file.write_text(json.dumps({"metadata": {}, "weight_map": {f"w{i}": name for i, name in enumerate(shards)}}))
+    return file
+
+
+def checkpoints(root: Path, model_type: str, class_name: str) -> Callable[[str], Path]:
+    """A function from a form of checkpoint to a folder that holds it, each made once."""
+
+    @cache
+    def make(form: str) -> Path:
+        folder = root / form
+        save_tiny(folder, model_type, class_name, form)
+        return folder
+
+    return make
+
+
+def save_tiny(folder: Path, model_type: str, class_name: str, form: str, **overrides: Any) -> Any:
+    """Save a tiny random model in a form of checkpoint, and return it."""
+    import transformers
+
+    config = tiny_config(model_type)
+    for name, value in overrides.items():
+        setattr(config, name, value)
+    if form == "pt":
+        import torch
+
+        torch.manual_seed(0)
+        model = getattr(transformers, class_name)(config).eval()
+        model.save_pretrained(folder)
+        return model
+    import tensorflow as tf
+
+    tf.random.set_seed(0)
+    model = getattr(transformers, f"TF{class_name}")(config)
+    model.build_in_name_scope()
+    model.save_pretrained(folder, safe_serialization=form == "tf-safetensors")
+    return model
+
+
+def snapshot(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by relative path; empty for a folder that does not exist."""
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def assert_complete(folder: Path) -> dict[str, Any]:
+    """Assert that a folder is a whole export: every file is in its manifest with its true size and checksum."""
+    manifest: dict[str, Any] = json.loads((folder / "tfexport.json").read_text())
+    on_disk = snapshot(folder)
+    del on_disk["tfexport.json"]
+    assert {name: file["sha256"] for name, file in manifest["files"].items()} == on_disk
+    assert all((folder / name).stat().st_size == file["bytes"] for name, file in manifest["files"].items())
+    assert "model.onnx" in on_disk
+    return manifest
+
+
+def leftovers(target: Path) -> list[str]:
+    """Names of what an export left beside its target."""
+    return sorted(file.name for file in target.parent.iterdir() if ".tfexport-" in file.name)
+
+
+def small_tokenizer(folder: Path, size: int = 99) -> Any:
+    """A BERT tokenizer of `size` tokens, made offline, and saved into a folder."""
+    from transformers import BertTokenizerFast
+
+    folder.mkdir(parents=True, exist_ok=True)
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    (folder / "vocab.txt").write_text("\n".join(special + [f"word{i}" for i in range(len(special), size)]))
+    tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=64)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
