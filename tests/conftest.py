@@ -8,13 +8,13 @@ import os
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
-from collections.abc import Callable  # noqa: E402
-from pathlib import Path  # noqa: E402
+from collections.abc import Callable
+from pathlib import Path
 
-import pytest  # noqa: E402
+import pytest
 
-from benchmarks import real_weights  # noqa: E402
-from tests import support  # noqa: E402
+from benchmarks import real_weights
+from tests import support
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_every_declared_input_has_the_shape_asked_for(model_type: str, feature: 
     for name, axes in config.inputs.items():
         assert made[name].shape == tuple(SIZES[axes[axis]] for axis in sorted(axes)), name
         assert made[name].dtype == np.int64
-    assert 0 <= made["input_ids"].min() and made["input_ids"].max() < config._config.vocab_size
+    assert made["input_ids"].min() >= 0 and made["input_ids"].max() < config._config.vocab_size
     assert len(set(made["input_ids"].ravel().tolist())) > 3
 
 
@@ -184,8 +184,10 @@ def test_past_of_a_decoder(length: int) -> None:
 def test_past_of_a_decoder_has_the_shapes_that_the_seed_gives_it(bert_tokenizer: Any) -> None:
     import transformers.onnx as seed
 
-    theirs = gpt_like(seed).with_past(GPT2).generate_dummy_inputs(
-        bert_tokenizer, batch_size=3, seq_length=7, framework=TensorType.PYTORCH
+    theirs = (
+        gpt_like(seed)
+        .with_past(GPT2)
+        .generate_dummy_inputs(bert_tokenizer, batch_size=3, seq_length=7, framework=TensorType.PYTORCH)
     )
     ours = gpt_like(tfexport).with_past(GPT2).generate_dummy_inputs(bert_tokenizer, batch_size=3, seq_length=7)
     assert {name: _shapes(ours[name]) for name in ours} == {name: _shapes(theirs[name]) for name in ours}
@@ -207,9 +209,9 @@ def test_past_of_an_encoder_decoder(config: Any, layers: int, decoder: Any, enco
 
 def test_without_past_there_is_none() -> None:
     made = t5_like(tfexport)(T5).generate_dummy_inputs(None, batch_size=3, seq_length=6)
-    assert {name: value.shape for name, value in made.items()} == {
-        name: (3, 6) for name in ("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
-    }
+    assert {name: value.shape for name, value in made.items()} == dict.fromkeys(
+        ("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask"), (3, 6)
+    )
 
 
 class _Strange(tfexport.OnnxConfig):

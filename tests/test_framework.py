@@ -121,9 +121,7 @@ def test_the_framework_enumeration_of_transformers_is_understood() -> None:
         (None, None, (), "Neither PyTorch nor TensorFlow"),
     ],
 )
-def test_not_installed(
-    requested: Any, evidence: list[Found] | None, installed: Collection[str], needed: str
-) -> None:
+def test_not_installed(requested: Any, evidence: list[Found] | None, installed: Collection[str], needed: str) -> None:
     with pytest.raises(FrameworkNotInstalledError, match=needed) as caught:
         decide(requested, evidence, installed, "here")  # type: ignore[arg-type]
     assert isinstance(caught.value, ImportError)

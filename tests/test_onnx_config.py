@@ -235,9 +235,7 @@ def _ten(*arguments: Any) -> int:
 @pytest.mark.parametrize(("name", "wrapper"), [("static", staticmethod), ("of_class", classmethod), ("method", None)])
 def test_patches_are_applied_and_what_was_there_is_put_back(name: str, wrapper: Any) -> None:
     before = vars(_Patched)[name]
-    config = tfexport.OnnxConfig(
-        GPT2, patching_specs=[tfexport.PatchingSpec(_Patched, name, _ten, op_wrapper=wrapper)]
-    )
+    config = tfexport.OnnxConfig(GPT2, patching_specs=[tfexport.PatchingSpec(_Patched, name, _ten, op_wrapper=wrapper)])
     config.patch_ops()
     assert getattr(_Patched(), name)(1) == 10
     assert type(vars(_Patched)[name]) is (wrapper or type(_ten))
@@ -267,7 +265,10 @@ def test_patches_are_undone_when_the_block_raises() -> None:
 def test_patches_are_undone_when_a_later_one_cannot_be_applied() -> None:
     specs = [tfexport.PatchingSpec(math, "sqrt", _ten), tfexport.PatchingSpec(math, "no_such_function", _ten)]
     before = math.sqrt
-    with pytest.raises(AttributeError, match="no_such_function"), tfexport.OnnxConfig(GPT2, patching_specs=specs).patched():
+    with (
+        pytest.raises(AttributeError, match="no_such_function"),
+        tfexport.OnnxConfig(GPT2, patching_specs=specs).patched(),
+    ):
         raise AssertionError("the block must not run")
     assert math.sqrt is before and not hasattr(math, "no_such_function")
 

@@ -16,7 +16,7 @@ from tfexport.tasks import FRAMEWORKS, TASKS, WITH_PAST
 PAIRS = [(name, feature) for name, declared in declarations().items() for feature in declared.features]
 
 CHOICE = {0: "batch", 1: "choice", 2: "sequence"}
-ROFORMER_CHOICES = {name: CHOICE for name in ("input_ids", "attention_mask", "token_type_ids")}
+ROFORMER_CHOICES = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), CHOICE)
 
 # What is not as the seed has it, each with its reason.
 DEVIATIONS: dict[tuple[str, str, str], tuple[Any, str]] = {

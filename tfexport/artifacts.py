@@ -39,7 +39,7 @@ def staged(target: str | Path) -> Iterator[Path]:
         OutputExistsError: the target holds files that are not an earlier export's.
         OutputError: the target cannot be a directory, or nothing can be written beside it.
     """
-    path = Path(target).expanduser().absolute()
+    path = Path(target).expanduser().resolve()
     _sweep(path)
     check_target(path)
     stage = path.with_name(f".{path.name}.tfexport-{os.getpid()}-{uuid.uuid4().hex[:8]}")
@@ -85,7 +85,7 @@ def publish(stage: Path, target: str | Path, manifest: Mapping[str, Any]) -> dic
     Raises:
         OutputError: the disk is full, or the target cannot be replaced.
     """
-    path = Path(target).expanduser().absolute()
+    path = Path(target).expanduser().resolve()
     files = sorted(file for file in stage.rglob("*") if file.is_file())
     complete = dict(manifest) | {
         "files": {

@@ -112,7 +112,7 @@ def open_checkpoint(
         if _looks_local(name):
             raise CheckpointNotFoundError(f"{name} does not exist. Expected a checkpoint folder, a file, or a hub id.")
         snapshot = _cached_snapshot(name, cache)
-        if snapshot is None:
+        if snapshot is None or not any(_find_weights(snapshot)):
             return Checkpoint(name, "huggingface", None, None, cache, model_type)
         path = snapshot
     weights = tuple(_find_weights(path))

@@ -99,7 +99,7 @@ def export(
     if as_json:
         _print_json(result.manifest)
     else:
-        _print_table(f"[bold]{result.path}[/bold]", [], summary(result.manifest))
+        _print_table(str(result.path), [], summary(result.manifest))
     raise typer.Exit(DONE if result.valid else INVALID)
 
 

@@ -118,7 +118,10 @@ def test_a_declared_input_that_nothing_reads_is_an_input() -> None:
         (_contract(BOTH[0][:1], BOTH[1]), "inputs are second, first; the declaration's are first"),
         (_contract(BOTH[0], BOTH[1][:1]), "outputs are sum, product; the declaration's are product"),
         (_contract(BOTH[0], (*BOTH[1], ("more", "float32", ()))), "the declaration's are more, product, sum"),
-        (_contract(BOTH[0], (("product", "float64", ("batch", 3)), BOTH[1][1])), "'product' is FLOAT in the graph; DOUBLE"),
+        (
+            _contract(BOTH[0], (("product", "float64", ("batch", 3)), BOTH[1][1])),
+            "'product' is FLOAT in the graph; DOUBLE",
+        ),
         (_contract((("first", "int64", ("b", "s")), BOTH[0][1]), BOTH[1]), "'first' is FLOAT in the graph; INT64"),
         (_contract(BOTH[0], (("product", "float32", ("batch",)), BOTH[1][1])), "'product' has 2 axes in the graph; 1"),
         (_contract((("first", "float32", ("b",)), BOTH[0][1]), BOTH[1]), "'first' has 2 axes in the graph; 1"),

@@ -58,4 +58,6 @@ def _why_not_written(error: OSError, path: Path, weight_bytes: int) -> str:
         errno.EDQUOT: "the disk quota is used up",
     }
     why = reasons.get(error.errno or 0, str(error))
+    if error.errno is None:  # NumPy's tofile says how much it wrote, not why it stopped
+        why = f"the disk is full, or the limit on file sizes (ulimit -f) is reached ({error})"
     return f"{path} could not be written: {why}. The weights need {weight_bytes:,} bytes."

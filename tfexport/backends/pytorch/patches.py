@@ -15,6 +15,7 @@ from tfexport.onnx_config import PatchingSpec
 
 _MASKING = "transformers.masking_utils"
 _LONGFORMER = "transformers.models.longformer.modeling_longformer"
+_INFER_SHAPES = torch._C._jit_pass_onnx_graph_shape_type_inference
 
 
 def _no_logging(verbose: bool) -> Any:
@@ -24,6 +25,15 @@ def _no_logging(verbose: bool) -> Any:
     the whole graph to the screen when an export fails.
     """
     return nullcontext()
+
+
+def _infer_shapes(graph: Any, weights: Any, opset: int) -> None:
+    """Shapes from shapes alone.
+
+    torch 2.13 copies the weights into small models, a node at a time, and computes what follows from their values:
+    six times the time of the rest of an export of BERT-base, and up to 250 MiB.
+    """
+    _INFER_SHAPES(graph, {}, opset)
 
 
 def _broadcast_for_bhqkv(mask_function: Callable[..., Any], bh_indices: bool = True) -> Callable[..., Any]:
@@ -43,7 +53,10 @@ def _broadcast_for_bhqkv(mask_function: Callable[..., Any], bh_indices: bool = T
 
 
 def _specs() -> list[PatchingSpec]:
-    specs = [PatchingSpec(torchscript_exporter, "setup_onnx_logging", _no_logging)]
+    specs = [
+        PatchingSpec(torchscript_exporter, "setup_onnx_logging", _no_logging),
+        PatchingSpec(torch._C, "_jit_pass_onnx_graph_shape_type_inference", _infer_shapes),
+    ]
     # A model's module is loaded if the model is: nothing is imported for the sake of a patch.
     if _MASKING in sys.modules:
         masking = sys.modules[_MASKING]

@@ -101,8 +101,7 @@ def call_model(model: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
     arguments = {name: _as_cache(value) if name == PAST else value for name, value in tensors.items()}
     outputs = model(**arguments, return_dict=True)
     return {
-        name: value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value
-        for name, value in outputs.items()
+        name: value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value for name, value in outputs.items()
     }
 
 

@@ -7,6 +7,7 @@ becomes an argument of the variable's dtype, in a copy of the branch's function.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import tensorflow as tf
@@ -41,6 +42,14 @@ def resources_to_placeholders(graph_def: Any, variables: Mapping[str, Any]) -> A
     return remover.result
 
 
+@dataclass(frozen=True)
+class _Held:
+    """What a resource holds: a TensorFlow dtype enum and a TensorShapeProto."""
+
+    dtype: int
+    shape: Any
+
+
 class _Remover:
     def __init__(self, graph_def: Any) -> None:
         self._source = graph_def
@@ -50,32 +59,36 @@ class _Remover:
         self.unsupported: list[tuple[str, str]] = []
 
     def run(self, variables: Mapping[str, Any]) -> None:
-        dtypes = {name: variable.dtype.as_datatype_enum for name, variable in variables.items()}
-        self._extend_through_identities(self._source.node, dtypes)
+        held = {
+            name: _Held(variable.dtype.as_datatype_enum, variable.shape.as_proto())
+            for name, variable in variables.items()
+        }
+        self._extend_through_identities(self._source.node, held)
         for node in self._source.node:
             if node.name in variables:
                 placeholder = self.result.node.add(name=node.name, op="Placeholder")
-                placeholder.attr["dtype"].type = dtypes[node.name]
-                placeholder.attr["shape"].shape.CopyFrom(variables[node.name].shape.as_proto())
+                placeholder.attr["dtype"].type = held[node.name].dtype
+                placeholder.attr["shape"].shape.CopyFrom(held[node.name].shape)
             else:
-                self.result.node.extend(self._rewritten(node, dtypes))
+                self.result.node.extend(self._rewritten(node, held))
         kept = [function for name, function in self._functions.items() if name not in self._replaced]
         self.result.library.function.extend(kept)  # tf2onnx converts every function, called or not
         self.result.library.gradient.extend(self._source.library.gradient)
 
-    def _extend_through_identities(self, nodes: Iterable[Any], dtypes: dict[str, int]) -> None:
+    def _extend_through_identities(self, nodes: Iterable[Any], held: dict[str, _Held]) -> None:
         for node in nodes:  # in topological order
-            if node.op == "Identity" and node.attr["T"].type == _RESOURCE and _owner(node.input[0]) in dtypes:
-                dtypes[node.name] = dtypes[_owner(node.input[0])]
+            if node.op == "Identity" and node.attr["T"].type == _RESOURCE and _owner(node.input[0]) in held:
+                held[node.name] = held[_owner(node.input[0])]
 
-    def _rewritten(self, node: Any, dtypes: Mapping[str, int]) -> list[Any]:
-        held = [dtypes.get(_owner(name)) for name in node.input if not name.startswith("^")]
-        if not any(held):
+    def _rewritten(self, node: Any, held: Mapping[str, _Held]) -> list[Any]:
+        read = [held.get(_owner(name)) for name in node.input if not name.startswith("^")]
+        first = next((item for item in read if item is not None), None)
+        if first is None:
             return [node]
         new = type(node)()
         new.CopyFrom(node)
         if node.op == "Identity":
-            new.attr["T"].type = held[0]
+            new.attr["T"].type = first.dtype
         elif node.op == "ReadVariableOp":
             new.Clear()
             new.name, new.op = node.name, "Identity"
@@ -84,7 +97,7 @@ class _Remover:
         elif node.op == "ResourceGather":
             return self._gather(node)
         elif node.op in _CONTROL_FLOW:
-            self._control_flow(new, held)
+            self._control_flow(new, read)
         else:
             self.unsupported.append((node.op, node.name))
         return [new]
@@ -104,33 +117,38 @@ class _Remover:
         new.attr["batch_dims"].i = batch_dims
         return [axis, new]
 
-    def _control_flow(self, node: Any, held: list[int | None]) -> None:
+    def _control_flow(self, node: Any, read: list[_Held | None]) -> None:
         attributes, types, offset = _CONTROL_FLOW[node.op]
-        arguments = held[offset:]
-        for index, dtype in enumerate(arguments):
-            if dtype:
-                node.attr[types].list.type[index] = dtype
+        arguments = read[offset:]
+        for index, argument in enumerate(arguments):
+            if argument is not None:
+                node.attr[types].list.type[index] = argument.dtype
+                if node.op in ("While", "StatelessWhile") and node.attr["output_shapes"].list.shape:
+                    node.attr["output_shapes"].list.shape[index].CopyFrom(argument.shape)
         for attribute in attributes:
             name = node.attr[attribute].func.name
             self._replaced.add(name)
             node.attr[attribute].func.name = self._function(name, arguments, f"{name}_{node.name}".replace("/", "_"))
 
-    def _function(self, name: str, arguments: list[int | None], new_name: str) -> str:
+    def _function(self, name: str, arguments: list[_Held | None], new_name: str) -> str:
         function = type(self._functions[name])()
         function.CopyFrom(self._functions[name])
         function.signature.name = new_name
-        dtypes: dict[str, int] = {}
-        for argument, dtype in zip(function.signature.input_arg, arguments, strict=True):
-            if dtype:
-                argument.type = dtype
-                dtypes[argument.name] = dtype
+        held: dict[str, _Held] = {}
+        for index, (parameter, argument) in enumerate(zip(function.signature.input_arg, arguments, strict=True)):
+            if argument is not None:
+                parameter.type = argument.dtype
+                held[parameter.name] = argument
+                # The shape of the resource, a scalar, is not that of what it holds.
+                function.arg_attr[index].attr["_output_shapes"].list.ClearField("shape")
+                function.arg_attr[index].attr["_output_shapes"].list.shape.add().CopyFrom(argument.shape)
         # A loop's body hands its invariants on.
         for output in function.signature.output_arg:
             if output.type == _RESOURCE:
-                output.type = dtypes[_owner(function.ret[output.name])]
+                output.type = held[_owner(function.ret[output.name])].dtype
         reads = {node.name for node in function.node_def if node.op == "ReadVariableOp"}
-        self._extend_through_identities(function.node_def, dtypes)
-        nodes = [new for node in function.node_def for new in self._rewritten(node, dtypes)]
+        self._extend_through_identities(function.node_def, held)
+        nodes = [new for node in function.node_def for new in self._rewritten(node, held)]
         del function.node_def[:]
         function.node_def.extend(nodes)
         for node in function.node_def:

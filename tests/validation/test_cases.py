@@ -1,0 +1,137 @@
+"""The cases: shapes that differ from the traced one, and masks that differ from row to row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tfexport
+from tests.declared import GPT2, gpt_like
+from tests.tiny import tiny_config
+from tfexport.architectures import declarations
+from tfexport.features import config_factory
+from tfexport.validation import Case, case_inputs, standard_cases
+from tfexport.validation.cases import longest_sequence
+
+PAIRS = [(name, feature) for name, declared in declarations().items() for feature in declared.features]
+
+
+def _declared(model_type: str, feature: str = "default", **overrides: Any) -> Any:
+    config = tiny_config(model_type, feature)
+    for name, value in overrides.items():
+        setattr(config, name, value)
+    return config_factory(model_type, feature)(config)
+
+
+def _is_prime(number: int) -> bool:
+    return number > 1 and all(number % divisor for divisor in range(2, number))
+
+
+@pytest.mark.parametrize(("model_type", "feature"), PAIRS)
+def test_every_declaration_is_tried_on_shapes_that_were_not_traced(model_type: str, feature: str) -> None:
+    config = _declared(model_type, feature)
+    cases = standard_cases(config)
+    assert len({(case.batch, case.sequence) for case in cases}) == len(cases) >= 5
+    assert (config.default_batch_size, config.default_sequence_length) not in {(c.batch, c.sequence) for c in cases}
+    assert 1 in {case.batch for case in cases} and 1 in {case.sequence for case in cases}
+    assert any(_is_prime(case.sequence) and case.sequence > 8 for case in cases)
+    assert {case.padding for case in cases} == {None, "left", "right"}
+    traced = case_inputs(config, None, None, "np")
+    for case in cases:
+        made = case_inputs(config, None, case, "np")
+        assert list(made) == list(config.inputs)
+        ids = made["input_ids"]
+        expected = (case.batch, case.sequence) if case.choices is None else (case.batch, case.choices, case.sequence)
+        assert ids.shape == expected != traced["input_ids"].shape
+
+
+@pytest.mark.parametrize("feature", ["default", "multiple-choice"])
+def test_masks_differ_from_row_to_row(feature: str) -> None:
+    config = _declared("bert", feature)
+    for case in standard_cases(config):
+        mask = case_inputs(config, None, case, "np")["attention_mask"].reshape(-1, case.sequence)
+        if case.padding is None:
+            assert mask.all()
+            continue
+        rows = {tuple(row) for row in mask}
+        assert len(rows) == min(len(mask), case.sequence - 1) > 1
+        assert (mask[:, -1 if case.padding == "right" else 0] == 0).all() and mask.any(axis=1).all()
+
+
+def test_padding_tokens_stand_where_the_mask_hides_them() -> None:
+    config = _declared("bert", pad_token_id=7)
+    made = case_inputs(config, None, Case(4, 9, padding="left"), "np")
+    assert (made["input_ids"][made["attention_mask"] == 0] == 7).all()
+    assert not (made["input_ids"][made["attention_mask"] == 1] == 7).any()
+
+
+def test_choices_vary() -> None:
+    config = _declared("bert", "multiple-choice")
+    choices = {case.choices for case in standard_cases(config)}
+    assert len(choices) == 3 and config.default_num_choices not in choices | {None}
+    assert {case.choices for case in standard_cases(_declared("bert"))} == {None}
+
+
+def test_names() -> None:
+    names = [case.name for case in standard_cases(_declared("bert"))]
+    assert len(set(names)) == len(names) and "3x13, padded right" in names
+    assert "1x2x16" in [case.name for case in standard_cases(_declared("bert", "multiple-choice"))]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "longest"),
+    [({"max_position_embeddings": 64}, 62), ({"max_position_embeddings": 8}, 6), ({"max_position_embeddings": 1}, 1)],
+)
+def test_no_case_is_longer_than_the_models_positions(overrides: dict[str, int], longest: int) -> None:
+    config = _declared("roberta", **overrides)
+    assert longest_sequence(config) == longest
+    assert max(case.sequence for case in standard_cases(config)) == min(16, longest)
+
+
+def test_positions_that_have_no_limit() -> None:
+    assert longest_sequence(_declared("bloom")) == 512
+    assert longest_sequence(_declared("gpt2")) == 62
+
+
+class _Static(tfexport.OnnxConfig):
+    inputs = {"input_ids": {0: "batch"}}
+
+
+def test_only_named_axes_vary() -> None:
+    cases = standard_cases(_Static(tiny_config("bert")))
+    assert {case.sequence for case in cases} == {8} and len({case.batch for case in cases}) > 1
+
+
+def test_inputs_that_a_declaration_makes_and_does_not_declare_are_left_out() -> None:
+    class Wide(tfexport.OnnxConfig):
+        inputs = {"attention_mask": {0: "batch", 1: "sequence"}, "input_ids": {0: "batch", 1: "sequence"}}
+
+        def generate_dummy_inputs(self, preprocessor: Any, **arguments: Any) -> Any:
+            made = super().generate_dummy_inputs(preprocessor, **arguments)
+            return {"input_ids": made["input_ids"], "labels": np.zeros(2), "attention_mask": made["attention_mask"]}
+
+    made = case_inputs(Wide(tiny_config("bert")), None, Case(3, 5), "np")
+    assert list(made) == ["attention_mask", "input_ids"]
+
+
+@pytest.mark.parametrize("framework", ["tf", "pt"])
+def test_tensors_of_a_framework_become_arrays(framework: str) -> None:
+    made = case_inputs(gpt_like(tfexport).with_past(GPT2), None, None, framework)
+    assert list(made) == ["input_ids", "past_key_values", "attention_mask"]
+    assert {type(made["input_ids"]), type(made["past_key_values"][0][1])} == {np.ndarray}
+    assert made["past_key_values"][0][0].shape == (2, 4, 10, 8)
+
+
+def test_padding_does_not_write_into_the_declarations_own_arrays() -> None:
+    kept = np.ones((3, 7), np.int64)
+
+    class Constant(tfexport.OnnxConfig):
+        inputs = {"input_ids": {0: "batch", 1: "sequence"}, "attention_mask": {0: "batch", 1: "sequence"}}
+
+        def generate_dummy_inputs(self, preprocessor: Any, **arguments: Any) -> Any:
+            return {"input_ids": kept, "attention_mask": kept}
+
+    made = case_inputs(Constant(tiny_config("bert")), None, Case(3, 7, padding="left"), "np")
+    assert made["attention_mask"].min() == 0 and kept.all()
