@@ -225,8 +225,11 @@ def test_a_file_that_is_not_what_its_name_says(name: str, content: bytes, tmp_pa
         open_checkpoint(tmp_path)
 
 
-def test_a_folder_without_configuration(tmp_path: Path) -> None:
-    support.write_safetensors(tmp_path / "model.safetensors", "tf")
+@pytest.mark.parametrize(
+    "name", ["safetensors tf", "safetensors shards pt", "torch pickle", "tf h5", "tf h5 shards", "nothing"]
+)
+def test_a_folder_without_configuration(name: str, tmp_path: Path) -> None:
+    EVIDENCE[name][0](tmp_path)
     with pytest.raises(CheckpointNotFoundError, match=r"no config\.json"):
         open_checkpoint(tmp_path)
 

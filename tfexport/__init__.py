@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from tfexport.migration import validate_model_outputs as validate_model_outputs
     from tfexport.onnx_config import EXTERNAL_DATA_FORMAT_SIZE_LIMIT as EXTERNAL_DATA_FORMAT_SIZE_LIMIT
     from tfexport.onnx_config import OnnxConfig as OnnxConfig
-    from tfexport.onnx_config import OnnxConfigWithPast as OnnxConfigWithPast
-    from tfexport.onnx_config import OnnxSeq2SeqConfigWithPast as OnnxSeq2SeqConfigWithPast
     from tfexport.onnx_config import ParameterFormat as ParameterFormat
-    from tfexport.onnx_config import PatchingSpec as PatchingSpec
     from tfexport.onnx_config import compute_serialized_parameters_size as compute_serialized_parameters_size
+    from tfexport.onnx_config_with_past import OnnxConfigWithPast as OnnxConfigWithPast
+    from tfexport.onnx_config_with_past import OnnxSeq2SeqConfigWithPast as OnnxSeq2SeqConfigWithPast
+    from tfexport.patching import PatchingSpec as PatchingSpec
 
 _HOMES = {
     # The whole line
@@ -32,9 +32,9 @@ _HOMES = {
     "TfExportError": "errors",
     # The API of transformers.onnx
     "OnnxConfig": "onnx_config",
-    "OnnxConfigWithPast": "onnx_config",
-    "OnnxSeq2SeqConfigWithPast": "onnx_config",
-    "PatchingSpec": "onnx_config",
+    "OnnxConfigWithPast": "onnx_config_with_past",
+    "OnnxSeq2SeqConfigWithPast": "onnx_config_with_past",
+    "PatchingSpec": "patching",
     "ParameterFormat": "onnx_config",
     "EXTERNAL_DATA_FORMAT_SIZE_LIMIT": "onnx_config",
     "compute_serialized_parameters_size": "onnx_config",

@@ -132,7 +132,7 @@ def _kind(path: Path, weights: tuple[WeightFiles, ...], name: str) -> Kind:
         return "saved-model"
     if path.is_file() and weights:
         return "keras"
-    if path.is_dir() and weights and all(f.suffix in (".keras", ".h5", ".hdf5") for w in weights for f in w.files):
+    if path.is_dir() and weights and all(_is_keras_file(file) for found in weights for file in found.files):
         return "keras"
     if path.is_dir():
         raise CheckpointNotFoundError(
@@ -160,8 +160,14 @@ def _find_weights(path: Path) -> Iterator[WeightFiles]:
     if (path / "saved_model.pb").is_file():
         yield WeightFiles("tf", "saved_model.pb (SavedModel)", (path / "saved_model.pb",))
     for file in sorted(path.iterdir()):
-        if file.name != "tf_model.h5" and not file.name.startswith("tf_model-"):
+        if _is_keras_file(file):
             yield from _keras_file(file)
+
+
+def _is_keras_file(file: Path) -> bool:
+    """Whether a file is Keras's own, and not the HDF5 file or a shard of it that transformers writes."""
+    ours = file.name == "tf_model.h5" or file.name.startswith("tf_model-")
+    return file.suffix in (".keras", ".h5", ".hdf5") and not ours
 
 
 def _keras_file(file: Path) -> Iterator[WeightFiles]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DONE, INVALID, BAD_INPUT = 0, 1, 2
+_UNWRAPPED = 10_000
 
 app = typer.Typer(
     name="tfexport",
@@ -159,7 +160,7 @@ def _report(screen: Screen, message: str, debug: bool) -> None:
     if debug:
         screen.err.write(screen.heard())
         traceback.print_exc(file=screen.err)
-    screen.err.write(f"error: {message}\n")
+    screen.err.write(f"error: {' '.join(message.split())}\n")  # one line, also of what a framework said in many
     screen.err.flush()
 
 
@@ -195,7 +196,15 @@ def _print_table(title: str, columns: list[str], rows: list[Any]) -> None:
 
     table: Table = Table(title=title or None, show_header=any(columns), box=None, title_justify="left", pad_edge=False)
     for index in range(len(columns) or len(rows[0])):
-        table.add_column(columns[index] if columns else "", style="bold" if index == 0 and not columns else None)
+        is_label = index == 0 and not any(columns)
+        table.add_column(columns[index] if columns else "", style="bold" if is_label else None, overflow="fold")
     for row in rows:
         table.add_row(*map(str, row))
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    if console.is_terminal:
+        console.print(table)
+        return
+    console.width = _UNWRAPPED  # in a pipe or a file nothing is folded, and no line ends in blanks
+    with console.capture() as captured:
+        console.print(table)
+    typer.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

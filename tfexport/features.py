@@ -13,7 +13,8 @@ from tfexport.architectures import Declaration, declarations
 from tfexport.backends import get_backend, installed_frameworks
 from tfexport.checkpoint import open_checkpoint
 from tfexport.errors import UnsupportedFeatureError, UnsupportedModelTypeError
-from tfexport.onnx_config import OnnxConfig, OnnxConfigWithPast
+from tfexport.onnx_config import OnnxConfig
+from tfexport.onnx_config_with_past import OnnxConfigWithPast
 from tfexport.tasks import (
     AVAILABLE_FEATURES,
     FRAMEWORK_NAMES,

@@ -19,7 +19,7 @@ from tfexport.backends.tensorflow.tracing import TracedFunction  # noqa: E402
 from tfexport.errors import ConversionError, OpsetError, UnsupportedOpError  # noqa: E402
 from tfexport.graph import WeightlessGraph  # noqa: E402
 from tfexport.graph.attach import attach_weights  # noqa: E402
-from tfexport.onnx_config import PatchingSpec  # noqa: E402
+from tfexport.patching import PatchingSpec  # noqa: E402
 
 ROWS = np.linspace(-3, 3, 12, dtype=np.float32).reshape(3, 4)
 

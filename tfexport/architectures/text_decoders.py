@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfexport.architectures.registry import register, text_inputs
-from tfexport.onnx_config import OnnxConfigWithPast
+from tfexport.onnx_config_with_past import OnnxConfigWithPast
 
 
 class _Decoder(OnnxConfigWithPast):

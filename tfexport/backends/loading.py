@@ -13,7 +13,24 @@ from tfexport.checkpoint import Checkpoint
 from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError, TfExportError
 from tfexport.framework import FrameworkChoice
 
-_SIZES_DIFFER = ("size mismatch", "mismatched", "cannot reshape", "shapes did not match", "Incompatible shapes")
+_SIZES_DIFFER = (
+    "size mismatch",
+    "mismatched",
+    "cannot reshape",
+    "requested shape has",
+    "shapes did not match",
+    "Incompatible shapes",
+)
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    KeyError,
+    AttributeError,
+    EOFError,
+    SafetensorError,
+    pickle.UnpicklingError,
+)
 
 
 def from_pretrained_options(checkpoint: Checkpoint, choice: FrameworkChoice) -> dict[str, Any]:
@@ -26,22 +43,20 @@ def from_pretrained_options(checkpoint: Checkpoint, choice: FrameworkChoice) -> 
 
 
 @contextmanager
-def readable_errors(checkpoint: Checkpoint, model_class: str) -> Iterator[None]:
-    """Turn what a framework raises on unreadable or ill-fitting weights into one typed error."""
+def readable_errors(checkpoint: Checkpoint, model_class: str, *of_framework: type[Exception]) -> Iterator[None]:
+    """Turn what a framework raises on unreadable or ill-fitting weights into one typed error.
+
+    Args:
+        checkpoint: what is loaded.
+        model_class: the class that loads it.
+        of_framework: error classes of the framework's own.
+    """
+    unreadable: tuple[type[Exception], ...] = (*_UNREADABLE, *of_framework)
     try:
         yield
     except TfExportError:
         raise
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-        KeyError,
-        AttributeError,
-        EOFError,
-        SafetensorError,
-        pickle.UnpicklingError,
-    ) as error:
+    except unreadable as error:
         reason = str(error).strip() or type(error).__name__
         if any(sign in reason for sign in _SIZES_DIFFER):
             raise MismatchedWeightsError(

@@ -114,7 +114,7 @@ def _converted_layer(causes: list[BaseException]) -> str | None:
     """The layer of the node that was being converted; torch's messages do not name it, its frames hold the node."""
     for error in reversed(causes):
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            node = frame.f_locals.get("node")
+            node: Any = frame.f_locals.get("node")
             if hasattr(node, "scopeName"):  # TorchScript: "Wrapper::/Model::model/Layer::encoder.layer.0"
                 scope = [part.rpartition("::")[2] for part in str(node.scopeName()).split("/")]
                 return ".".join(part for part in scope[2:] if part) or None

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from tfexport.onnx_config import PatchingSpec
+from tfexport.patching import PatchingSpec
 
 
 def specs(module: Any) -> list[PatchingSpec]:
@@ -39,11 +39,15 @@ def _pad_to_window_size(
     """Always pad, by nothing if need be: whether to pad is a Python condition, which a trace fixes."""
     window = self.config.attention_window
     window = window if isinstance(window, int) else max(window)
-    padding = (window - input_ids.shape[1] % window) % window
+    batch, length = attention_mask.shape
+    padding = (window - length % window) % window
 
     def pad(tensor: Any, value: int) -> Any:
         return None if tensor is None else torch.nn.functional.pad(tensor, (0, padding), value=value)
 
+    if inputs_embeds is not None:
+        padded = self.embeddings(attention_mask.new_full((batch, padding), pad_token_id, dtype=torch.long))
+        inputs_embeds = torch.cat([inputs_embeds, padded], dim=-2)
     return (
         padding,
         pad(input_ids, pad_token_id),
@@ -68,6 +72,8 @@ def _attention(
 
     ``attention_mask`` ``(batch, sequence)`` is negative at padding and positive at global tokens.
     """
+    if layer_head_mask is not None or output_attentions:
+        raise NotImplementedError("Longformer is exported without head_mask and without attentions.")
     query = _heads(self, self.query(hidden_states)) / math.sqrt(self.head_dim)
     key, value = _heads(self, self.key(hidden_states)), _heads(self, self.value(hidden_states))
     width = 3 * self.one_sided_attn_window_size

@@ -11,7 +11,7 @@ import torch
 from torch.onnx._internal.torchscript_exporter import utils as torchscript_exporter
 
 from tfexport.backends.pytorch import longformer
-from tfexport.onnx_config import PatchingSpec
+from tfexport.patching import PatchingSpec
 
 _MASKING = "transformers.masking_utils"
 _LONGFORMER = "transformers.models.longformer.modeling_longformer"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from tfexport.errors import ContractError
 from tfexport.onnx_config import OnnxConfig
 
 
-class DeclaredModel(torch.nn.Module):
+class DeclaredModel(torch.nn.Module):  # type: ignore[misc]  # torch is `Any` to mypy
     """A model that takes the declared inputs, positionally, and returns the declared outputs, as a tuple.
 
     Args:
@@ -76,10 +77,8 @@ def trace_arguments(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -
     flat: dict[str, np.ndarray] = {}
     for name, value in inputs.items():
         if isinstance(value, (list, tuple)):
-            flattened = config.flatten_output_collection_property(name, value)
-            flat.update(flattened)
-            names = {id(array): flat_name for flat_name, array in flattened.items()}
-            structure[name] = mapped(value, lambda array, names=names: names[id(array)])
+            structure[name] = _flat_names(config, name, value)
+            flat.update(config.flatten_output_collection_property(name, value))
         else:
             flat[name] = value
             structure[name] = name
@@ -88,6 +87,14 @@ def trace_arguments(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -
         raise ContractError(f"no array was given for the declared input(s) {', '.join(missing)}.")
     module = DeclaredModel(model, config, structure)
     return TraceArguments(module, model, config, tuple(as_input(flat[name], model) for name in config.inputs))
+
+
+def _flat_names(config: OnnxConfig, name: str, value: Any) -> Any:
+    """A nested input with the names of its flattened arrays in their place."""
+    count = itertools.count()
+    numbers = mapped(value, lambda _: next(count))  # one array may stand in several places
+    names = {number: flat for flat, number in config.flatten_output_collection_property(name, numbers).items()}
+    return mapped(numbers, names.__getitem__)
 
 
 def as_input(array: np.ndarray, model: Any) -> Any:

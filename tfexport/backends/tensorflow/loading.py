@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
+import tensorflow as tf
 import transformers
 from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
@@ -26,7 +27,7 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
     if not hasattr(config, "initializer_range") and hasattr(config, "init_std"):
         # TFXLM's and TFFlaubert's multiple-choice heads read the name that their configurations lack (4.57.6).
         config.initializer_range = config.init_std
-    with readable_errors(checkpoint, model_class):
+    with readable_errors(checkpoint, model_class, tf.errors.OpError):
         model, report = getattr(transformers, model_class).from_pretrained(
             checkpoint.location,
             config=config,

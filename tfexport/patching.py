@@ -1,0 +1,47 @@
+"""Replace an attribute for a while, and put back exactly what was there."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+_ABSENT = object()
+
+
+@dataclass
+class PatchingSpec:
+    """An attribute to replace while a model is traced.
+
+    Attributes:
+        o: the object (module, class, instance) that holds the attribute.
+        name: the attribute's name.
+        custom_op: what replaces it.
+        orig_op: what to put back; None means whatever is there when the patch is applied.
+        op_wrapper: applied to `custom_op` when patching. It is never applied to what is put back.
+    """
+
+    o: Any
+    name: str
+    custom_op: Callable[..., Any]
+    orig_op: Callable[..., Any] | None = None
+    op_wrapper: Callable[..., Any] | None = None
+
+    def apply(self) -> Callable[[], None]:
+        """Patch, and return the function that puts back what was there."""
+        own = vars(self.o).get(self.name, _ABSENT)  # the raw attribute: getattr would unwrap a staticmethod
+        found = getattr(self.o, self.name)  # a name that does not exist is a mistake in the spec
+        inherited = own is _ABSENT and inspect.getattr_static(self.o, self.name, _ABSENT) is not _ABSENT
+        setattr(self.o, self.name, self.custom_op if self.op_wrapper is None else self.op_wrapper(self.custom_op))
+
+        def restore() -> None:
+            if self.orig_op is not None:
+                setattr(self.o, self.name, self.orig_op)
+            elif inherited:
+                delattr(self.o, self.name)
+            else:
+                # torch keeps a module's children elsewhere, behind its __getattr__
+                setattr(self.o, self.name, found if own is _ABSENT else own)
+
+        return restore
