@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from tests.tiny import tiny_config
+from tests.tiny import tiny_config, tiny_model
 
 ROOT = Path(__file__).resolve().parents[1]
 CHILD_SECONDS = 180
@@ -113,27 +113,15 @@ def checkpoints(root: Path, model_type: str, class_name: str) -> Callable[[str],
     return make
 
 
-def save_tiny(folder: Path, model_type: str, class_name: str, form: str, **overrides: Any) -> Any:
-    """Save a tiny random model in a form of checkpoint, and return it."""
-    import transformers
-
+def save_tiny(folder: Path, model_type: str, class_name: str, form: str, **overrides: Any) -> None:
+    """Save a tiny random model in a form of checkpoint."""
     config = tiny_config(model_type)
     for name, value in overrides.items():
         setattr(config, name, value)
     if form == "pt":
-        import torch
-
-        torch.manual_seed(0)
-        model = getattr(transformers, class_name)(config).eval()
-        model.save_pretrained(folder)
-        return model
-    import tensorflow as tf
-
-    tf.random.set_seed(0)
-    model = getattr(transformers, f"TF{class_name}")(config)
-    model.build_in_name_scope()
-    model.save_pretrained(folder, safe_serialization=form == "tf-safetensors")
-    return model
+        tiny_model("pt", class_name, config).save_pretrained(folder)
+        return
+    tiny_model("tf", f"TF{class_name}", config).save_pretrained(folder, safe_serialization=form == "tf-safetensors")
 
 
 def snapshot(folder: Path) -> dict[str, str]:

@@ -72,6 +72,7 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
         "exporter": graph.route,
         "attempts": [{"exporter": attempt.route, "problems": list(attempt.problems)} for attempt in attempts],
         "passes": list(graph.passes),
+        "caveats": list(plan.config.caveats),
         "values_override": dict(plan.config.values_override or {}),
         "preprocessor": source.preprocessor.kind,
         "graph": {"nodes": files.nodes, "weight_bytes": files.weight_bytes, **_ports(graph.contract)},
@@ -147,5 +148,6 @@ def summary(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
             f"{'yes' if manifest['validated'] else 'NO'}, {agreed} of {len(cases)} cases"
             + ("" if error is None else f", largest error {error:.2g}"),
         ),
+        *(("caveat", caveat) for caveat in manifest["caveats"]),
         ("time", ", ".join(f"{name} {stage['seconds']:.1f} s" for name, stage in manifest["stages"].items())),
     ]

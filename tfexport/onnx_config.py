@@ -122,6 +122,11 @@ class OnnxConfig:
         return 1e-5
 
     @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the file does not promise, one sentence each: for the manifest and the user."""
+        return ()
+
+    @property
     def is_torch_support_available(self) -> bool:
         """Whether the installed PyTorch is recent enough for this model. False without PyTorch."""
         try:

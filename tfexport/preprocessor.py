@@ -63,4 +63,9 @@ def _load(checkpoint: Checkpoint, kind: str) -> Any:
     import transformers
 
     auto_class = getattr(transformers, _AUTO_CLASSES[kind])
-    return auto_class.from_pretrained(checkpoint.location, cache_dir=checkpoint.cache_dir)
+    try:
+        return auto_class.from_pretrained(checkpoint.location, cache_dir=checkpoint.cache_dir)
+    except Exception as error:
+        if type(error) is Exception:  # what the tokenizers library raises for a file that it cannot read
+            raise OSError(str(error)) from error
+        raise

@@ -25,9 +25,21 @@ class BertOnnxConfig(OnnxConfig):
 
 @register("big-bird", *TEXT_ENCODER_FEATURES, "causal-lm")
 class BigBirdOnnxConfig(OnnxConfig):
-    """BigBird: full attention up to its block length, block-sparse beyond."""
+    """BigBird: full attention up to a length, block-sparse beyond it."""
 
     inputs = text_inputs("input_ids", "attention_mask")
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        config = self._config
+        if config.attention_type != "block_sparse":
+            return ()
+        # transformers' BigBirdModel.forward changes its own attention type by this length.
+        longest = (5 + 2 * config.num_random_blocks) * config.block_size
+        return (
+            f"computes full attention, as BigBird itself does up to {longest} tokens; beyond, BigBird's attention is "
+            "block-sparse and random, and this file's is not.",
+        )
 
 
 @register("camembert", *TEXT_ENCODER_FEATURES, "causal-lm")

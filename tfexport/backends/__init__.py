@@ -52,14 +52,14 @@ def backend_of(model: Any) -> Backend:
     """The backend of a loaded model, by its base classes.
 
     Raises:
-        UnsupportedError: neither a PyTorch module nor a tf_keras model.
+        UnsupportedError: neither a PyTorch module nor a tf_keras model, or one without a configuration.
     """
     bases = {f"{base.__module__}.{base.__qualname__}" for base in type(model).__mro__}
     for framework, names in _BASE_CLASSES.items():
-        if bases.intersection(names):
+        if bases.intersection(names) and hasattr(model, "config"):
             return get_backend(framework)
     raise UnsupportedError(
-        f"{type(model).__name__} is neither a PyTorch module nor a TensorFlow (tf_keras) model of transformers."
+        f"{type(model).__name__} is neither a PyTorch nor a TensorFlow (tf_keras) model of transformers, with a config."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import onnx_ir as ir
 import onnxscript.optimizer
 import torch
+from torch.fx.experimental import _config as fx_config
 
 from tfexport.backends.pytorch.failures import torch_errors
 from tfexport.backends.pytorch.patches import patched_torch
@@ -37,14 +38,20 @@ def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
     shapes = tuple(dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for axes in config.inputs.values())
     with large_buffers_in_state_dict(arguments.model):
         with patched_torch(), torch_errors("dynamo exporter", arguments.model):
+            # Captured here: torch.onnx goes on to its strict mode, where a forward that raises is an empty graph.
+            with fx_config.patch(backed_size_oblivious=True):  # as torch.onnx does: lengths of 1 are no exception
+                captured = torch.export.export(
+                    arguments.module,
+                    arguments.tensors,
+                    dynamic_shapes=(shapes,),  # one entry for all of *tensors
+                    strict=False,
+                )
             program = torch.onnx.export(
-                arguments.module,
-                arguments.tensors,
+                captured,
                 dynamo=True,
                 opset_version=min(opset, HIGHEST_OPSET),
                 input_names=list(config.inputs),
                 output_names=list(config.outputs),
-                dynamic_shapes=(shapes,),  # one entry for all of *tensors
                 verbose=False,
                 optimize=False,  # it would fold copies of the weights; done below, without them
             )

@@ -44,7 +44,7 @@ def torch_errors(exporter: str, model: Any) -> Iterator[None]:
     except TfExportError:
         raise
     except OnnxExporterError as error:
-        raise _exporter_failed(error, exporter, model) from error
+        raise _exporter_failed(error, exporter) from error
     except _RAISED_BY_MODELS as error:
         where = _in_layer(_running_layer(error, model))
         raise TracingError(f"torch's {exporter} cannot trace the model{where}: {_line(error)}") from error
@@ -63,7 +63,7 @@ def _silence() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _exporter_failed(error: OnnxExporterError, exporter: str, model: Any) -> ConversionError:
+def _exporter_failed(error: OnnxExporterError, exporter: str) -> ConversionError:
     causes = list(_causes(error))
     root = causes[-1]
     layer = _converted_layer(causes)
@@ -72,9 +72,6 @@ def _exporter_failed(error: OnnxExporterError, exporter: str, model: Any) -> Con
     ops = [op for cause in causes if (op := _unsupported_op(cause))]
     if ops:
         return UnsupportedOpError([(ops[0], layer or "the model")], converter=f"torch's {exporter}")
-    if type(error).__name__ == "TorchExportError":  # of a private module
-        where = _in_layer(_running_layer(root, model))
-        return TracingError(f"torch's {exporter} cannot trace the model{where}: {_line(root)}")
     return ConversionError(f"torch's {exporter} failed{_in_layer(layer)}: {_line(root)}")
 
 

@@ -21,8 +21,10 @@ from tfexport.graph import WeightlessGraph, detach_weights
 ROUTE = "torchscript"
 LOWEST_OPSET = 11
 HIGHEST_OPSET = 20
-LARGE_CONSTANT_ELEMENTS = 1024
 """Of torch 2.13. Below 11 it cannot slice, pad or split by lengths that are known only at run time."""
+
+LARGE_CONSTANT_ELEMENTS = 1024
+"""Tensors that a model makes while it runs and that do not depend on its inputs are weights from this size on."""
 
 
 def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:

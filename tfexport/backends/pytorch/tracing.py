@@ -19,7 +19,7 @@ from tfexport.errors import ContractError
 from tfexport.onnx_config import OnnxConfig
 
 
-class DeclaredModel(torch.nn.Module):  # type: ignore[misc]  # torch is `Any` to mypy
+class DeclaredModel(torch.nn.Module):  # type: ignore[misc]
     """A model that takes the declared inputs, positionally, and returns the declared outputs, as a tuple.
 
     Args:
@@ -100,7 +100,8 @@ def _flat_names(config: OnnxConfig, name: str, value: Any) -> Any:
 def as_input(array: np.ndarray, model: Any) -> Any:
     """An array as an input of a model: a copy, on the model's device, integers as int64."""
     dtype = torch.int64 if np.issubdtype(array.dtype, np.integer) else None
-    return torch.tensor(array, dtype=dtype, device=model.device)
+    device = next((parameter.device for parameter in model.parameters()), None)
+    return torch.tensor(array, dtype=dtype, device=device)
 
 
 def call_model(model: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
