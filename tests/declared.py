@@ -19,7 +19,7 @@ BART = BartConfig(
 def gpt_like(library: ModuleType) -> type[Any]:
     """A decoder's declaration over the base class of a library."""
 
-    class GptLike(library.OnnxConfigWithPast):  # type: ignore[misc, name-defined]
+    class GptLike(library.OnnxConfigWithPast):
         @property
         def inputs(self) -> Mapping[str, Mapping[int, str]]:
             inputs: Any = OrderedDict({"input_ids": {0: "batch", 1: "sequence"}})
@@ -44,7 +44,7 @@ def gpt_like(library: ModuleType) -> type[Any]:
 def t5_like(library: ModuleType) -> type[Any]:
     """An encoder-decoder's declaration over the base class of a library."""
 
-    class T5Like(library.OnnxSeq2SeqConfigWithPast):  # type: ignore[misc, name-defined]
+    class T5Like(library.OnnxSeq2SeqConfigWithPast):
         @property
         def inputs(self) -> Mapping[str, Mapping[int, str]]:
             inputs: Any = OrderedDict(

@@ -78,7 +78,7 @@ def test_flags_of_the_seed_are_all_there() -> None:
 
     from tfexport.cli import app
 
-    command = typer.main.get_command(app).commands["export"]  # type: ignore[attr-defined]
+    command = typer.main.get_command(app).commands["export"]
     ours = {flag for parameter in command.params for flag in parameter.opts}
     source = inspect.getsource(seed)
     theirs = {line.split('"')[1] for line in source.split("add_argument(")[1:] for line in [line[:60]] if '"--' in line}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import json
 
 import pytest
 
@@ -44,7 +44,7 @@ def test_known_breaks(package: str, version: str, message: str) -> None:
 
 
 def test_every_known_break_has_a_case_above() -> None:
-    cases = {mark[0] for mark in test_known_breaks.pytestmark[0].args[1]}  # type: ignore[attr-defined]
+    cases = {mark[0] for mark in test_known_breaks.pytestmark[0].args[1]}
     assert {entry.package for entry in KNOWN_BREAKS} <= cases
 
 
@@ -61,7 +61,7 @@ def test_two_wheels_of_onnx_runtime_overwrite_each_other() -> None:
 
 def _findings(**status: str) -> Findings:
     names = {"pt": "PyTorch", "tf": "TensorFlow", "ort": "ONNX Runtime"}
-    return Findings({}, tuple(Finding(names.get(k, k), v, "") for k, v in status.items()))  # type: ignore[arg-type]
+    return Findings({}, tuple(Finding(names.get(k, k), v, "") for k, v in status.items()))
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,7 @@ from tfexport.cli import app
 app(["doctor", "--json"])
 """
     ran = support.python(code)
-    findings = {entry["subject"]: entry for entry in __import__("json").loads(ran.out)["findings"]}
+    findings = {entry["subject"]: entry for entry in json.loads(ran.out)["findings"]}
     name = {"torch": "PyTorch", "tensorflow": "TensorFlow"}[framework]
     assert ran.code == 1 and findings[name]["status"] == "absent"
     assert f"{framework} not installed: pip install 'tfexport[{framework}]'" in findings[name]["detail"]
-    assert sys.executable

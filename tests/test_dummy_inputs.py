@@ -263,7 +263,7 @@ def test_each_row_is_padded_by_another_length(side: Any) -> None:
 def test_no_row_is_padded_away() -> None:
     made = _declared("bert").generate_dummy_inputs(None, batch_size=12, seq_length=4)
     for side in ("left", "right"):
-        assert pad_rows(made, side, 0)["attention_mask"].sum(axis=1).min() >= 1  # type: ignore[arg-type]
+        assert pad_rows(made, side, 0)["attention_mask"].sum(axis=1).min() >= 1
     single = _declared("bert").generate_dummy_inputs(None, batch_size=2, seq_length=1)
     np.testing.assert_array_equal(pad_rows(single, "left", 0)["attention_mask"], [[1], [1]])
 

@@ -57,7 +57,7 @@ CHOICES: list[tuple[Any, list[Found] | None, Collection[str], str, str | None]] 
 def test_priority(
     requested: Any, evidence: list[Found] | None, installed: Collection[str], framework: str, weights: str | None
 ) -> None:
-    choice = decide(requested, evidence, installed, "here")  # type: ignore[arg-type]
+    choice = decide(requested, evidence, installed, "here")
     assert (choice.framework, choice.weights) == (framework, weights)
     assert choice.converts_weights == (weights is not None and weights != framework)
     assert choice.reason.startswith({"pt": "PyTorch", "tf": "TensorFlow"}[framework])
@@ -79,7 +79,7 @@ def test_priority(
 def test_the_reason_says_what_was_found(
     requested: Any, evidence: list[Found] | None, installed: Collection[str], fragments: tuple[str, ...]
 ) -> None:
-    reason = decide(requested, evidence, installed, "org/name").reason  # type: ignore[arg-type]
+    reason = decide(requested, evidence, installed, "org/name").reason
     assert [fragment for fragment in fragments if fragment not in reason] == []
 
 
@@ -123,7 +123,7 @@ def test_the_framework_enumeration_of_transformers_is_understood() -> None:
 )
 def test_not_installed(requested: Any, evidence: list[Found] | None, installed: Collection[str], needed: str) -> None:
     with pytest.raises(FrameworkNotInstalledError, match=needed) as caught:
-        decide(requested, evidence, installed, "here")  # type: ignore[arg-type]
+        decide(requested, evidence, installed, "here")
     assert isinstance(caught.value, ImportError)
     assert "Install tfexport[" in str(caught.value)
 

@@ -27,7 +27,7 @@ def _as_module(function: Any) -> Any:
     import torch
 
     module = torch.nn.Identity()
-    module.forward = function  # type: ignore[method-assign]
+    module.forward = function
     return module
 
 
@@ -38,7 +38,7 @@ def users_config(library: ModuleType) -> type[Any]:
     """As in a user's repository, but for its import: ``from {library} import OnnxConfig``."""
     OnnxConfig = library.OnnxConfig  # noqa: N806
 
-    class MyOnnxConfig(OnnxConfig):  # type: ignore[misc, valid-type]
+    class MyOnnxConfig(OnnxConfig):
         frameworks_asked_for: list[Any] = []
 
         @property

@@ -120,7 +120,7 @@ def test_values_override(use_past: bool) -> None:
         assert config.values_override == {"use_cache": use_past}
         assert make(SimpleNamespace(hidden_size=4), use_past=use_past).values_override is None
     without = tfexport.OnnxConfig(BertConfig())
-    assert without.values_override == {"use_cache": False} == seed.OnnxConfig.values_override.fget(without)  # type: ignore[attr-defined]
+    assert without.values_override == {"use_cache": False} == seed.OnnxConfig.values_override.fget(without)
 
 
 @pytest.mark.parametrize("inverted", [False, True])

@@ -121,7 +121,7 @@ def test_classes_are_those_that_the_auto_classes_load(framework: str) -> None:
     types = {name.replace("_", "-"): name for name in CONFIG_MAPPING}
     checked = 0
     for entry in supported():
-        name = entry.classes.get(framework)  # type: ignore[call-overload]
+        name = entry.classes.get(framework)
         auto = FeaturesManager.get_model_class_for_feature(entry.feature, framework)
         config_class = CONFIG_MAPPING[types[entry.model_type]]
         if name is None:

@@ -1,69 +1,93 @@
-"""What the frameworks write stays off the screen, at the file descriptors, and the screen comes back."""
+"""What the frameworks write stays off the screen, at the file descriptors, and the screen comes back.
+
+In processes of their own: pytest's capture has streams that are not the descriptors'.
+"""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from tests import support
 
-import pytest
-
+NOISE = """
+import os, subprocess, sys
 from tfexport.quiet import quiet
 
-
-def _everything() -> None:
-    print("python to stdout")
-    print("python to stderr", file=sys.stderr)
-    os.write(1, b"native to stdout\n")
-    os.write(2, b"native to stderr\n")
-    subprocess.run([sys.executable, "-c", "print('a child')"], check=True)
-
-
-def test_noise_is_kept_and_only_what_is_written_to_the_screen_is_seen(capfd: pytest.CaptureFixture[str]) -> None:
-    with quiet(verbose=False) as screen:
-        _everything()
-        screen.out.write("to the user\n")
-        screen.out.flush()
-        screen.err.write("to the user, too\n")
-        screen.err.flush()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        heard = screen.heard()
-    assert capfd.readouterr() == ("to the user\n", "to the user, too\n")
-    for line in ("python to stdout", "python to stderr", "native to stdout", "native to stderr", "a child"):
-        assert heard.count(line) == 1
+def everything():
+    print("python out")
+    print("python err", file=sys.stderr)
+    os.write(1, b"native out\\n")
+    os.write(2, b"native err\\n")
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-c", "print('child out')"], check=True)
+"""
 
 
-def test_the_screen_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ZeroDivisionError), quiet(verbose=False):
-        _ = 1 / 0
-    _everything()
-    out, err = capfd.readouterr()
-    assert sorted(out.splitlines()) == ["a child", "native to stdout", "python to stdout"]
-    assert sorted(err.splitlines()) == ["native to stderr", "python to stderr"]
+def test_only_what_is_written_to_the_screen_is_seen() -> None:
+    ran = support.python(
+        NOISE
+        + """
+with quiet(verbose=False) as screen:
+    everything()
+    screen.out.write("to the user\\n")
+    screen.err.write("to the user, too\\n")
+    screen.out.flush()
+    screen.err.flush()
+    sys.stdout.flush()
+    heard = screen.heard().splitlines()
+assert sorted(heard) == ["child out", "native err", "native out", "python err", "python out"], heard
+"""
+    )
+    assert ran == support.Ran(0, "to the user\n", "to the user, too\n")
 
 
-def test_what_was_printed_before_is_seen_and_what_is_pending_inside_is_not(capfd: pytest.CaptureFixture[str]) -> None:
-    print("before")
+def test_the_screen_comes_back_also_after_an_error() -> None:
+    ran = support.python(
+        NOISE
+        + """
+print("before")
+try:
     with quiet(verbose=False):
-        print("inside, not flushed")
-    print("after")
-    assert capfd.readouterr().out == "before\nafter\n"
+        print("pending when the block ends")
+        everything()
+        raise ZeroDivisionError
+except ZeroDivisionError:
+    everything()
+"""
+    )
+    assert ran.code == 0
+    assert sorted(ran.out.splitlines()) == ["before", "child out", "native out", "python out"]
+    assert sorted(ran.err.splitlines()) == ["native err", "python err"]
 
 
 def test_no_descriptor_is_left_open() -> None:
-    before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()  # noqa: PTH112, PTH208
-    for _ in range(3):
-        with quiet(verbose=False):
-            pass
-    after = set(os.listdir("/proc/self/fd")) if before else set()  # noqa: PTH208
-    assert len(after) == len(before)
+    ran = support.python(
+        NOISE
+        + """
+def opened():
+    return [number for number in range(256) if not _closed(number)]
+def _closed(number):
+    try:
+        os.fstat(number)
+    except OSError:
+        return True
+before = opened()
+for _ in range(3):
+    with quiet(verbose=False):
+        pass
+assert opened() == before
+"""
+    )
+    assert ran == support.Ran(0, "", "")
 
 
-def test_verbose(capfd: pytest.CaptureFixture[str]) -> None:
-    with quiet(verbose=True) as screen:
-        _everything()
-        assert screen.heard() == ""
-        screen.err.write("to the user\n")
-    out, err = capfd.readouterr()
-    assert "native to stdout" in out and "native to stderr" in err and "to the user" in err
+def test_verbose() -> None:
+    ran = support.python(
+        NOISE
+        + """
+with quiet(verbose=True) as screen:
+    everything()
+    assert screen.heard() == ""
+    screen.err.write("to the user\\n")
+"""
+    )
+    assert ran.code == 0 and "native out" in ran.out and "child out" in ran.out
+    assert {"native err", "python err", "to the user"} == set(ran.err.splitlines())

@@ -60,83 +60,51 @@ class Task:
         return found[0] if isinstance(found, (tuple, list)) else found
 
 
-def _task(name: str, auto: str, outputs: Mapping[str, Axes], *, tf: bool = True, mapping: str | None = None) -> Task:
-    table = mapping or "MODEL_" + "_".join(_words(auto.removeprefix("AutoModel"))) + "_MAPPING_NAMES"
+def _task(name: str, auto: str, table: str, outputs: Mapping[str, Axes], *, tf: bool = True) -> Task:
+    mapping = f"MODEL_{table}MAPPING_NAMES"
     return Task(
         name=name,
         outputs=OrderedDict((output, dict(axes)) for output, axes in outputs.items()),
-        pt_auto_class=auto,
-        pt_mapping=table,
-        tf_auto_class=f"TF{auto}" if tf else None,
-        tf_mapping=f"TF_{table}" if tf else None,
+        pt_auto_class=f"AutoModel{auto}",
+        pt_mapping=mapping,
+        tf_auto_class=f"TFAutoModel{auto}" if tf else None,
+        tf_mapping=f"TF_{mapping}" if tf else None,
     )
 
 
-def _words(camel: str) -> list[str]:
-    words: list[str] = []
-    for letter in camel:
-        if letter.isupper():
-            words.append("")
-        words[-1] += letter.upper()
-    return words
-
+_LOGITS_PER_TOKEN = {"logits": _PER_TOKEN}
+_LOGITS_PER_SAMPLE = {"logits": _PER_SAMPLE}
+_SPAN = {"start_logits": _PER_TOKEN, "end_logits": _PER_TOKEN}
+_DECODER_LOGITS = {"logits": {0: "batch", 1: "decoder_sequence"}}
+_BOXES = {"logits": _PER_TOKEN, "pred_boxes": _PER_TOKEN}
+_MAPS = {"logits": {0: "batch", 1: "num_labels", 2: "height", 3: "width"}}
 
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        _task("default", "AutoModel", {"last_hidden_state": _PER_TOKEN}, mapping="MODEL_MAPPING_NAMES"),
-        _task("masked-lm", "AutoModelForMaskedLM", {"logits": _PER_TOKEN}, mapping="MODEL_FOR_MASKED_LM_MAPPING_NAMES"),
-        _task("causal-lm", "AutoModelForCausalLM", {"logits": _PER_TOKEN}, mapping="MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"),
+        _task("default", "", "", {"last_hidden_state": _PER_TOKEN}),
+        _task("masked-lm", "ForMaskedLM", "FOR_MASKED_LM_", _LOGITS_PER_TOKEN),
+        _task("causal-lm", "ForCausalLM", "FOR_CAUSAL_LM_", _LOGITS_PER_TOKEN),
+        _task("seq2seq-lm", "ForSeq2SeqLM", "FOR_SEQ_TO_SEQ_CAUSAL_LM_", _DECODER_LOGITS),
         _task(
-            "seq2seq-lm",
-            "AutoModelForSeq2SeqLM",
-            {"logits": {0: "batch", 1: "decoder_sequence"}},
-            mapping="MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+            "sequence-classification", "ForSequenceClassification", "FOR_SEQUENCE_CLASSIFICATION_", _LOGITS_PER_SAMPLE
         ),
-        _task("sequence-classification", "AutoModelForSequenceClassification", {"logits": _PER_SAMPLE}),
-        _task("token-classification", "AutoModelForTokenClassification", {"logits": _PER_TOKEN}),
-        _task("multiple-choice", "AutoModelForMultipleChoice", {"logits": _PER_SAMPLE}),
-        _task(
-            "question-answering",
-            "AutoModelForQuestionAnswering",
-            {"start_logits": _PER_TOKEN, "end_logits": _PER_TOKEN},
-        ),
-        _task("image-classification", "AutoModelForImageClassification", {"logits": _PER_SAMPLE}),
+        _task("token-classification", "ForTokenClassification", "FOR_TOKEN_CLASSIFICATION_", _LOGITS_PER_TOKEN),
+        _task("multiple-choice", "ForMultipleChoice", "FOR_MULTIPLE_CHOICE_", _LOGITS_PER_SAMPLE),
+        _task("question-answering", "ForQuestionAnswering", "FOR_QUESTION_ANSWERING_", _SPAN),
+        _task("image-classification", "ForImageClassification", "FOR_IMAGE_CLASSIFICATION_", _LOGITS_PER_SAMPLE),
         _task(
             "image-segmentation",
-            "AutoModelForImageSegmentation",
-            {"logits": _PER_TOKEN, "pred_boxes": _PER_TOKEN, "pred_masks": _PER_TOKEN},
+            "ForImageSegmentation",
+            "FOR_IMAGE_SEGMENTATION_",
+            _BOXES | {"pred_masks": _PER_TOKEN},
             tf=False,
         ),
-        _task(
-            "object-detection",
-            "AutoModelForObjectDetection",
-            {"logits": _PER_TOKEN, "pred_boxes": _PER_TOKEN},
-            tf=False,
-        ),
-        _task(
-            "semantic-segmentation",
-            "AutoModelForSemanticSegmentation",
-            {"logits": {0: "batch", 1: "num_labels", 2: "height", 3: "width"}},
-        ),
-        _task(
-            "masked-im",
-            "AutoModelForMaskedImageModeling",
-            {"logits": _PER_TOKEN},
-            mapping="MODEL_FOR_MASKED_IMAGE_MODELING_MAPPING_NAMES",
-        ),
-        _task(
-            "vision2seq-lm",
-            "AutoModelForVision2Seq",
-            {"logits": _PER_TOKEN},
-            mapping="MODEL_FOR_VISION_2_SEQ_MAPPING_NAMES",
-        ),
-        _task(
-            "speech2seq-lm",
-            "AutoModelForSpeechSeq2Seq",
-            {"logits": _PER_TOKEN},
-            mapping="MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES",
-        ),
+        _task("object-detection", "ForObjectDetection", "FOR_OBJECT_DETECTION_", _BOXES, tf=False),
+        _task("semantic-segmentation", "ForSemanticSegmentation", "FOR_SEMANTIC_SEGMENTATION_", _MAPS),
+        _task("masked-im", "ForMaskedImageModeling", "FOR_MASKED_IMAGE_MODELING_", _LOGITS_PER_TOKEN),
+        _task("vision2seq-lm", "ForVision2Seq", "FOR_VISION_2_SEQ_", _LOGITS_PER_TOKEN),
+        _task("speech2seq-lm", "ForSpeechSeq2Seq", "FOR_SPEECH_SEQ_2_SEQ_", _LOGITS_PER_TOKEN),
     )
 }
 

@@ -44,7 +44,7 @@ def test_the_weight_is_stored_transposed_under_its_own_name() -> None:
     model, folded = _fold(MATMUL, w=W)
     assert folded == 1
     assert list(model.graph.initializers) == ["w"]
-    np.testing.assert_array_equal(model.graph.initializers["w"].const_value.numpy(), W.T)  # type: ignore[union-attr]
+    np.testing.assert_array_equal(model.graph.initializers["w"].const_value.numpy(), W.T)
     assert _ops(model) == ["MatMul"]
 
 
@@ -87,7 +87,7 @@ def test_a_transpose_of_a_transpose() -> None:
     """
     model, folded = _fold(body, w=np.ascontiguousarray(W.T))
     assert folded == 2
-    np.testing.assert_array_equal(model.graph.initializers["w"].const_value.numpy(), W.T)  # type: ignore[union-attr]
+    np.testing.assert_array_equal(model.graph.initializers["w"].const_value.numpy(), W.T)
 
 
 def test_each_of_two_weights() -> None:

@@ -76,8 +76,13 @@ def test_the_threshold_counts_all_weights(tmp_path: Path, monkeypatch: pytest.Mo
     assert EXTERNAL_DATA_THRESHOLD < 2**31  # far from what one protobuf can hold
 
 
-def test_an_earlier_file_is_overwritten(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"x" * 10_000_000)
+def test_an_earlier_file_is_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as context:
+        context.setitem(save.__globals__, "EXTERNAL_DATA_THRESHOLD", 1)
+        save(_model(), tmp_path / "model.onnx")
+    _assert_computes(save(_model(), tmp_path / "model.onnx").model)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+    monkeypatch.setitem(save.__globals__, "EXTERNAL_DATA_THRESHOLD", 1)
     _assert_computes(save(_model(), tmp_path / "model.onnx").model)
 
 

@@ -71,12 +71,22 @@ class text_inputs:
     """Inputs of a text model, as a class attribute.
 
     Every name has the axes ``(batch, sequence)``, and ``(batch, choice, sequence)`` for multiple choice.
+
+    Args:
+        names: the inputs, in order.
+        where: the attribute of a configuration that must be positive for an input to be there, by the input's name.
     """
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, where: Mapping[str, str] | None = None) -> None:
         self.names = names
+        self.where = dict(where or {})
 
     def __get__(self, config: OnnxConfig | None, owner: type[OnnxConfig]) -> Mapping[str, Mapping[int, str]]:
-        choices = config is not None and config.task == "multiple-choice"
+        if config is None:
+            return OrderedDict((name, {0: "batch", 1: "sequence"}) for name in self.names)
+        choices = config.task == "multiple-choice"
         axes = {0: "batch", 1: "choice", 2: "sequence"} if choices else {0: "batch", 1: "sequence"}
-        return OrderedDict((name, dict(axes)) for name in self.names)
+        return OrderedDict((name, dict(axes)) for name in self.names if self._is_there(name, config))
+
+    def _is_there(self, name: str, config: OnnxConfig) -> bool:
+        return name not in self.where or getattr(config._config, self.where[name], 0) > 0

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from tfexport.architectures.registry import TEXT_ENCODER_FEATURES, register, text_inputs
 from tfexport.onnx_config import OnnxConfig
 
+_IF_TYPES = {"token_type_ids": "type_vocab_size"}
+
 
 @register("albert", *TEXT_ENCODER_FEATURES)
 class AlbertOnnxConfig(OnnxConfig):
@@ -63,23 +65,18 @@ class Data2VecTextOnnxConfig(OnnxConfig):
     inputs = text_inputs("input_ids", "attention_mask")
 
 
-class _Deberta(OnnxConfig):
-    @property
-    def inputs(self) -> Mapping[str, Mapping[int, str]]:
-        inputs = text_inputs("input_ids", "attention_mask", "token_type_ids").__get__(self, type(self))
-        if self._config.type_vocab_size > 0:
-            return inputs
-        return OrderedDict((name, axes) for name, axes in inputs.items() if name != "token_type_ids")
-
-
 @register("deberta", *(feature for feature in TEXT_ENCODER_FEATURES if feature != "multiple-choice"))
-class DebertaOnnxConfig(_Deberta):
+class DebertaOnnxConfig(OnnxConfig):
     """DeBERTa: disentangled attention; token types only where the configuration has some."""
+
+    inputs = text_inputs("input_ids", "attention_mask", "token_type_ids", where=_IF_TYPES)
 
 
 @register("deberta-v2", *TEXT_ENCODER_FEATURES)
-class DebertaV2OnnxConfig(_Deberta):
+class DebertaV2OnnxConfig(OnnxConfig):
     """DeBERTa v2 and v3: disentangled attention; token types only where the configuration has some."""
+
+    inputs = text_inputs("input_ids", "attention_mask", "token_type_ids", where=_IF_TYPES)
 
 
 @register("distilbert", *TEXT_ENCODER_FEATURES)

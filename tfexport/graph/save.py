@@ -46,6 +46,8 @@ def save(model: ir.Model, path: Path) -> OnnxFiles:
         raise OutputError(f"{path.parent} has {free:,} bytes free; the weights alone need {weight_bytes:,}.")
     try:
         ir.save(model, path, external_data=data.name if data else None, alignment=4096 if data else None)
+        if data is None:
+            path.with_name(f"{path.name}_data").unlink(missing_ok=True)  # an earlier file's, at the same place
     except OSError as error:
         raise OutputError(_why_not_written(error, data or path, weight_bytes)) from error
     return OnnxFiles(path, data, weight_bytes, sum(1 for _ in model.graph.all_nodes()))
