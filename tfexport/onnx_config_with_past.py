@@ -107,8 +107,8 @@ class OnnxConfigWithPast(OnnxConfig):
         past = sequence + 2  # another length than the new tokens', so that a mixed-up axis shows
         if "attention_mask" in inputs:
             inputs["attention_mask"] = np.ones((batch, past + sequence), np.int64)
-        zeros = np.zeros((batch, int(self.num_attention_heads), past, self.head_size), np.float32)
-        inputs["past_key_values"] = [(zeros, zeros) for _ in range(int(self.num_layers))]
+        shape = (batch, int(self.num_attention_heads), past, self.head_size)
+        inputs["past_key_values"] = _random_past([shape, shape], int(self.num_layers))
 
     def fill_with_past_key_values_(
         self, inputs_or_outputs: AxesByName, direction: str, inverted_values_shape: bool = False
@@ -186,10 +186,10 @@ class OnnxSeq2SeqConfigWithPast(OnnxConfigWithPast):
             new = inputs["decoder_input_ids"].shape[1]
             inputs["decoder_attention_mask"] = np.ones((batch, past + new), np.int64)
         heads = self.num_attention_heads[1]
-        own = np.zeros((batch, heads, past, self.head_size), np.float32)
-        cross = np.zeros((batch, heads, sequence, self.head_size), np.float32)
+        own = (batch, heads, past, self.head_size)
+        cross = (batch, heads, sequence, self.head_size)
         # One (decoder key, decoder value, encoder key, encoder value) a decoder layer.
-        inputs["past_key_values"] = [(own, own, cross, cross) for _ in range(self.num_layers[1])]
+        inputs["past_key_values"] = _random_past([own, own, cross, cross], self.num_layers[1])
 
     def fill_with_past_key_values_(
         self, inputs_or_outputs: AxesByName, direction: str, inverted_values_shape: bool = False
@@ -207,6 +207,12 @@ class OnnxSeq2SeqConfigWithPast(OnnxConfigWithPast):
     def _flatten_past_key_values_(self, flattened_output: dict[str, Any], name: str, idx: int, t: Any) -> None:
         for position, part in enumerate(("decoder.key", "decoder.value", "encoder.key", "encoder.value")):
             flattened_output[f"{name}.{idx}.{part}"] = t[position]
+
+
+def _random_past(shapes: list[tuple[int, ...]], layers: int) -> list[tuple[np.ndarray, ...]]:
+    """A cache whose tensors all differ: with zeros, a mixed-up one would validate."""
+    random = np.random.default_rng(shapes[0])
+    return [tuple(random.normal(size=shape).astype(np.float32) for shape in shapes) for _ in range(layers)]
 
 
 def _cache_name(direction: str) -> str:

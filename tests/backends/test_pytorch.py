@@ -21,17 +21,13 @@ from tests.tiny import tiny_config, tiny_model  # noqa: E402
 from tfexport.backends.pytorch import BACKEND, patches  # noqa: E402
 from tfexport.backends.pytorch.tracing import trace_arguments  # noqa: E402
 from tfexport.backends.pytorch.weights import LARGE_BUFFER_BYTES, weight_names  # noqa: E402
-from tfexport.checkpoint import open_checkpoint  # noqa: E402
 from tfexport.errors import (  # noqa: E402
     ContractError,
-    CorruptCheckpointError,
-    MismatchedWeightsError,
     OpsetError,
     TracingError,
     UnsupportedOpError,
 )
 from tfexport.features import config_factory, model_class  # noqa: E402
-from tfexport.framework import decide  # noqa: E402
 from tfexport.graph import OnnxGraph, WeightlessGraph, contract_of, finish, save  # noqa: E402
 from tfexport.onnx_config import OnnxConfig  # noqa: E402
 from tfexport.onnx_config_with_past import OnnxConfigWithPast  # noqa: E402
@@ -351,77 +347,3 @@ class TestUpstream:
             assert_agrees(
                 model, declaration, converted(model, declaration), tmp_path, cases=[Case(3, 13, padding="right")]
             )
-
-
-def load(folder: Path, feature: str, model_type: str = "bert") -> Any:
-    checkpoint = open_checkpoint(folder)
-    choice = decide("pt", checkpoint.weights, {"pt", "tf"}, checkpoint.source)
-    return BACKEND.load(checkpoint, model_class(model_type, feature, "pt"), choice)
-
-
-class TestLoading:
-    def test_a_whole_checkpoint(self, tmp_path: Path) -> None:
-        model, declaration = tiny("bert", "masked-lm")
-        model.save_pretrained(tmp_path)
-        loaded = load(tmp_path, "masked-lm")
-        assert loaded.missing_weights == frozenset()
-        assert loaded.model_class == "BertForMaskedLM"
-        assert not loaded.model.training
-        assert loaded.model.config._attn_implementation == "eager"
-        inputs = traced_inputs(declaration)
-        expected = BACKEND.run(model, declaration, inputs)["logits"]
-        np.testing.assert_array_equal(BACKEND.run(loaded.model, declaration, inputs)["logits"], expected)
-
-    def test_missing_weights_are_named_as_in_the_graph(self, tmp_path: Path) -> None:
-        model, _ = tiny("bert")
-        model.save_pretrained(tmp_path)
-        loaded = load(tmp_path, "masked-lm")
-        declaration = config_factory("bert", "masked-lm")(loaded.model.config)
-        assert "cls.predictions.bias" in loaded.missing_weights
-        assert "bert.embeddings.word_embeddings.weight" not in loaded.missing_weights
-        assert loaded.missing_weights <= converted(loaded.model, declaration).weight_names
-
-    def test_weights_that_do_not_fit(self, tmp_path: Path) -> None:
-        model, _ = tiny("bert", "sequence-classification")
-        model.save_pretrained(tmp_path)
-        model.config.num_labels = 5
-        model.config.save_pretrained(tmp_path)
-        with pytest.raises(MismatchedWeightsError, match="BertForSequenceClassification"):
-            load(tmp_path, "sequence-classification")
-
-    def test_a_truncated_file(self, tmp_path: Path) -> None:
-        model, _ = tiny("bert")
-        torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
-        model.config.save_pretrained(tmp_path)
-        whole = (tmp_path / "pytorch_model.bin").read_bytes()
-        (tmp_path / "pytorch_model.bin").write_bytes(whole[: len(whole) // 2])
-        with pytest.raises(CorruptCheckpointError):
-            load(tmp_path, "default")
-
-
-@pytest.mark.filterwarnings("ignore")
-class TestTensorFlowCheckpoints:
-    @pytest.fixture(autouse=True)
-    def _tensorflow(self) -> None:
-        pytest.importorskip("tensorflow", reason="TensorFlow weights are converted through TensorFlow")
-
-    @pytest.mark.parametrize("safe", [False, True], ids=["h5", "safetensors"])
-    def test_are_converted(self, safe: bool, tmp_path: Path) -> None:
-        from tfexport.backends import get_backend
-
-        config = tiny_config("bert", "masked-lm")
-        original = tiny_model("tf", "TFBertForMaskedLM", config)
-        original.save_pretrained(tmp_path, safe_serialization=safe)
-        loaded = load(tmp_path, "masked-lm")
-        assert loaded.missing_weights == frozenset()
-        tied = loaded.model.cls.predictions.decoder.weight
-        assert tied is loaded.model.bert.embeddings.word_embeddings.weight
-        declaration = config_factory("bert", "masked-lm")(config)
-        inputs = traced_inputs(declaration)
-        expected = get_backend("tf").run(original, declaration, inputs)["logits"]
-        np.testing.assert_allclose(BACKEND.run(loaded.model, declaration, inputs)["logits"], expected, atol=2e-5)
-
-    def test_missing_weights_are_named_as_in_the_graph(self, tmp_path: Path) -> None:
-        tiny_model("tf", "TFBertModel", tiny_config("bert")).save_pretrained(tmp_path)
-        loaded = load(tmp_path, "sequence-classification")
-        assert loaded.missing_weights == {"classifier.weight", "classifier.bias"}

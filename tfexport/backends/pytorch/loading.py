@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import transformers
 
 from tfexport.backends import get_backend
@@ -13,6 +14,7 @@ from tfexport.backends.base import LoadedModel
 from tfexport.backends.loading import from_pretrained_options, readable_errors
 from tfexport.backends.pytorch.weights import weight_names
 from tfexport.checkpoint import Checkpoint
+from tfexport.errors import MismatchedWeightsError
 from tfexport.framework import FrameworkChoice
 
 
@@ -59,7 +61,10 @@ def _from_tensorflow(checkpoint: Checkpoint, model_class: str, choice: Framework
         _, report = load_tf2_model_in_pytorch_model(
             model, loaded.model, allow_missing_keys=True, output_loading_info=True
         )
-    return model, {*_not_converted(model, report["missing_keys"]), *_missing_in_tensorflow(model, loaded)}
+    variables = _by_pytorch_name(model, loaded.model)
+    _check_tied(model, variables, model_class)
+    absent = {name for name, variable in variables.items() if _name(variable) in loaded.missing_weights}
+    return model, {*_not_converted(model, report["missing_keys"]), *absent}
 
 
 def _not_converted(model: Any, reported: Iterable[str]) -> Iterator[str]:
@@ -70,13 +75,32 @@ def _not_converted(model: Any, reported: Iterable[str]) -> Iterator[str]:
     return (name for name in missing if names.get(name) not in converted)
 
 
-def _missing_in_tensorflow(model: Any, loaded: LoadedModel) -> Iterator[str]:
-    """Weights whose TensorFlow variable the checkpoint did not hold."""
+def _by_pytorch_name(model: Any, tf_model: Any) -> dict[str, Any]:
+    """A TensorFlow model's variables, by the PyTorch names that they are converted to."""
     from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
     prefix = f"{model.base_model_prefix}."
     if any(name.startswith(prefix) for name in model.state_dict()):
         prefix = ""  # a head's model; TensorFlow's base models have the prefix, PyTorch's have not
-    for variable in loaded.model.weights:
-        if variable.name.removesuffix(":0") in loaded.missing_weights:
-            yield convert_tf_weight_name_to_pt_weight_name(variable.name, prefix, variable.shape)[0]
+    return {
+        convert_tf_weight_name_to_pt_weight_name(variable.name, prefix, variable.shape)[0]: variable
+        for variable in tf_model.weights
+    }
+
+
+def _check_tied(model: Any, variables: Mapping[str, Any], model_class: str) -> None:
+    """Weights that are one in PyTorch must be equal in TensorFlow: its MobileBERT, for one, does not tie its decoder."""
+    names = weight_names(model)
+    for name, variable in variables.items():
+        first = names.get(name, name)
+        if first == name or first not in variables:
+            continue
+        if not np.array_equal(variable.numpy(), variables[first].numpy()):
+            raise MismatchedWeightsError(
+                f"{_name(variable)} and {_name(variables[first])} differ in the TensorFlow checkpoint; {model_class} of "
+                "PyTorch has one weight for both. Export with --framework tf."
+            )
+
+
+def _name(variable: Any) -> str:
+    return str(variable.name).removesuffix(":0")
