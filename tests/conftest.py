@@ -7,6 +7,9 @@ import os
 # Before anything imports a framework.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for _threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(_threads, "1")  # a core a worker: a third less time than fighting over them
 
 from collections.abc import Callable
 from pathlib import Path

@@ -106,6 +106,8 @@ def test_a_preprocessor_that_the_checkpoint_lacks(
         (["--opset", "99"], "opset 99 cannot be written"),
         (["--opset", "3"], "opset 3 cannot be written"),
         (["--opset", "8"], "writes opsets from 9"),
+        (["--atol", "nan"], "atol is nan"),
+        (["--rtol=-1"], "rtol is -1.0"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

@@ -90,6 +90,7 @@ def test_killed_while_the_directory_is_published(
     while child.poll() is None and time.monotonic() < deadline:
         if list(tmp_path.glob(".out.tfexport-*/tfexport.json")):
             break
+        time.sleep(0.001)
     child.kill()
     child.communicate()
     if support.snapshot(target) != before:  # the exchange was faster than the kill

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from tfexport.errors import InputsError
 from tfexport.validation import Case, CaseReport, Tolerance, ValidationReport, compare
 
 CASE = Case(3, 13, padding="right")
@@ -132,6 +133,14 @@ def test_whole_numbers_are_equal_or_not(dtype: Any) -> None:
 def test_tolerance(reference: list[float], difference: float, tolerance: Tolerance, agrees: bool) -> None:
     expected = np.array(reference, np.float64)
     assert (_problems(expected, expected + [difference, 0, 0], tolerance) == "") == agrees
+
+
+@pytest.mark.parametrize("value", [-1e-9, float("nan"), float("inf"), float("-inf")])
+def test_tolerances_that_make_no_sense(value: float) -> None:
+    with pytest.raises(InputsError, match=r"atol is .*; expected a finite number"):
+        Tolerance(value)
+    with pytest.raises(InputsError, match=r"rtol is"):
+        Tolerance(1e-5, value)
 
 
 FLOATS = st.floats(-1e6, 1e6, width=32)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfexport.errors import InputsError
 from tfexport.validation.cases import Case
 
 DEFAULT_RTOL = 2e-5
@@ -19,10 +20,18 @@ class Tolerance:
 
     `rtol` is relative to the largest magnitude in the output, not to the element compared: the noise of a sum is as
     large as its largest terms, also where the result is near zero.
+
+    Raises:
+        InputsError: a tolerance that is negative, infinite or no number.
     """
 
     atol: float
     rtol: float = DEFAULT_RTOL
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < float("inf"):
+                raise InputsError(f"{name} is {value}; expected a finite number, zero or more.")
 
     def allowed(self, reference: np.ndarray) -> float:
         """The largest absolute error allowed for an output."""
