@@ -46,6 +46,8 @@ CHOICES: list[tuple[Any, list[Found] | None, Collection[str], str, str | None]] 
     (None, [PT], ("pt",), "pt", "pt"),
     (None, [PT, TF], BOTH, "pt", "pt"),
     (None, [TF, PT], BOTH, "pt", "pt"),
+    (None, [PT, TF], ("tf",), "tf", "tf"),
+    (None, [PT, TF], ("pt",), "pt", "pt"),
     # else what is installed, PyTorch first
     (None, None, BOTH, "pt", None),
     (None, None, ("pt",), "pt", None),
@@ -72,6 +74,8 @@ def test_priority(
         (None, [TF], BOTH, ("the checkpoint holds tf_model.h5",)),
         (None, [PT, TF], BOTH, ("pytorch_model.bin", "TensorFlow weights are there too", "tf_model.h5")),
         (None, [TF, SAFE_TF, PT], BOTH, ("tf_model.h5, model.safetensors (format tf)", "--framework tf")),
+        (None, [PT, TF], ("tf",), ("PyTorch weights are there too (pytorch_model.bin)", "not installed")),
+        (None, [PT, TF], ("pt",), ("TensorFlow weights are there too (tf_model.h5)", "not installed")),
         (None, None, BOTH, ("org/name is not local", "TensorFlow is too")),
         (None, None, ("tf",), ("org/name is not local", "it is installed")),
     ],
@@ -113,8 +117,7 @@ def test_the_framework_enumeration_of_transformers_is_understood() -> None:
         ("tf", None, ("pt",), "TensorFlow is needed"),
         (None, [TF], ("pt",), "TensorFlow is needed"),
         (None, [PT], ("tf",), "PyTorch is needed"),
-        # both weights are there, and the one that comes first cannot be read
-        (None, [PT, TF], ("tf",), "PyTorch is needed"),
+        (None, [PT, TF], (), "PyTorch is needed"),
         # the weights of the other framework need the other framework
         ("tf", [PT], ("tf",), "PyTorch is needed"),
         ("pt", [TF], ("pt",), "TensorFlow is needed"),

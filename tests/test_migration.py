@@ -17,7 +17,7 @@ from transformers import TensorType
 import tfexport
 from tests import support
 from tests.tiny import tiny_config
-from tfexport.errors import InputsError, UnsupportedError, ValidationError
+from tfexport.errors import InputsError, TracingError, UnsupportedError, ValidationError
 
 FRAMEWORKS = ("tf", "pt")
 
@@ -232,7 +232,7 @@ def test_a_failing_export_leaves_nothing_behind(framework: str, models: dict[str
 
     spec = tfexport.PatchingSpec(layer, "intermediate_act_fn", refuse, op_wrapper=WRAPPERS[framework])
     config = users_config(tfexport)(model.config, patching_specs=[spec])
-    with pytest.raises(ValueError, match="not today"):
+    with pytest.raises(TracingError, match="not today"):
         tfexport.export(None, model, config, 18, tmp_path / "model.onnx")
     assert layer.intermediate_act_fn is before
     assert not hasattr(model.config, "my_own_switch")

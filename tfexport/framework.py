@@ -97,7 +97,7 @@ def _choose(
             )
         return chosen, f"{name}, as asked for"
     if evidence:
-        return _choose_by_evidence(evidence)
+        return _choose_by_evidence(evidence, installed)
     for framework in FRAMEWORKS:
         if framework in installed:
             others = [FRAMEWORK_NAMES[other] for other in FRAMEWORKS if other in installed and other != framework]
@@ -108,13 +108,15 @@ def _choose(
     )
 
 
-def _choose_by_evidence(evidence: Sequence[Evidence]) -> tuple[Framework, str]:
+def _choose_by_evidence(evidence: Sequence[Evidence], installed: Collection[Framework]) -> tuple[Framework, str]:
     found = {framework: [e.why for e in evidence if e.framework == framework] for framework in FRAMEWORKS}
-    chosen = next(framework for framework in FRAMEWORKS if found[framework])
+    held = [framework for framework in FRAMEWORKS if found[framework]]
+    chosen = next((framework for framework in held if framework in installed), held[0])
     reason = f"{FRAMEWORK_NAMES[chosen]}, because the checkpoint holds {', '.join(found[chosen])}"
-    others = [why for framework in FRAMEWORKS if framework != chosen for why in found[framework]]
-    if others:
-        reason += f"; TensorFlow weights are there too ({', '.join(others)}): --framework tf exports those"
+    for other in held:
+        if other != chosen:
+            why = f"--framework {other} exports those" if other in installed else "which is not installed"
+            reason += f"; {FRAMEWORK_NAMES[other]} weights are there too ({', '.join(found[other])}): {why}"
     return chosen, reason
 
 

@@ -159,8 +159,8 @@ class OnnxConfig:
     ) -> Mapping[str, Any]:
         """Inputs of exactly the shapes asked for, every declared name among them.
 
-        Token ids are drawn at random (a fixed seed for each shape) from the preprocessor's vocabulary, with its
-        special tokens in place, or from the configuration's when `preprocessor` is None.
+        Token ids are drawn at random (a fixed seed for each shape) from the preprocessor's vocabulary, with special
+        tokens where its class places them, or from the configuration's when `preprocessor` is None.
 
         Args:
             preprocessor: tokenizer, or None.

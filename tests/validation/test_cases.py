@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from tests.tiny import tiny_config
 from tfexport.architectures import declarations
 from tfexport.features import config_factory
 from tfexport.validation import Case, case_inputs, standard_cases
-from tfexport.validation.cases import longest_sequence
+from tfexport.validation.cases import actual_case, longest_sequence
 
 PAIRS = [(name, feature) for name, declared in declarations().items() for feature in declared.features]
 
@@ -135,3 +137,17 @@ def test_padding_does_not_write_into_the_declarations_own_arrays() -> None:
 
     made = case_inputs(Constant(tiny_config("bert")), None, Case(3, 7, padding="left"), "np")
     assert made["attention_mask"].min() == 0 and kept.all()
+
+
+def test_a_declaration_that_ignores_the_sizes_is_reported_by_the_shape_it_made() -> None:
+    """Peer bug 12: DeBERTa's declaration there drops the sizes, so that every case is the traced shape."""
+
+    class Ignoring(tfexport.OnnxConfig):
+        inputs = OrderedDict(input_ids={0: "batch", 1: "sequence"})
+
+        def generate_dummy_inputs(self, preprocessor: Any, *args: Any, **kwargs: Any) -> dict[str, np.ndarray]:
+            return {"input_ids": np.ones((2, 8), np.int64)}
+
+    config = Ignoring(SimpleNamespace(vocab_size=9))
+    case = Case(3, 13)
+    assert actual_case(config, case, case_inputs(config, None, case, "tf")).name == "2x8"

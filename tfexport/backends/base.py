@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,11 +11,24 @@ from typing import Any, Protocol
 import numpy as np
 
 from tfexport.checkpoint import Checkpoint
-from tfexport.errors import ContractError
+from tfexport.errors import ContractError, TfExportError, TracingError
 from tfexport.framework import FrameworkChoice
 from tfexport.graph.weightless import WeightlessGraph
 from tfexport.onnx_config import OnnxConfig
 from tfexport.tasks import Framework
+
+_LONGEST_REASON = 400
+
+RAISED_BY_MODELS = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    AssertionError,
+    ArithmeticError,
+)
+"""What a model's own code raises on inputs that it does not like."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +78,55 @@ class Backend(Protocol):
         """
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Run the model itself: all its outputs by name, nested ones flattened as the declaration says."""
+        """Run the model itself: all its outputs by name, nested ones flattened as the declaration says.
+
+        Raises:
+            ContractError: the model does not take a declared input.
+            TracingError: the model fails on these inputs.
+        """
 
     def tensor(self, array: np.ndarray) -> Any:
         """An array as the framework's tensor."""
+
+
+def check_inputs(function: Any, model: Any, config: OnnxConfig) -> None:
+    """Refuse a declaration that names inputs which a model does not take.
+
+    Args:
+        function: what computes the model: its ``forward`` or ``call``.
+        model: the model, for the message.
+        config: the declaration.
+
+    Raises:
+        ContractError: it does.
+    """
+    parameters = inspect.signature(function).parameters
+    unknown = [name for name in config.inputs if name.split(".")[0] not in parameters]
+    if unknown:
+        raise ContractError(
+            f"{type(model).__name__} takes no input {', '.join(unknown)}, which {type(config).__name__} declares."
+        )
+
+
+@contextmanager
+def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
+    """Turn what a model raises on dummy inputs into one typed error.
+
+    Args:
+        model: the model.
+        of_framework: error classes of the framework's own.
+    """
+    raised: tuple[type[Exception], ...] = (*RAISED_BY_MODELS, *of_framework)
+    try:
+        yield
+    except TfExportError:
+        raise
+    except raised as error:
+        told = str(error).split("Call arguments received", 1)[0]  # Keras lists the arguments of every layer
+        reason = " ".join(told.split())[:_LONGEST_REASON] or "no message"
+        raise TracingError(
+            f"{type(model).__name__} itself fails on the dummy inputs: {type(error).__name__}: {reason}"
+        ) from error
 
 
 def flatten_outputs(config: OnnxConfig, outputs: Mapping[str, Any]) -> dict[str, Any]:

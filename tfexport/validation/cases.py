@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,20 @@ def case_inputs(config: OnnxConfig, preprocessor: Any, case: Case | None, framew
         arrays = dummy_inputs.pad_rows(arrays, case.padding, words.pad_id)
     declared = {name.split(".")[0] for name in config.inputs}
     return _in_order({name: value for name, value in arrays.items() if name in declared}, config)
+
+
+def actual_case(config: OnnxConfig, case: Case, inputs: Mapping[str, Any]) -> Case:
+    """A case with the shape that its inputs really have: a declaration's own inputs may not be of the shape asked for."""
+    sizes: dict[str, int] = {}
+    for name, axes in config.inputs.items():
+        array = inputs.get(name)
+        if isinstance(array, np.ndarray):
+            for axis, label in axes.items():
+                sizes.setdefault(label, array.shape[axis])
+    choices = sizes.get("choice", sizes.get("num_choices", case.choices))
+    return replace(
+        case, batch=sizes.get("batch", case.batch), sequence=sizes.get("sequence", case.sequence), choices=choices
+    )
 
 
 def _in_order(arrays: Mapping[str, Any], config: OnnxConfig) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from tfexport.graph.contract import Contract, Port
 from tfexport.onnx_config import OnnxConfig
-from tfexport.validation.cases import Case, case_inputs
+from tfexport.validation.cases import Case, actual_case, case_inputs
 from tfexport.validation.comparison import CaseReport, Tolerance, ValidationReport, compare
 
 RUNTIME_ERRORS = (
@@ -88,6 +88,7 @@ def _run_case(
     preprocessor: Any,
 ) -> CaseReport:
     inputs = case_inputs(config, preprocessor, case, framework)
+    case = actual_case(config, case, inputs)
     outputs = reference(inputs)
     expected = {name: outputs[name] for name in config.outputs if name in outputs}
     undeclared = [name for name in config.outputs if name not in outputs]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from tfexport.backends.base import LoadedModel, flatten_outputs, prepared
+from tfexport.backends.base import LoadedModel, check_inputs, flatten_outputs, model_errors, prepared
 from tfexport.backends.pytorch import dynamo, torchscript
 from tfexport.backends.pytorch.loading import load_model
 from tfexport.backends.pytorch.tracing import as_input, call_model, for_inference, mapped, trace_arguments
@@ -45,8 +45,9 @@ class PyTorchBackend:
             return _ROUTES[route](arguments, opset)
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        check_inputs(model.forward, model, config)
         tensors = {name: mapped(value, partial(as_input, model=model)) for name, value in inputs.items()}
-        with prepared(model, config), for_inference(model):
+        with prepared(model, config), for_inference(model), model_errors(model):
             outputs = call_model(model, tensors)
         return {name: value.numpy(force=True) for name, value in flatten_outputs(config, outputs).items()}
 

@@ -13,21 +13,13 @@ from typing import Any
 
 from torch.onnx.errors import OnnxExporterError, UnsupportedOperatorError
 
+from tfexport.backends.base import RAISED_BY_MODELS
 from tfexport.errors import ConversionError, OpsetError, TfExportError, TracingError, UnsupportedOpError
 
 _LONGEST_MESSAGE = 300
 _QUOTED_OP = re.compile(r"operator '([^']+)'")
 _NEEDS_NEWER_OPSET = ("was added in version", "to a higher opset version")
 _UNDISPATCHED_OP = re.compile(r"No ONNX function found for <OpOverload\(op='([^']+)', overload='([^']+)'\)>")
-_RAISED_BY_MODELS = (
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    AssertionError,
-    ArithmeticError,
-)
 
 
 @contextmanager
@@ -45,7 +37,7 @@ def torch_errors(exporter: str, model: Any) -> Iterator[None]:
         raise
     except OnnxExporterError as error:
         raise _exporter_failed(error, exporter) from error
-    except _RAISED_BY_MODELS as error:
+    except RAISED_BY_MODELS as error:
         where = _in_layer(_running_layer(error, model))
         raise TracingError(f"torch's {exporter} cannot trace the model{where}: {_line(error)}") from error
 

@@ -53,6 +53,8 @@ def _from_tensorflow(checkpoint: Checkpoint, model_class: str, choice: Framework
     """
     from transformers.modeling_tf_pytorch_utils import load_tf2_model_in_pytorch_model
 
+    from tfexport.backends.tensorflow.weights import weight_name  # only where both frameworks are installed
+
     loaded = get_backend("tf").load(checkpoint, f"TF{model_class}", FrameworkChoice("tf", choice.reason, "tf"))
     with readable_errors(checkpoint, model_class):
         config = copy.deepcopy(checkpoint.config)
@@ -63,7 +65,8 @@ def _from_tensorflow(checkpoint: Checkpoint, model_class: str, choice: Framework
         )
     variables = _by_pytorch_name(model, loaded.model)
     _check_tied(model, variables, model_class)
-    absent = {name for name, variable in variables.items() if _name(variable) in loaded.missing_weights}
+    scope = loaded.model.name
+    absent = {name for name, variable in variables.items() if weight_name(variable, scope) in loaded.missing_weights}
     return model, {*_not_converted(model, report["missing_keys"]), *absent}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import numpy as np
 import torch
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
-from tfexport.backends.base import declared_outputs
+from tfexport.backends.base import check_inputs, declared_outputs
 from tfexport.dummy_inputs import PAST
 from tfexport.errors import ContractError
 from tfexport.onnx_config import OnnxConfig
@@ -72,7 +71,7 @@ def trace_arguments(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -
     Raises:
         ContractError: the model does not take a declared input, or no array was given for one.
     """
-    _check_signature(model, config)
+    check_inputs(model.forward, model, config)
     structure: dict[str, Any] = {}
     flat: dict[str, np.ndarray] = {}
     for name, value in inputs.items():
@@ -137,12 +136,3 @@ def for_inference(model: Any) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
-
-
-def _check_signature(model: Any, config: OnnxConfig) -> None:
-    parameters = inspect.signature(model.forward).parameters
-    unknown = [name for name in config.inputs if name.split(".")[0] not in parameters]
-    if unknown:
-        raise ContractError(
-            f"{type(model).__name__} takes no input {', '.join(unknown)}, which {type(config).__name__} declares."
-        )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfexport.backends.base import LoadedModel, flatten_outputs, prepared
+from tfexport.backends.base import LoadedModel, check_inputs, flatten_outputs, model_errors, prepared
 from tfexport.backends.tensorflow.conversion import convert_function
 from tfexport.backends.tensorflow.loading import load_model
 from tfexport.backends.tensorflow.patches import patched_tensorflow
@@ -39,7 +39,8 @@ class TensorFlowBackend:
         return convert_function(traced, opset, route)
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        with prepared(model, config):
+        check_inputs(model.call, model, config)
+        with prepared(model, config), model_errors(model, tf.errors.OpError):
             tensors = {name: _map(value, tf.constant) for name, value in inputs.items()}
             outputs = model(feeds(tensors), training=False, return_dict=True)
         return {name: np.asarray(value) for name, value in flatten_outputs(config, outputs).items()}

@@ -48,7 +48,7 @@ def convert_function(traced: TracedFunction, opset: int, route: str) -> Weightle
     """
     if opset < LOWEST_OPSET:
         raise OpsetError(f"the TensorFlow backend writes opsets from {LOWEST_OPSET}; {opset} was asked for.")
-    weightless = without_weights(traced.function)
+    weightless = without_weights(traced.function, traced.scope)
     proto = _run_tf2onnx(traced, weightless, min(opset, HIGHEST_OPSET))
     return _named(proto, traced, weightless, route)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from tensorflow.python.framework import convert_to_constants
 from tf2onnx import tf_loader
 
 from tfexport.backends.tensorflow.resources import resources_to_placeholders
+from tfexport.backends.tensorflow.weights import variable_tensor
 
 LARGE_CONSTANT_BYTES = 64 * 1024
 """Eager tensors that a model captures (tables made in ``__init__``) are weights from this size on, constants below:
@@ -38,8 +38,12 @@ class WeightlessGraphDef:
     weights: Mapping[str, ir.TensorProtocol]
 
 
-def without_weights(function: Any) -> WeightlessGraphDef:
+def without_weights(function: Any, scope: str = "") -> WeightlessGraphDef:
     """Inline, optimise, and replace variables by placeholders.
+
+    Args:
+        function: a concrete function.
+        scope: the model's own name, with which the names of its variables begin.
 
     Raises:
         UnsupportedOpError: a variable goes into an op that is no plain read, for example an assignment.
@@ -53,7 +57,9 @@ def without_weights(function: Any) -> WeightlessGraphDef:
     graph_def = _constants_in_place(inlined, constants)
     graph_def = _grappler(graph_def, [tensor.name for tensor in function.outputs])
     graph_def = resources_to_placeholders(graph_def, variables)
-    weights: dict[str, ir.TensorProtocol] = {name: _variable_tensor(variable) for name, variable in variables.items()}
+    weights: dict[str, ir.TensorProtocol] = {
+        name: variable_tensor(variable, scope) for name, variable in variables.items()
+    }
     weights |= {name: ir.Tensor(value, name=name) for name, value in constants.items() if _is_weight(value)}
     present = {node.name for node in graph_def.node if node.op == "Placeholder"}
     return WeightlessGraphDef(graph_def, {name: tensor for name, tensor in weights.items() if name in present})
@@ -70,26 +76,6 @@ def _captured_constants(function: Any) -> dict[str, np.ndarray]:
 
 def _is_weight(value: np.ndarray) -> bool:
     return value.nbytes >= LARGE_CONSTANT_BYTES
-
-
-def _variable_tensor(variable: Any) -> ir.LazyTensor:
-    name = variable.name.removesuffix(":0")
-    return ir.LazyTensor(
-        partial(_read, variable, name),
-        dtype=ir.DataType.from_numpy(np.dtype(variable.dtype.as_numpy_dtype)),
-        shape=ir.Shape(variable.shape.as_list()),
-        name=name,
-        cache=False,
-    )
-
-
-def _read(variable: Any, name: str) -> ir.TensorProtocol:
-    value = variable.read_value()
-    try:
-        array = np.from_dlpack(value)  # a view; .numpy() would copy
-    except (BufferError, RuntimeError, TypeError, tf.errors.OpError):
-        array = value.numpy()  # on another device, or a dtype that DLPack does not carry
-    return ir.Tensor(array, name=name)
 
 
 def _constants_in_place(graph_def: Any, constants: Mapping[str, np.ndarray]) -> Any:

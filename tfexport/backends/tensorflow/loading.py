@@ -12,6 +12,7 @@ from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_
 
 from tfexport.backends.base import LoadedModel
 from tfexport.backends.loading import from_pretrained_options, readable_errors
+from tfexport.backends.tensorflow.weights import weight_name
 from tfexport.checkpoint import Checkpoint
 from tfexport.framework import FrameworkChoice
 
@@ -39,7 +40,7 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
 
 
 def _missing_variables(model: Any, missing: Iterable[str]) -> Iterable[str]:
-    """Names of the variables that a loading report calls missing.
+    """Names, in graphs, of the variables that a loading report calls missing.
 
     The report names a layer or a variable without the model's own name (HDF5 and TensorFlow safetensors), or the
     PyTorch parameter that a variable would have come from.
@@ -52,7 +53,7 @@ def _missing_variables(model: Any, missing: Iterable[str]) -> Iterable[str]:
         own = name.split("/", 1)[-1]
         candidates = {name, own, own.split("/", 1)[0], *_pytorch_names(model, variable)}
         if not candidates.isdisjoint(reported):
-            yield name.removesuffix(":0")
+            yield weight_name(variable, model.name)
 
 
 def _pytorch_names(model: Any, variable: Any) -> Iterable[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfexport.backends.base import declared_outputs
+from tfexport.backends.base import check_inputs, declared_outputs
 from tfexport.errors import ContractError, TracingError
 from tfexport.onnx_config import OnnxConfig
 
@@ -23,11 +22,13 @@ class TracedFunction:
         function: the concrete function; its variables are captured, its inputs are the declared ones.
         inputs: the declared input names, in order.
         outputs: the declared output names, in order.
+        scope: the model's own name, with which the names of its variables begin.
     """
 
     function: Any
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    scope: str = ""
 
 
 def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray]) -> TracedFunction:
@@ -42,7 +43,7 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray]) -> T
         ContractError: the model does not take a declared input, or lacks a declared output.
         TracingError: TensorFlow cannot trace the model.
     """
-    _check_signature(model, config)
+    check_inputs(model.call, model, config)
     specs = [_spec(name, axes, inputs[name]) for name, axes in config.inputs.items()]
     names = tuple(config.inputs)
 
@@ -56,7 +57,7 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray]) -> T
     except tf.errors.OperatorNotAllowedInGraphError:
         # Four times slower, and needed only by models whose Python branches on a tensor.
         function = _concrete(call, specs, autograph=True)
-    return TracedFunction(function, names, tuple(config.outputs))
+    return TracedFunction(function, names, tuple(config.outputs), getattr(model, "name", ""))
 
 
 def feeds(tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,12 +81,3 @@ def _spec(name: str, axes: Mapping[int, str], array: np.ndarray) -> Any:
     shape = [None if axis in axes else length for axis, length in enumerate(array.shape)]
     dtype = tf.int64 if np.issubdtype(array.dtype, np.integer) else tf.as_dtype(array.dtype)
     return tf.TensorSpec(shape, dtype, name=name)
-
-
-def _check_signature(model: Any, config: OnnxConfig) -> None:
-    parameters = inspect.signature(model.call).parameters
-    unknown = [name for name in config.inputs if name.split(".")[0] not in parameters]
-    if unknown:
-        raise ContractError(
-            f"{type(model).__name__} takes no input {', '.join(unknown)}, which {type(config).__name__} declares."
-        )
