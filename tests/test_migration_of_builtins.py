@@ -61,12 +61,12 @@ def test_they_declare_the_same(model_type: str, feature: str) -> None:
     assert ours.values_override == theirs.values_override
     assert ours.atol_for_validation == theirs.atol_for_validation
     if feature == "image-classification" and dict(theirs.outputs) == SEQUENCE_LABELS:
-        assert dict(ours.outputs) == {"logits": {0: "batch"}}  # peers.md, bug 14
+        assert dict(ours.outputs) == {"logits": {0: "batch"}}  # tests/test_peer_bugs.py, bug 14
         return
     assert list(ours.outputs.items()) == list(theirs.outputs.items())
 
 
-# Not TensorFlow's longformer: the seed's class makes a torch tensor whatever the framework (peers.md, bug 18).
+# Not TensorFlow's longformer: the seed's class makes a torch tensor whatever the framework (tests/test_peer_bugs.py, bug 18).
 EXPORTED = [
     ("tf", "bert", "default"),
     ("tf", "distilbert", "masked-lm"),
@@ -107,7 +107,7 @@ def test_they_make_their_own_past_with_torch(model_type: str) -> None:
 
 
 def test_their_inputs_differ_from_shape_to_shape() -> None:
-    """Those that ask for the shape they are given: DeBERTa's drops it (peers.md, bug 12), migrated or not."""
+    """Those that ask for the shape they are given: DeBERTa's drops it (tests/test_peer_bugs.py, bug 12), migrated or not."""
     for model_type, expected in (("longformer", (5, 11)), ("gpt2", (5, 11)), ("deberta", (2, 8))):
         declared = _migrated(_seeds_class(model_type)).from_model_config(tiny_config(model_type))
         made = declared.generate_dummy_inputs(None, batch_size=5, seq_length=11, framework="pt")

@@ -22,7 +22,7 @@ ROFORMER_CHOICES = dict.fromkeys(("input_ids", "attention_mask", "token_type_ids
 DEVIATIONS: dict[tuple[str, str, str], tuple[Any, str]] = {
     ("roformer", "multiple-choice", "inputs"): (
         ROFORMER_CHOICES,
-        "the seed overwrites the choices' axes by those of a single sentence (peers.md, bug 13)",
+        "the seed overwrites the choices' axes by those of a single sentence (tests/test_peer_bugs.py, bug 13)",
     ),
 }
 LEFT_OUT = {("flaubert", "causal-lm"): "transformers has no such class in either framework"}

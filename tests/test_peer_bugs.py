@@ -1,4 +1,4 @@
-"""The bugs of ``transformers.onnx`` 4.57.6, by their number in research/peers.md (1.7): none of them is here.
+"""The bugs of ``transformers.onnx`` 4.57.6, numbered as this project lists them: none of them is here.
 
 Those of its other families (vision, audio, encoder-decoders) come with their declarations.
 """

@@ -73,7 +73,7 @@ def _attention(
     ``attention_mask`` ``(batch, sequence)`` is negative at padding and positive at global tokens.
     """
     if layer_head_mask is not None or output_attentions:
-        raise NotImplementedError("Longformer is exported without head_mask and without attentions.")
+        raise ValueError("Longformer is exported without head_mask and without attentions.")
     query = _heads(self, self.query(hidden_states)) / math.sqrt(self.head_dim)
     key, value = _heads(self, self.key(hidden_states)), _heads(self, self.value(hidden_states))
     width = 3 * self.one_sided_attn_window_size
