@@ -42,7 +42,7 @@ def staged(target: str | Path) -> Iterator[Path]:
     path = Path(target).expanduser().resolve()
     _sweep(path)
     check_target(path)
-    stage = path.with_name(f".{path.name}.tfexport-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    stage = stage_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         stage.mkdir()
@@ -52,6 +52,11 @@ def staged(target: str | Path) -> Iterator[Path]:
         yield stage
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def stage_beside(path: Path) -> Path:
+    """A hidden name beside a target that no other export uses, and that tells which process does."""
+    return path.with_name(f"{_stage_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}")
 
 
 def check_target(path: Path) -> None:
@@ -154,7 +159,7 @@ def _flush(path: Path) -> None:
 
 def _sweep(target: Path) -> None:
     """Clear away what exports of the same target left behind when they were killed."""
-    prefix = f".{target.name}.tfexport-"
+    prefix = _stage_prefix(target)
     if not target.parent.is_dir():
         return
     for left in target.parent.iterdir():
@@ -165,6 +170,10 @@ def _sweep(target: Path) -> None:
             left.rename(target)  # killed between the two renames of `_replace`
         else:
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _stage_prefix(target: Path) -> str:
+    return f".{target.name}.tfexport-"
 
 
 def _alive(process: int) -> bool:

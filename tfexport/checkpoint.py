@@ -112,10 +112,12 @@ def open_checkpoint(
         if _looks_local(name):
             raise CheckpointNotFoundError(f"{name} does not exist. Expected a checkpoint folder, a file, or a hub id.")
         snapshot = _cached_snapshot(name, cache)
-        if snapshot is None or not any(_find_weights(snapshot)):
+        weights = () if snapshot is None else tuple(_find_weights(snapshot))
+        if snapshot is None or not weights:
             return Checkpoint(name, "huggingface", None, None, cache, model_type)
         path = snapshot
-    weights = tuple(_find_weights(path))
+    else:
+        weights = tuple(_find_weights(path))
     return Checkpoint(name, _kind(path, weights, name), path, weights, cache, model_type)
 
 

@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from tfexport.backends import missing_packages
 from tfexport.manifest import installed_versions
-from tfexport.tasks import FRAMEWORK_NAMES, FRAMEWORKS, Framework
+from tfexport.tasks import EXTRAS, FRAMEWORK_NAMES, FRAMEWORKS, Framework
 
 Status = Literal["ok", "absent", "broken", "warning"]
 
@@ -138,8 +138,7 @@ def _backend(framework: Framework, versions: Mapping[str, str]) -> Finding:
     name = FRAMEWORK_NAMES[framework]
     missing = missing_packages(framework)
     if missing:
-        extra = "torch" if framework == "pt" else "tensorflow"
-        return Finding(name, "absent", f"{', '.join(missing)} not installed: pip install 'tfexport[{extra}]'")
+        return Finding(name, "absent", f"{', '.join(missing)} not installed: pip install '{EXTRAS[framework]}'")
     packages = ("torch", "onnxscript") if framework == "pt" else ("tensorflow", "tf-keras", "tf2onnx")
     shown = ", ".join(f"{package} {versions[package]}" for package in packages if package in versions)
     problem = _probe(_PROBES[framework])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tfexport.errors import CheckpointNotFoundError, FrameworkNotInstalledError
-from tfexport.tasks import FRAMEWORK_NAMES, FRAMEWORKS, Framework, check_framework
+from tfexport.tasks import EXTRAS, FRAMEWORK_NAMES, FRAMEWORKS, Framework, check_framework
 
 _PACKAGES: dict[Framework, str] = {"pt": "torch", "tf": "tensorflow"}
 
@@ -124,5 +124,5 @@ def _check_installed(framework: Framework, installed: Collection[Framework], why
     if framework not in installed:
         raise FrameworkNotInstalledError(
             f"{FRAMEWORK_NAMES[framework]} is needed ({why}) and is not installed. "
-            f"Install tfexport[{'torch' if framework == 'pt' else 'tensorflow'}] (the package {_PACKAGES[framework]})."
+            f"Install {EXTRAS[framework]} (the package {_PACKAGES[framework]})."
         )

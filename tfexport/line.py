@@ -10,13 +10,14 @@ from typing import Any
 from tfexport import graph as graphs
 from tfexport.artifacts import MODEL, publish, staged
 from tfexport.companions import write_companions
+from tfexport.conversion import Example, convert, no_route, run_example
 from tfexport.errors import ConversionError, MissingWeightsError, ValidationError, abbreviate
 from tfexport.framework import FrameworkChoice
 from tfexport.graph import OnnxFiles, OnnxGraph
 from tfexport.manifest import describe
 from tfexport.plan import Attempt, Plan, Source, load_source, make_plan
 from tfexport.stages import Stages
-from tfexport.validation import ValidationReport, case_inputs, standard_cases, validate
+from tfexport.validation import ValidationReport, standard_cases, validate
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,14 @@ def export_checkpoint(
 
 def _attempts(plan: Plan, source: Source, folder: Path, allow_missing_weights: bool, stages: Stages) -> list[Attempt]:
     """Try the backend's exporters, best first, until a file is valid. A later file replaces an earlier one."""
+    backend, model, config = source.backend, source.loaded.model, plan.config
     attempts: list[Attempt] = []
-    for route in source.backend.routes(plan.config):
+    example: Example | None = None
+    for route in backend.routes(config):
         try:
             with stages.stage("convert"):
-                graph = _convert(plan, source, route)
+                example = example or run_example(backend, model, config, source.preprocessor.value)
+                graph = convert(backend, model, config, example, plan.opset, route)
         except ConversionError as error:
             attempts.append(Attempt(route, failure=error))
             continue
@@ -125,13 +129,6 @@ def _attempts(plan: Plan, source: Source, folder: Path, allow_missing_weights: b
         if report.passed:
             break
     return attempts
-
-
-def _convert(plan: Plan, source: Source, route: str) -> OnnxGraph:
-    backend, model = source.backend, source.loaded.model
-    inputs = case_inputs(plan.config, source.preprocessor.value, None, backend.framework)
-    contract = graphs.contract_of(plan.config, inputs, backend.run(model, plan.config, inputs))
-    return graphs.finish(backend.convert(model, plan.config, inputs, plan.opset, route), contract, plan.opset)
 
 
 def _check_weights(plan: Plan, source: Source, graph: OnnxGraph, allow_missing_weights: bool) -> None:
@@ -158,17 +155,12 @@ def _best(attempts: list[Attempt], keep_invalid: bool) -> Attempt:
     """The attempt whose file is on disk.
 
     Raises:
-        ConversionError: no exporter wrote a file; the first one's error, the others' appended.
+        ConversionError: no exporter wrote a file.
         ValidationError: the file is not valid, and is not to be kept.
     """
     written = [attempt for attempt in attempts if attempt.files is not None]
     if not written:
-        first, *others = [attempt for attempt in attempts if attempt.failure is not None]
-        assert first.failure is not None
-        if not others:
-            raise first.failure
-        told = "; ".join(f"{attempt.route}: {attempt.failure}" for attempt in (first, *others))
-        raise ConversionError(f"no exporter could convert the model. {told}") from first.failure
+        raise no_route([(attempt.route, attempt.failure) for attempt in attempts if attempt.failure is not None])
     best = written[-1]
     if not best.valid and not keep_invalid:
         raise ValidationError(

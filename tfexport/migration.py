@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from tfexport import graph as graphs
+from tfexport.artifacts import stage_beside
 from tfexport.backends import backend_of
+from tfexport.conversion import convert, no_route, run_example
 from tfexport.errors import ConversionError, InputsError, ValidationError, abbreviate
 from tfexport.onnx_config import OnnxConfig, one_preprocessor
-from tfexport.validation import Tolerance, case_inputs, standard_cases, validate
+from tfexport.validation import Tolerance, standard_cases, validate
 
 
 def export(
@@ -52,19 +52,18 @@ def export(
     backend = backend_of(model)
     preprocessor = one_preprocessor(preprocessor, tokenizer)
     version = graphs.check_opset(opset)
-    inputs = case_inputs(config, preprocessor, None, backend.framework)
-    contract = graphs.contract_of(config, inputs, backend.run(model, config, inputs))
-    failures: list[str] = []
+    example = run_example(backend, model, config, preprocessor)
+    failures: list[tuple[str, ConversionError]] = []
     for route in backend.routes(config):
         try:
-            graph = graphs.finish(backend.convert(model, config, inputs, version, route), contract, version)
+            graph = convert(backend, model, config, example, version, route)
         except ConversionError as error:
-            failures.append(f"{route}: {error}")
-            last = error
+            failures.append((route, error))
             continue
         _write(graph, Path(output))
+        contract = graph.contract
         return [port.name for port in contract.inputs], [port.name for port in contract.outputs]
-    raise last if len(failures) == 1 else ConversionError("; ".join(failures)) from last
+    raise no_route(failures)
 
 
 def validate_model_outputs(
@@ -114,7 +113,7 @@ def validate_model_outputs(
 def _write(graph: graphs.OnnxGraph, path: Path) -> None:
     """Write beside the target, then rename: the data first, since the graph names it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    folder = path.with_name(f".{path.name}.tfexport-{os.getpid()}-{uuid.uuid4().hex[:8]}")
+    folder = stage_beside(path)
     folder.mkdir()
     try:
         files = graphs.save(graph.model, folder / path.name)

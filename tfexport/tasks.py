@@ -20,6 +20,8 @@ Axes = Mapping[int, str]
 
 FRAMEWORKS: tuple[Framework, ...] = ("pt", "tf")
 FRAMEWORK_NAMES: dict[Framework, str] = {"pt": "PyTorch", "tf": "TensorFlow"}
+EXTRAS: dict[Framework, str] = {"pt": "tfexport[torch]", "tf": "tfexport[tensorflow]"}
+"""What to install for a framework."""
 WITH_PAST = "-with-past"
 
 _PER_TOKEN = {0: "batch", 1: "sequence"}

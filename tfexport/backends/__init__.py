@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from tfexport.backends.base import Backend, LoadedModel
 from tfexport.errors import FrameworkNotInstalledError, UnsupportedError
-from tfexport.tasks import FRAMEWORK_NAMES, Framework
+from tfexport.tasks import EXTRAS, FRAMEWORK_NAMES, Framework
 
 _REQUIRED: dict[Framework, tuple[str, ...]] = {
     "pt": ("torch",),
@@ -43,7 +43,7 @@ def get_backend(framework: Framework) -> Backend:
     if missing:
         raise FrameworkNotInstalledError(
             f"the {FRAMEWORK_NAMES[framework]} backend needs {', '.join(missing)}, not installed here. "
-            f"Install tfexport[{'torch' if framework == 'pt' else 'tensorflow'}]."
+            f"Install {EXTRAS[framework]}."
         )
     return cast(Backend, import_module(_MODULES[framework]).BACKEND)
 

@@ -82,11 +82,10 @@ def _constants_in_place(graph_def: Any, constants: Mapping[str, np.ndarray]) -> 
     for node in graph_def.node:
         value = constants.get(node.name)
         if value is not None and node.op == "Placeholder" and not _is_weight(value):
-            dtype = tf.as_dtype(value.dtype).as_datatype_enum
+            name = node.name
             node.Clear()
-            node.name = next(name for name, held in constants.items() if held is value)
-            node.op = "Const"
-            node.attr["dtype"].type = dtype
+            node.name, node.op = name, "Const"
+            node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
             node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value))
     return graph_def
 
