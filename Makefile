@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test check bench clean
+.PHONY: setup demo test check zoo bench clean
 
 setup: $(STAMP)
 
@@ -12,7 +12,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	# PyTorch first and by its exact version: a wider range pulls gigabytes of CUDA packages.
 	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[cpu,tensorflow,torch,benchmark,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[cpu,tensorflow,torch,benchmark,zoo,dev]"
 	touch $(STAMP)
 
 demo: setup
@@ -25,6 +25,10 @@ check: setup
 
 test: check
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Every declared model type, feature and framework; goes on where it stopped. CLUSTER=tcp://host:8786 for a Dask cluster.
+zoo: setup
+	$(BIN)/python -m benchmarks.zoo.run $(if $(CLUSTER),--cluster $(CLUSTER))
 
 bench: setup
 	$(BIN)/python -m benchmarks.export_memory

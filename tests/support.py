@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from tests.tiny import tiny_config, tiny_model
+from benchmarks.zoo.models import tiny_model
+from benchmarks.zoo.tiny import tiny_config
 
 ROOT = Path(__file__).resolve().parents[1]
 CHILD_SECONDS = 180

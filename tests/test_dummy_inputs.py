@@ -13,8 +13,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoTokenizer, BertConfig, PreTrainedTokenizerFast, TensorType
 
 import tfexport
+from benchmarks.zoo.tiny import tiny_config
 from tests.declared import BART, GPT2, T5, gpt_like, t5_like
-from tests.tiny import tiny_config
 from tfexport.architectures import declarations
 from tfexport.dummy_inputs import Sizes, pad_rows, to_framework
 from tfexport.errors import InputsError, UnknownFrameworkError
@@ -49,16 +49,37 @@ def bytes_tokenizer() -> Any:
     return made
 
 
+_FLOATS = (
+    "pixel_values",
+    "input_values",
+    "input_features",
+    "noise",
+    "input_points",
+    "visual_feats",
+    "visual_pos",
+    "doc_scores",
+)
+
+
 @pytest.mark.parametrize(("model_type", "feature"), PAIRS)
 def test_every_declared_input_has_the_shape_asked_for(model_type: str, feature: str) -> None:
     config = _declared(model_type, feature)
-    made = config.generate_dummy_inputs(None, batch_size=3, seq_length=5, num_choices=2)
+    made = config.generate_dummy_inputs(
+        None, batch_size=3, seq_length=7, num_choices=2, image_height=96, image_width=64, time_duration=0.5
+    )
+    asked = {"batch": 3, "text_batch": 3, "image_batch": 3, "choice": 2, "height": 96, "width": 64}
+    asked |= {"samples": 8_000, "frames": 50, "sequence": 7, "encoder_sequence": 7, "decoder_sequence": 7}
     assert list(made) == list(config.inputs)
     for name, axes in config.inputs.items():
-        assert made[name].shape == tuple(SIZES[axes[axis]] for axis in sorted(axes)), name
-        assert made[name].dtype == np.int64
-    assert made["input_ids"].min() >= 0 and made["input_ids"].max() < config._config.vocab_size
-    assert len(set(made["input_ids"].ravel().tolist())) > 3
+        for axis, label in axes.items():
+            if label in asked:
+                assert made[name].shape[axis] == asked[label], (name, label)
+        is_float = name in _FLOATS or (name == "inputs" and feature in ("default", "image-classification"))
+        expected = np.float32 if is_float else bool if name == "bool_masked_pos" else np.int64
+        assert made[name].dtype == expected, name
+        assert np.isfinite(made[name]).all()
+        if name.endswith("input_ids"):
+            assert len(set(made[name].ravel().tolist())) > 3
 
 
 def test_sizes_default_to_the_declarations() -> None:
@@ -219,7 +240,7 @@ class _Strange(tfexport.OnnxConfig):
 
 
 class _Unmeasured(tfexport.OnnxConfig):
-    inputs = {"input_ids": {0: "batch", 1: "width"}}
+    inputs = {"input_ids": {0: "batch", 1: "breadth"}}
 
 
 def test_an_input_that_nothing_is_known_of() -> None:
@@ -228,7 +249,7 @@ def test_an_input_that_nothing_is_known_of() -> None:
 
 
 def test_an_axis_that_nothing_is_known_of() -> None:
-    with pytest.raises(InputsError, match=r"'width'.*Override generate_dummy_inputs"):
+    with pytest.raises(InputsError, match=r"'breadth'.*Override generate_dummy_inputs"):
         _Unmeasured(BertConfig()).generate_dummy_inputs(None)
 
 

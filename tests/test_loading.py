@@ -14,8 +14,9 @@ import pytest
 import transformers
 
 import tfexport
+from benchmarks.zoo.models import tiny_model
+from benchmarks.zoo.tiny import tiny_config
 from tests import support
-from tests.tiny import tiny_config, tiny_model
 
 IDS = np.array([[5, 17, 42, 9, 3]])
 FEEDS = {"input_ids": IDS, "attention_mask": np.ones_like(IDS), "token_type_ids": np.zeros_like(IDS)}

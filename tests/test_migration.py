@@ -15,8 +15,8 @@ import transformers.onnx as seed
 from transformers import TensorType
 
 import tfexport
+from benchmarks.zoo.tiny import tiny_config
 from tests import support
-from tests.tiny import tiny_config
 from tfexport.errors import InputsError, TracingError, UnsupportedError, ValidationError
 
 FRAMEWORKS = ("tf", "pt")

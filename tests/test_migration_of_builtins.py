@@ -18,7 +18,8 @@ from transformers import CONFIG_MAPPING
 from transformers.onnx.features import FeaturesManager as Seed
 
 import tfexport
-from tests.tiny import tiny_config, tiny_model
+from benchmarks.zoo.models import tiny_model
+from benchmarks.zoo.tiny import tiny_config
 from tfexport.features import model_class
 
 BASES = ("OnnxConfig", "OnnxConfigWithPast", "OnnxSeq2SeqConfigWithPast", "PatchingSpec")

@@ -18,6 +18,8 @@ from tfexport.errors import InputsError, UnsupportedFeatureError
 
 # Ours takes the seed's arguments, and these as well (or under the name that the seed's own base class has).
 WIDER = {
+    # The same parameters; the sizes of images and audio default to the preprocessor's, not to what no model takes.
+    ("OnnxConfig", "generate_dummy_inputs"),
     ("OnnxConfigWithPast", "generate_dummy_inputs"),
     ("OnnxSeq2SeqConfigWithPast", "generate_dummy_inputs"),
     ("OnnxSeq2SeqConfigWithPast", "fill_with_past_key_values_"),
@@ -60,6 +62,8 @@ def test_wider_signatures_take_what_the_seed_takes() -> None:
         ours = inspect.signature(getattr(getattr(tfexport, owner), name))
         arguments = {parameter: None for parameter in theirs.parameters if parameter != "tokenizer"}
         ours.bind(**arguments)
+        if "num_channels" in ours.parameters and owner == "OnnxConfig":
+            assert list(ours.parameters) == list(theirs.parameters)
         ours.bind(*arguments.values(), *(None for parameter in theirs.parameters if parameter == "tokenizer"))
 
 

@@ -18,10 +18,10 @@ import pytest
 from transformers import BartConfig, T5Config
 
 import tfexport
+from benchmarks.zoo.tiny import tiny_config
 from tests import support
 from tests.declared import GPT2, gpt_like, t5_like
 from tests.support import Ran
-from tests.tiny import tiny_config
 from tfexport.errors import (
     ContractError,
     ConversionError,

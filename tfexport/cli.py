@@ -47,7 +47,9 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 def export(
     output: Annotated[Path, typer.Argument(help="Directory to publish.")],
     model: Annotated[str, typer.Option("-m", "--model", help="Checkpoint folder, or hub id.")],
-    feature: Annotated[str, typer.Option("--feature", help="What to export; see `tfexport features`.")] = "default",
+    feature: Annotated[
+        str, typer.Option("--feature", help="What to export (see `tfexport features`); auto: what the checkpoint is.")
+    ] = "default",
     framework: Annotated[
         str | None, typer.Option("--framework", help="pt or tf; by default what the checkpoint is.")
     ] = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tfexport.checkpoint import CONFIG, Checkpoint
@@ -49,10 +50,19 @@ def write_companions(checkpoint: Checkpoint, model: Any, preprocessor: Any, fold
                         shutil.copyfile(file, copied)
         if not (folder / CONFIG).exists():
             model.config.save_pretrained(folder)
-        if preprocessor is not None and not (folder / "tokenizer.json").exists():
-            # transformers.js reads tokenizer.json alone; a fast tokenizer made from a vocabulary file writes it.
-            preprocessor.save_pretrained(folder)
+        if preprocessor is not None:
+            _save_what_is_not_there(preprocessor, folder)
     except OSError as error:
         raise OutputError(
             f"the configuration and tokenizer files could not be written to {folder}: {error}."
         ) from error
+
+
+def _save_what_is_not_there(preprocessor: Any, folder: Path) -> None:
+    """Save the files of a preprocessor that were not copied: transformers.js reads tokenizer.json alone, which a fast
+    tokenizer made from a vocabulary file writes."""
+    with TemporaryDirectory(dir=folder) as scratch:
+        preprocessor.save_pretrained(scratch)
+        for file in sorted(Path(scratch).iterdir()):
+            if file.is_file() and not (folder / file.name).exists():
+                file.replace(folder / file.name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from tfexport import framework as frameworks
 from tfexport.architectures import Declaration, declarations
+from tfexport.architectures.unsupported import UNSUPPORTED
 from tfexport.backends import get_backend, installed_frameworks
 from tfexport.checkpoint import open_checkpoint
 from tfexport.errors import UnsupportedFeatureError, UnsupportedModelTypeError
@@ -21,10 +22,14 @@ from tfexport.tasks import (
     FRAMEWORKS,
     WITH_PAST,
     Framework,
+    canonical,
     check_framework,
     normalise,
     task_of,
 )
+
+AUTO = "auto"
+"""In place of a feature: the one that the checkpoint's class computes."""
 
 ConfigFactory = Callable[[Any], OnnxConfig]
 
@@ -55,7 +60,8 @@ def declaration_of(model_type: str, name: str | None = None) -> Declaration:
     if found is None:
         of_model = f" ({name})" if name else ""
         raise UnsupportedModelTypeError(
-            f"the model type {model_type!r}{of_model} is not supported. Supported types: {', '.join(known)}. "
+            f"the model type {model_type!r}{of_model} is not supported. {_cause(normalise(model_type))}"
+            f"Supported types: {', '.join(known)}. "
             "CONTRIBUTING.md shows how to add one, or pass an OnnxConfig of your own to tfexport.export."
         )
     return found
@@ -68,33 +74,84 @@ def config_factory(model_type: str, feature: str, name: str | None = None) -> Co
         UnsupportedModelTypeError: no declaration for the model type.
         UnsupportedFeatureError: no such feature, or not for this model type.
     """
-    task = task_of(feature)
     declared = declaration_of(model_type, name)
-    if feature not in declared.features:
-        raise UnsupportedFeatureError(
-            f"{declared.model_type} does not support the feature {feature!r}. Supported: {', '.join(declared.features)}."
-        )
+    feature = declared_feature(declared, feature)
+    task = task_of(feature)
     if feature.endswith(WITH_PAST):
         with_past = cast(type[OnnxConfigWithPast], declared.config_class).with_past
         return partial(with_past, task=task.name)
     return partial(declared.config_class.from_model_config, task=task.name)
 
 
-def model_class(model_type: str, feature: str, framework: Framework) -> str:
-    """Name of the class that loads a feature of a model type in a framework.
+def declared_feature(declared: Declaration, feature: str) -> str:
+    """A feature that a model type has, as this project calls it.
 
     Raises:
-        UnsupportedFeatureError: the framework has no such class.
+        UnsupportedFeatureError: no such feature, or not for this model type.
     """
-    task = task_of(feature)
-    found = task.model_class(framework, model_type)
-    if found is None:
-        others = [FRAMEWORK_NAMES[f] for f in FRAMEWORKS if f != framework and task.model_class(f, model_type)]
-        also = f" {others[0]} has one: pass --framework {'pt' if framework == 'tf' else 'tf'}." if others else ""
+    task_of(feature)
+    found = canonical(feature, declared.features)
+    if found not in declared.features:
         raise UnsupportedFeatureError(
-            f"{FRAMEWORK_NAMES[framework]} has no class for {feature!r} of {normalise(model_type)} in transformers.{also}"
+            f"{declared.model_type} does not support the feature {feature!r}. {_cause(declared.model_type, found)}"
+            f"Supported: {', '.join(declared.features)}."
         )
     return found
+
+
+def choose_feature(feature: str, config: Any, name: str | None = None) -> str:
+    """The feature to export: what was asked for, as this project calls it, or what a checkpoint's class computes.
+
+    Args:
+        feature: a feature, a synonym of one, or ``"auto"``: that of the class which ``architectures`` in the
+            configuration names.
+        config: the model's configuration.
+        name: what the checkpoint is called, for messages.
+
+    Raises:
+        UnsupportedModelTypeError: no declaration for the model type.
+        UnsupportedFeatureError: no such feature, not for this model type, or none has the checkpoint's class.
+    """
+    declared = declaration_of(config.model_type, name)
+    if feature != AUTO:
+        return declared_feature(declared, feature)
+    named = tuple(getattr(config, "architectures", None) or ())
+    for candidate in declared.features:
+        classes = {own for f in FRAMEWORKS for own in declared.model_classes(candidate, f)}
+        if not {_without_tf(own) for own in classes}.isdisjoint(map(_without_tf, named)):
+            return candidate
+    found = f"its architectures are {', '.join(named)}" if named else "its config.json names no architectures"
+    raise UnsupportedFeatureError(
+        f"no feature can be chosen for {name or declared.model_type}: {found}. "
+        f"Name one with --feature: {', '.join(declared.features)}."
+    )
+
+
+def model_class(model_type: str, feature: str, framework: Framework, architectures: Sequence[str] = ()) -> str:
+    """Name of the class that loads a feature of a model type in a framework.
+
+    Args:
+        model_type: however it is spelt.
+        feature: a feature, or a synonym of one.
+        framework: the framework.
+        architectures: classes that the checkpoint names; where a feature has several, one of these is taken.
+
+    Raises:
+        UnsupportedModelTypeError: no declaration for the model type.
+        UnsupportedFeatureError: the framework has no such class.
+    """
+    declared = declaration_of(model_type)
+    feature = declared_feature(declared, feature)
+    found = declared.model_classes(feature, framework)
+    if not found:
+        others = [f for f in FRAMEWORKS if f != framework and declared.model_classes(feature, f)]
+        also = f"{FRAMEWORK_NAMES[others[0]]} has one: pass --framework {others[0]}." if others else ""
+        raise UnsupportedFeatureError(
+            f"{FRAMEWORK_NAMES[framework]} has no class for {feature!r} of {declared.model_type} in transformers that can "
+            f"be exported. {_cause(declared.model_type, feature, framework)}{also}".rstrip()
+        )
+    named = set(map(_without_tf, architectures))
+    return next((name for name in found if _without_tf(name) in named), found[0])
 
 
 def supported() -> list[Support]:
@@ -103,11 +160,23 @@ def supported() -> list[Support]:
         Support(
             declared.model_type,
             feature,
-            {f: name for f in FRAMEWORKS if (name := task_of(feature).model_class(f, declared.model_type))},
+            {f: names[0] for f in FRAMEWORKS if (names := declared.model_classes(feature, f))},
         )
         for declared in declarations().values()
         for feature in declared.features
     ]
+
+
+def _cause(model_type: str, feature: str | None = None, framework: Framework | None = None) -> str:
+    """Why something is not exported, as a sentence with a blank behind it; empty when no cause is known."""
+    for entry in UNSUPPORTED:
+        if (entry.model_type, entry.feature) == (model_type, feature) and entry.framework in (None, framework):
+            return f"{entry.cause} "
+    return ""
+
+
+def _without_tf(class_name: str) -> str:
+    return class_name.removeprefix("TF")
 
 
 class FeaturesManager:
@@ -130,7 +199,7 @@ class FeaturesManager:
     @staticmethod
     def feature_to_task(feature: str) -> str:
         """The task of a feature: the feature without ``-with-past``."""
-        return feature.removesuffix(WITH_PAST)
+        return canonical(feature).removesuffix(WITH_PAST)
 
     @staticmethod
     def get_model_class_for_feature(feature: str, framework: str = "pt") -> type:
@@ -175,7 +244,8 @@ class FeaturesManager:
         """
         checkpoint = open_checkpoint(model, cache_dir=cache_dir)
         choice = frameworks.decide(framework, checkpoint.weights, installed_frameworks(), checkpoint.source)
-        name = model_class(checkpoint.config.model_type, feature, choice.framework)
+        architectures = getattr(checkpoint.config, "architectures", None) or ()
+        name = model_class(checkpoint.config.model_type, feature, choice.framework, architectures)
         return get_backend(choice.framework).load(checkpoint, name, choice).model
 
     @staticmethod

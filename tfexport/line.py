@@ -60,7 +60,8 @@ def export_checkpoint(
     Args:
         model: a checkpoint folder, or a hub id.
         output: the directory to publish; new, empty, or an earlier export, which is replaced in one step.
-        feature: what to export, for example ``"masked-lm"``.
+        feature: what to export, for example ``"masked-lm"``, or its name in optimum, ``"fill-mask"``; ``"auto"`` for
+            what the checkpoint's own class computes.
         framework: ``"pt"`` or ``"tf"``; None: what the checkpoint is, else what is installed.
         opset: version of the ONNX operator set; None for the declaration's default.
         atol: absolute tolerance of the validation; None for the declaration's.

@@ -112,6 +112,11 @@ class OnnxConfig:
         return self.default_fixed_num_choices
 
     @property
+    def shortest_sequence(self) -> int:
+        """Length of the shortest row that the file takes, in tokens."""
+        return 1
+
+    @property
     def default_onnx_opset(self) -> int:
         """The opset of the file when the user names none: 18, which both backends write natively."""
         return DEFAULT_ONNX_OPSET
@@ -149,36 +154,39 @@ class OnnxConfig:
         num_choices: int = -1,
         is_pair: bool = False,
         framework: Any = None,
-        num_channels: int = 3,
-        image_width: int = 40,
-        image_height: int = 40,
-        sampling_rate: int = 22050,
-        time_duration: float = 5.0,
+        num_channels: int = -1,
+        image_width: int = -1,
+        image_height: int = -1,
+        sampling_rate: int = -1,
+        time_duration: float = 1.0,
         frequency: int = 220,
         tokenizer: Any = None,
     ) -> Mapping[str, Any]:
         """Inputs of exactly the shapes asked for, every declared name among them.
 
         Token ids are drawn at random (a fixed seed for each shape) from the preprocessor's vocabulary, with special
-        tokens where its class places them, or from the configuration's when `preprocessor` is None.
+        tokens where its class places them, or from the configuration's when `preprocessor` is None. Images are as
+        large as the image processor makes them, and audio is sampled as the feature extractor wants it: what
+        ``transformers.onnx`` has as fixed defaults (40 pixels, 22050 Hz) no model takes.
 
         Args:
-            preprocessor: tokenizer, or None.
+            preprocessor: tokenizer, image processor, feature extractor, a processor of several, or None.
             batch_size: samples; -1 for `default_batch_size`.
             seq_length: tokens, special tokens included; -1 for `default_sequence_length`.
             num_choices: choices of a multiple-choice model; -1 for `default_num_choices`.
             is_pair: two sentences a row, told apart by ``token_type_ids``.
             framework: ``"pt"``, ``"tf"`` or ``TensorType``; None gives NumPy arrays.
-            num_channels: channels of generated images.
-            image_width: pixels.
-            image_height: pixels.
-            sampling_rate: of generated audio, in hertz.
+            num_channels: channels of generated images; -1 for the configuration's.
+            image_width: pixels; -1 for the image processor's, else the configuration's, else 224.
+            image_height: pixels; -1 as `image_width`.
+            sampling_rate: of generated audio, in hertz; -1 for the feature extractor's, else 16000.
             time_duration: of generated audio, in seconds.
             frequency: of generated audio, in hertz.
             tokenizer: deprecated name of `preprocessor`.
 
         Returns:
-            Mapping name -> int64 array ``(batch, sequence)``, or ``(batch, choice, sequence)`` for multiple choice.
+            Mapping name -> array: ids and masks int64 ``(batch, sequence)``, or ``(batch, choice, sequence)`` for
+            multiple choice; images float32 ``(batch, channels, height, width)``; audio float32 ``(batch, samples)``.
 
         Raises:
             InputsError: both `preprocessor` and `tokenizer`, or an input that no generator knows.
@@ -192,6 +200,12 @@ class OnnxConfig:
                 batch=batch_size if batch_size > 0 else self.default_batch_size,
                 sequence=seq_length if seq_length > 0 else self.default_sequence_length,
                 choice=num_choices if num_choices > 0 else self.default_num_choices,
+                channels=num_channels if num_channels > 0 else None,
+                height=image_height if image_height > 0 else None,
+                width=image_width if image_width > 0 else None,
+                sampling_rate=sampling_rate if sampling_rate > 0 else None,
+                seconds=time_duration,
+                frequency=frequency,
             ),
             is_pair=is_pair,
         )
@@ -222,8 +236,9 @@ class OnnxConfig:
 
     @classmethod
     def flatten_output_collection_property(cls, name: str, field: Iterable[Any]) -> dict[str, Any]:
-        """Flatten a tuple of tuples to ``{name}.{index}``."""
-        return {f"{name}.{index}": item for index, item in enumerate(chain.from_iterable(field))}
+        """Flatten a tuple of tuples, or of tensors, to ``{name}.{index}``."""
+        items = chain.from_iterable(item if isinstance(item, (list, tuple)) else (item,) for item in field)
+        return {f"{name}.{index}": item for index, item in enumerate(items)}
 
 
 def one_preprocessor(preprocessor: Any, tokenizer: Any) -> Any:

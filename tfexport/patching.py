@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,3 +46,12 @@ class PatchingSpec:
                 setattr(self.o, self.name, found if own is _ABSENT else own)
 
         return restore
+
+
+@contextmanager
+def patched(specs: Iterable[PatchingSpec]) -> Iterator[None]:
+    """Apply patches for the duration of a block; undone, last first, however the block ends."""
+    with ExitStack() as stack:
+        for spec in specs:
+            stack.callback(spec.apply())
+        yield

@@ -10,7 +10,7 @@ from tfexport import framework as frameworks
 from tfexport.backends import Backend, LoadedModel, get_backend, installed_frameworks
 from tfexport.checkpoint import Checkpoint, open_checkpoint
 from tfexport.errors import ConversionError, UnsupportedCheckpointError
-from tfexport.features import config_factory, model_class
+from tfexport.features import choose_feature, config_factory, model_class
 from tfexport.framework import FrameworkChoice
 from tfexport.graph import OnnxFiles, OnnxGraph, check_opset
 from tfexport.onnx_config import OnnxConfig
@@ -109,13 +109,15 @@ def make_plan(
     checkpoint = open_checkpoint(model, cache_dir=cache_dir, model_type=model_type)
     _check_kind(checkpoint)
     choice = frameworks.decide(framework, checkpoint.weights, installed_frameworks(), checkpoint.source)
-    config = config_factory(checkpoint.config.model_type, feature, checkpoint.source)(checkpoint.config)
+    model_type, architectures = checkpoint.config.model_type, checkpoint.config.architectures or ()
+    feature = choose_feature(feature, checkpoint.config, checkpoint.source)
+    config = config_factory(model_type, feature, checkpoint.source)(checkpoint.config)
     return Plan(
         checkpoint=checkpoint,
         choice=choice,
         feature=feature,
         config=config,
-        model_class=model_class(checkpoint.config.model_type, feature, choice.framework),
+        model_class=model_class(model_type, feature, choice.framework, architectures),
         opset=check_opset(config.default_onnx_opset if opset is None else opset),
         tolerance=Tolerance(
             config.atol_for_validation if atol is None else atol, DEFAULT_RTOL if rtol is None else rtol

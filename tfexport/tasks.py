@@ -7,7 +7,7 @@ imports a framework; the auto classes are named, and resolved by the backends.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -52,14 +52,10 @@ class Task:
         """Name of the auto class that loads this task in `framework`; None when transformers has none."""
         return self.pt_auto_class if framework == "pt" else self.tf_auto_class
 
-    def model_class(self, framework: Framework, model_type: str) -> str | None:
-        """Name of the class that `framework` has for `model_type`; None when there is none."""
+    def model_classes(self, framework: Framework, model_type: str) -> tuple[str, ...]:
+        """Names of the classes that `framework` has for `model_type`: the first is what its auto class takes."""
         mapping = self.pt_mapping if framework == "pt" else self.tf_mapping
-        if mapping is None:
-            return None
-        found = _model_classes(framework, mapping).get(normalise(model_type))
-        # Some types map to several classes (one a size or a modality): transformers takes the first by default.
-        return found[0] if isinstance(found, (tuple, list)) else found
+        return () if mapping is None else _model_classes(framework, mapping).get(normalise(model_type), ())
 
 
 def _task(name: str, auto: str, table: str, outputs: Mapping[str, Axes], *, tf: bool = True) -> Task:
@@ -107,22 +103,72 @@ TASKS: dict[str, Task] = {
         _task("masked-im", "ForMaskedImageModeling", "FOR_MASKED_IMAGE_MODELING_", _LOGITS_PER_TOKEN),
         _task("vision2seq-lm", "ForVision2Seq", "FOR_VISION_2_SEQ_", _LOGITS_PER_TOKEN),
         _task("speech2seq-lm", "ForSpeechSeq2Seq", "FOR_SPEECH_SEQ_2_SEQ_", _LOGITS_PER_TOKEN),
+        # Tasks that transformers.onnx did not know.
+        _task("text-encoding", "ForTextEncoding", "FOR_TEXT_ENCODING_", {"last_hidden_state": _PER_TOKEN}),
+        _task("document-question-answering", "ForDocumentQuestionAnswering", "FOR_DOCUMENT_QUESTION_ANSWERING_", _SPAN),
+        _task(
+            "table-question-answering", "ForTableQuestionAnswering", "FOR_TABLE_QUESTION_ANSWERING_", _LOGITS_PER_TOKEN
+        ),
+        _task(
+            "next-sentence-prediction",
+            "ForNextSentencePrediction",
+            "FOR_NEXT_SENTENCE_PREDICTION_",
+            _LOGITS_PER_SAMPLE,
+        ),
+        _task("audio-classification", "ForAudioClassification", "FOR_AUDIO_CLASSIFICATION_", _LOGITS_PER_SAMPLE),
+        _task("ctc", "ForCTC", "FOR_CTC_", _LOGITS_PER_TOKEN, tf=False),
+        _task(
+            "mask-generation",
+            "ForMaskGeneration",
+            "FOR_MASK_GENERATION_",
+            {"iou_scores": _PER_SAMPLE, "pred_masks": _PER_SAMPLE},
+        ),
+        _task("pretraining", "ForPreTraining", "FOR_PRETRAINING_", _LOGITS_PER_TOKEN),
     )
 }
+
+SYNONYMS: dict[str, tuple[str, ...]] = {
+    "feature-extraction": ("default",),
+    "fill-mask": ("masked-lm",),
+    "text-generation": ("causal-lm",),
+    "text2text-generation": ("seq2seq-lm",),
+    "text-classification": ("sequence-classification",),
+    "image-to-text": ("vision2seq-lm",),
+    "image-text-to-text": ("vision2seq-lm",),
+    "automatic-speech-recognition": ("speech2seq-lm", "ctc"),
+    "zero-shot-image-classification": ("default",),
+    "masked-image-modeling": ("masked-im",),
+}
+"""Names that optimum gives to tasks, each with the tasks that it may mean: the first that a model type has."""
 
 FEATURES_WITH_PAST = ("default", "causal-lm", "seq2seq-lm", "speech2seq-lm")
 AVAILABLE_FEATURES: tuple[str, ...] = tuple(sorted({*TASKS, *(f"{task}{WITH_PAST}" for task in FEATURES_WITH_PAST)}))
 
 
+def canonical(feature: str, among: Collection[str] = ()) -> str:
+    """A feature as this project calls it: optimum's names are synonyms.
+
+    Args:
+        feature: a feature, or a synonym of one; either may end in ``-with-past``.
+        among: features of a model type, which choose between two meanings of a synonym.
+    """
+    task, past = feature.removesuffix(WITH_PAST), WITH_PAST if feature.endswith(WITH_PAST) else ""
+    meanings = [f"{meant}{past}" for meant in SYNONYMS.get(task, (task,))]
+    return next((meant for meant in meanings if meant in among), meanings[0])
+
+
 def task_of(feature: str) -> Task:
-    """The task of a feature.
+    """The task of a feature, or of a synonym of one.
 
     Raises:
         UnsupportedFeatureError: no such feature.
     """
-    task = TASKS.get(feature.removesuffix(WITH_PAST))
+    task = TASKS.get(canonical(feature).removesuffix(WITH_PAST))
     if task is None:
-        raise UnsupportedFeatureError(f"{feature!r} is not a feature. Known features: {', '.join(AVAILABLE_FEATURES)}.")
+        raise UnsupportedFeatureError(
+            f"{feature!r} is not a feature. Known features: {', '.join(AVAILABLE_FEATURES)}. "
+            f"Synonyms: {', '.join(SYNONYMS)}."
+        )
     return task
 
 
@@ -146,7 +192,10 @@ def normalise(model_type: str) -> str:
 
 
 @cache
-def _model_classes(framework: Framework, mapping: str) -> dict[str, str]:
+def _model_classes(framework: Framework, mapping: str) -> dict[str, tuple[str, ...]]:
     module = "modeling_auto" if framework == "pt" else "modeling_tf_auto"
     table = getattr(import_module(f"transformers.models.auto.{module}"), mapping)
-    return {normalise(model_type): name for model_type, name in table.items()}
+    return {
+        normalise(model_type): (names,) if isinstance(names, str) else tuple(names)
+        for model_type, names in table.items()
+    }

@@ -17,7 +17,8 @@ torch = pytest.importorskip("torch", reason="the PyTorch backend's tests need Py
 from transformers import masking_utils  # noqa: E402
 from transformers.models.longformer import modeling_longformer  # noqa: E402
 
-from tests.tiny import tiny_config, tiny_model  # noqa: E402
+from benchmarks.zoo.models import tiny_model  # noqa: E402
+from benchmarks.zoo.tiny import tiny_config  # noqa: E402
 from tfexport.backends.pytorch import BACKEND, patches  # noqa: E402
 from tfexport.backends.pytorch.tracing import trace_arguments  # noqa: E402
 from tfexport.backends.pytorch.weights import LARGE_BUFFER_BYTES, weight_names  # noqa: E402

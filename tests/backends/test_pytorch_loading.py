@@ -10,8 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the PyTorch backend's tests need PyTorch")
 
+from benchmarks.zoo.models import tiny_model  # noqa: E402
+from benchmarks.zoo.tiny import tiny_config  # noqa: E402
 from tests.backends.test_pytorch import converted, tiny, traced_inputs  # noqa: E402
-from tests.tiny import tiny_config, tiny_model  # noqa: E402
 from tfexport.backends.pytorch import BACKEND  # noqa: E402
 from tfexport.checkpoint import open_checkpoint  # noqa: E402
 from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError  # noqa: E402

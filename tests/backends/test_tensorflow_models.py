@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.tiny import tiny_config, tiny_model
+from benchmarks.zoo.models import tiny_model
+from benchmarks.zoo.tiny import tiny_config
 from tfexport import OnnxConfig, export_checkpoint
 from tfexport.errors import ContractError, ConversionError, TracingError
 from tfexport.features import config_factory

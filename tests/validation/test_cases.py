@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tfexport
+from benchmarks.zoo.tiny import tiny_config
 from tests.declared import GPT2, gpt_like
-from tests.tiny import tiny_config
 from tfexport.architectures import declarations
 from tfexport.features import config_factory
 from tfexport.validation import Case, case_inputs, standard_cases
@@ -33,20 +33,28 @@ def _is_prime(number: int) -> bool:
 
 @pytest.mark.parametrize(("model_type", "feature"), PAIRS)
 def test_every_declaration_is_tried_on_shapes_that_were_not_traced(model_type: str, feature: str) -> None:
+    """Each axis that a declaration names takes several lengths, also others than the traced one."""
     config = _declared(model_type, feature)
     cases = standard_cases(config)
-    assert len({(case.batch, case.sequence) for case in cases}) == len(cases) >= 5
-    assert (config.default_batch_size, config.default_sequence_length) not in {(c.batch, c.sequence) for c in cases}
-    assert 1 in {case.batch for case in cases} and 1 in {case.sequence for case in cases}
-    assert any(_is_prime(case.sequence) and case.sequence > 8 for case in cases)
-    assert {case.padding for case in cases} == {None, "left", "right"}
+    assert len(set(cases)) == len(cases) >= 4 and len({case.name for case in cases}) == len(cases)
+    made = [case_inputs(config, None, case, "np") for case in cases]
     traced = case_inputs(config, None, None, "np")
-    for case in cases:
-        made = case_inputs(config, None, case, "np")
-        assert list(made) == list(config.inputs)
-        ids = made["input_ids"]
-        expected = (case.batch, case.sequence) if case.choices is None else (case.batch, case.choices, case.sequence)
-        assert ids.shape == expected != traced["input_ids"].shape
+    for name, axes in config.inputs.items():
+        assert all(list(inputs) == list(config.inputs) for inputs in made)
+        for axis, label in axes.items():
+            lengths = {inputs[name].shape[axis] for inputs in made}
+            assert len(lengths) >= 2, (name, label)
+            assert lengths - {traced[name].shape[axis]}, (name, label)
+    masked = [name for name in config.inputs if name.endswith("attention_mask")]
+    assert {case.padding for case in cases} == ({None, "left", "right"} if masked else {None})
+
+
+@pytest.mark.parametrize("model_type", ["bert", "gpt2", "distilbert"])
+def test_rows_of_text(model_type: str) -> None:
+    config = _declared(model_type)
+    lengths = {case.sequence for case in standard_cases(config)}
+    assert config.shortest_sequence in lengths and config.default_sequence_length not in lengths
+    assert any(length is not None and _is_prime(length) and length > 8 for length in lengths)
 
 
 @pytest.mark.parametrize("feature", ["default", "multiple-choice"])

@@ -16,7 +16,7 @@ import onnx.parser
 import pytest
 
 import tfexport
-from tests.tiny import tiny_config
+from benchmarks.zoo.tiny import tiny_config
 from tfexport.graph.contract import Contract, contract_of
 from tfexport.validation import Case, Tolerance, ValidationReport, case_inputs, standard_cases, validate
 

@@ -3,7 +3,13 @@
 To add one, see CONTRIBUTING.md: a class in the module of its family, and nothing else.
 """
 
-from tfexport.architectures import text_decoders, text_encoders
-from tfexport.architectures.registry import Declaration, declarations, register, text_inputs
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = ["Declaration", "declarations", "register", "text_decoders", "text_encoders", "text_inputs"]
+from tfexport.architectures.ports import ports, text_inputs
+from tfexport.architectures.registry import Declaration, declarations, register
+
+for _module in iter_modules(__path__):  # every family registers its declarations when it is imported
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["Declaration", "declarations", "ports", "register", "text_inputs"]

@@ -1,14 +1,13 @@
-"""The registry of declarations, and the helpers that declarations are written with."""
+"""The registry of declarations."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tfexport.onnx_config import OnnxConfig
-from tfexport.tasks import normalise, task_of
+from tfexport.tasks import Framework, normalise, task_of
 
 ConfigClass = TypeVar("ConfigClass", bound=type[OnnxConfig])
 
@@ -30,18 +29,37 @@ class Declaration:
         model_type: with hyphens.
         features: the features that can be exported, in the order declared.
         config_class: the `OnnxConfig` that declares its inputs.
+        classes: model classes that transformers' own tables lack, by feature and framework, the usual one first.
     """
 
     model_type: str
     features: tuple[str, ...]
     config_class: type[OnnxConfig]
+    classes: Mapping[str, Mapping[Framework, tuple[str, ...]]] = field(default_factory=dict)
+
+    def model_classes(self, feature: str, framework: Framework) -> tuple[str, ...]:
+        """Names of the classes that load a feature in a framework, the usual one first; empty when there is none.
+
+        Raises:
+            UnsupportedFeatureError: no such feature.
+        """
+        own = self.classes.get(feature, {}).get(framework)
+        return task_of(feature).model_classes(framework, self.model_type) if own is None else own
 
 
 _DECLARATIONS: dict[str, Declaration] = {}
 
 
-def register(model_type: str, *features: str) -> Callable[[ConfigClass], ConfigClass]:
+def register(
+    model_type: str, *features: str, classes: Mapping[str, Mapping[Framework, tuple[str, ...]]] | None = None
+) -> Callable[[ConfigClass], ConfigClass]:
     """Class decorator: declare a model type and its features.
+
+    Args:
+        model_type: as ``config.json`` has it.
+        features: what can be exported.
+        classes: model classes that transformers' own tables lack, by feature and framework, the usual one first. An
+            empty tuple says that a framework's class is not to be used.
 
     Raises:
         ValueError: the type is declared already, or a feature twice.
@@ -56,7 +74,7 @@ def register(model_type: str, *features: str) -> Callable[[ConfigClass], ConfigC
             raise ValueError(f"{name} declares a feature twice")
         for feature in features:
             task_of(feature)
-        _DECLARATIONS[name] = Declaration(name, features, config_class)
+        _DECLARATIONS[name] = Declaration(name, features, config_class, dict(classes or {}))
         return config_class
 
     return add
@@ -65,28 +83,3 @@ def register(model_type: str, *features: str) -> Callable[[ConfigClass], ConfigC
 def declarations() -> Mapping[str, Declaration]:
     """Every declaration by model type, alphabetically."""
     return dict(sorted(_DECLARATIONS.items()))
-
-
-class text_inputs:
-    """Inputs of a text model, as a class attribute.
-
-    Every name has the axes ``(batch, sequence)``, and ``(batch, choice, sequence)`` for multiple choice.
-
-    Args:
-        names: the inputs, in order.
-        where: the attribute of a configuration that must be positive for an input to be there, by the input's name.
-    """
-
-    def __init__(self, *names: str, where: Mapping[str, str] | None = None) -> None:
-        self.names = names
-        self.where = dict(where or {})
-
-    def __get__(self, config: OnnxConfig | None, owner: type[OnnxConfig]) -> Mapping[str, Mapping[int, str]]:
-        if config is None:
-            return OrderedDict((name, {0: "batch", 1: "sequence"}) for name in self.names)
-        choices = config.task == "multiple-choice"
-        axes = {0: "batch", 1: "choice", 2: "sequence"} if choices else {0: "batch", 1: "sequence"}
-        return OrderedDict((name, dict(axes)) for name in self.names if self._is_there(name, config))
-
-    def _is_there(self, name: str, config: OnnxConfig) -> bool:
-        return name not in self.where or getattr(config._config, self.where[name], 0) > 0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfexport.architectures.registry import register, text_inputs
+from tfexport.architectures.ports import text_inputs
+from tfexport.architectures.registry import register
 from tfexport.onnx_config_with_past import OnnxConfigWithPast
 
 
@@ -37,6 +38,11 @@ class CodeGenOnnxConfig(_Decoder):
     """CodeGen."""
 
 
+@register("ctrl", "default", "causal-lm", "sequence-classification")
+class CTRLOnnxConfig(_Decoder):
+    """CTRL: text steered by a control code, its first token."""
+
+
 @register("gpt2", "default", "causal-lm", "sequence-classification", "token-classification")
 class GPT2OnnxConfig(_Decoder):
     """GPT-2."""
@@ -50,3 +56,28 @@ class GPTJOnnxConfig(_Decoder):
 @register("gpt-neo", "default", "causal-lm", "sequence-classification")
 class GPTNeoOnnxConfig(_Decoder):
     """GPT-Neo: alternating global and local attention."""
+
+
+@register("gpt-sw3", "default", "causal-lm", "sequence-classification", "token-classification")
+class GPTSw3OnnxConfig(_Decoder):
+    """GPT-SW3: GPT-2 for the languages of the north."""
+
+
+@register("mistral", "default", "causal-lm", "question-answering", "sequence-classification", "token-classification")
+class MistralOnnxConfig(_Decoder):
+    """Mistral: attention in a sliding window, with fewer heads for keys and values."""
+
+
+@register("openai-gpt", "default", "causal-lm", "sequence-classification")
+class OpenAIGPTOnnxConfig(_Decoder):
+    """The first GPT."""
+
+
+@register("opt", "default", "causal-lm", "question-answering", "sequence-classification")
+class OPTOnnxConfig(_Decoder):
+    """OPT: positions counted by the mask."""
+
+
+@register("xglm", "default", "causal-lm")
+class XGLMOnnxConfig(_Decoder):
+    """XGLM: a decoder of many languages."""

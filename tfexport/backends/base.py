@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, Protocol
 
 import numpy as np
@@ -130,14 +131,20 @@ def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
 
 
 def flatten_outputs(config: OnnxConfig, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs of a model by name, nested ones flattened; ``past_key_values`` is called ``present``."""
+    """Outputs of a model by name, nested ones flattened; ``past_key_values`` is called ``present``.
+
+    Those of a part of a model are called as ``text_model_output.last_hidden_state``.
+    """
     flat: dict[str, Any] = {}
     for name, value in outputs.items():
         if value is None:
             continue
         name = "present" if name == "past_key_values" else name
-        if isinstance(value, (list, tuple)):
-            flat.update(config.flatten_output_collection_property(name, value))
+        if isinstance(value, Mapping):
+            flat.update({f"{name}.{part}": item for part, item in flatten_outputs(config, value).items()})
+        elif isinstance(value, (list, tuple)):
+            leaves = config.flatten_output_collection_property(name, value)
+            flat.update({leaf: item for leaf, item in leaves.items() if item is not None})
         else:
             flat[name] = value
     return flat
@@ -161,18 +168,23 @@ def declared_outputs(config: OnnxConfig, outputs: Mapping[str, Any], model_class
 
 @contextmanager
 def prepared(model: Any, config: OnnxConfig) -> Iterator[None]:
-    """Override the configuration's values and patch the ops for the duration of a block; always undone."""
-    overrides = dict(config.values_override or {})
+    """Override the configuration's values and patch the ops for the duration of a block; always undone.
+
+    Values of a part's configuration go by a path, such as ``decoder.use_cache``.
+    """
     absent = object()
-    saved = {name: getattr(model.config, name, absent) for name in overrides}
+    saved: list[tuple[Any, str, Any]] = []
     try:
-        for name, value in overrides.items():
-            setattr(model.config, name, value)
+        for path, value in (config.values_override or {}).items():
+            *parts, name = path.split(".")
+            holder = reduce(getattr, parts, model.config)
+            saved.append((holder, name, getattr(holder, name, absent)))
+            setattr(holder, name, value)
         with config.patched():
             yield
     finally:
-        for name, value in saved.items():
+        for holder, name, value in reversed(saved):
             if value is absent:
-                delattr(model.config, name)
+                delattr(holder, name)
             else:
-                setattr(model.config, name, value)
+                setattr(holder, name, value)

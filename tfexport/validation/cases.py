@@ -9,40 +9,72 @@ from typing import Any
 import numpy as np
 
 from tfexport import dummy_inputs
-from tfexport.dummy_inputs import Side
+from tfexport.dummy_inputs import TOKEN_IDS, Side
 from tfexport.onnx_config import OnnxConfig
+
+DECODER_AXIS = "decoder_sequence"
+IMAGES_AXIS = "image_batch"
+"""Of images that are compared with texts: each image with each text, so that their numbers may differ."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One set of inputs, reproducible from these values.
+    """One set of inputs, reproducible from these values. None: the model has no such axis, or one of fixed length.
 
     Attributes:
         batch: samples.
         sequence: tokens.
-        choices: candidate answers, of a multiple-choice model; None for others.
+        choices: candidate answers, of a multiple-choice model.
         padding: the side on which each row is padded by another length; None for full rows.
+        decoder: tokens of the decoder, in models whose decoder reads a text of its own.
+        image: height and width, in pixels.
+        seconds: of audio.
+        images: images, in models that compare them with texts, of which there are `batch`.
     """
 
     batch: int
-    sequence: int
+    sequence: int | None = None
     choices: int | None = None
     padding: Side | None = None
+    decoder: int | None = None
+    image: tuple[int, int] | None = None
+    seconds: float | None = None
+    images: int | None = None
 
     @property
     def name(self) -> str:
-        """For reports: ``3x13, padded right``."""
-        shape = (self.batch, self.sequence) if self.choices is None else (self.batch, self.choices, self.sequence)
-        padded = f", padded {self.padding}" if self.padding else ""
-        return "x".join(map(str, shape)) + padded
+        """For reports: ``3x13, padded right``; ``2x7 and 4 of the decoder``; ``3, 64x96 pixels``; ``3x9 and 2 images``."""
+        shape = [size for size in (self.batch, self.choices, self.sequence) if size is not None]
+        parts = ["x".join(map(str, shape)) + (f" and {self.decoder} of the decoder" if self.decoder else "")]
+        if self.images is not None:
+            parts[0] += f" and {self.images} images"
+        if self.image is not None:
+            parts.append("{}x{} pixels".format(*self.image))
+        if self.seconds is not None:
+            parts.append(f"{self.seconds:g} s")
+        if self.padding:
+            parts.append(f"padded {self.padding}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True)
+class _Variation:
+    """How a case differs from the traced inputs, for models of every modality."""
+
+    batch: int
+    sequence: int
+    padding: Side | None = None
+    taller: int = 0
+    wider: int = 0
+    seconds: float = 1.0
 
 
 _STANDARD = (
-    Case(1, 1),
-    Case(1, 16),
-    Case(3, 13, padding="right"),  # a prime length
-    Case(2, 7, padding="left"),
-    Case(5, 11),
+    _Variation(1, 1, wider=32, seconds=0.5),
+    _Variation(1, 16, taller=32, seconds=1.5),
+    _Variation(3, 13, "right", taller=32, wider=64, seconds=0.73),  # a prime length
+    _Variation(2, 7, "left", taller=7, wider=3, seconds=1.01),  # no multiple of any stride
+    _Variation(5, 11, seconds=0.9),
 )
 
 
@@ -51,16 +83,32 @@ def standard_cases(config: OnnxConfig) -> tuple[Case, ...]:
     labels = {label for axes in config.inputs.values() for label in axes.values()}
     has_choices = bool(labels & {"choice", "num_choices"})
     has_sequence = any("sequence" in label for label in labels)
+    has_text = has_sequence or any(name in TOKEN_IDS for name in config.inputs)
     longest = longest_sequence(config)
-    return tuple(
+    height, width = dummy_inputs.image_size(config._config, None)
+    cases = [
         Case(
-            batch=case.batch if "batch" in labels else config.default_batch_size,
-            sequence=min(case.sequence, longest) if has_sequence else config.default_sequence_length,
-            choices=1 + case.batch % 3 if has_choices else None,
-            padding=case.padding,
+            batch=vary.batch if labels & {"batch", "text_batch"} else config.default_batch_size,
+            sequence=_sequence(config, vary, has_sequence, longest) if has_text else None,
+            choices=1 + vary.batch % 3 if has_choices else None,
+            padding=vary.padding if any(name.endswith("attention_mask") for name in config.inputs) else None,
+            decoder=_fewer(min(vary.sequence, longest)) if DECODER_AXIS in labels else None,
+            image=(height + vary.taller, width + vary.wider) if labels & {"height", "width"} else None,
+            seconds=vary.seconds if labels & {"samples", "frames"} else None,
+            images=_fewer(vary.batch) if IMAGES_AXIS in labels else None,
         )
-        for case in _STANDARD
-    )
+        for vary in _STANDARD
+    ]
+    return tuple(dict.fromkeys(cases))
+
+
+def _sequence(config: OnnxConfig, vary: _Variation, dynamic: bool, longest: int) -> int:
+    return max(config.shortest_sequence, min(vary.sequence, longest)) if dynamic else config.default_sequence_length
+
+
+def _fewer(number: int) -> int:
+    """Tokens of the decoder beside so many of the encoder, images beside so many texts: a mixed-up axis shows."""
+    return 1 + number // 2
 
 
 def longest_sequence(config: OnnxConfig) -> int:
@@ -80,18 +128,43 @@ def case_inputs(config: OnnxConfig, preprocessor: Any, case: Case | None, framew
     Returns:
         Declared name -> array, in the declared order; ``past_key_values`` as nested lists of arrays.
     """
-    arguments: dict[str, Any] = {}
-    if case is not None:
-        arguments = {"batch_size": case.batch, "seq_length": case.sequence}
-        if case.choices is not None:
-            arguments["num_choices"] = case.choices
-    made = config.generate_dummy_inputs(preprocessor, **arguments, framework=framework)
+    made = config.generate_dummy_inputs(preprocessor, **_arguments(case), framework=framework)
     arrays = {name: _to_numpy(value) for name, value in made.items()}
+    tokens = _fewer(config.default_sequence_length) if case is None else case.decoder
+    images = _fewer(config.default_batch_size) if case is None else case.images
+    arrays = _cut(_cut(arrays, config, DECODER_AXIS, tokens), config, IMAGES_AXIS, images)
     if case is not None and case.padding is not None:
         words = dummy_inputs.vocabulary(config._config, preprocessor)
-        arrays = dummy_inputs.pad_rows(arrays, case.padding, words.pad_id)
+        decoder = dummy_inputs.vocabulary(config._config, preprocessor, decoder=True)
+        arrays = dummy_inputs.pad_rows(arrays, case.padding, words.pad_id, words=words, decoder_words=decoder)
     declared = {name.split(".")[0] for name in config.inputs}
     return _in_order({name: value for name, value in arrays.items() if name in declared}, config)
+
+
+def _arguments(case: Case | None) -> dict[str, Any]:
+    """What a declaration is asked for: only sizes that matter, since one's own method may not know the others."""
+    if case is None:
+        return {}
+    height, width = case.image or (None, None)
+    asked = {
+        "batch_size": case.batch,
+        "seq_length": case.sequence,
+        "num_choices": case.choices,
+        "image_height": height,
+        "image_width": width,
+        "time_duration": case.seconds,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _cut(arrays: dict[str, Any], config: OnnxConfig, wanted: str, length: int | None) -> dict[str, Any]:
+    """Arrays with the axes of one name cut to their own length: they are made as long as the encoder's, or the texts'."""
+    cut = dict(arrays)
+    for name, axes in config.inputs.items():
+        axis = next((axis for axis, label in axes.items() if label == wanted), None)
+        if length is not None and axis is not None and isinstance(arrays.get(name), np.ndarray):
+            cut[name] = np.take(arrays[name], range(min(length, arrays[name].shape[axis])), axis)
+    return cut
 
 
 def actual_case(config: OnnxConfig, case: Case, inputs: Mapping[str, Any]) -> Case:
@@ -102,10 +175,15 @@ def actual_case(config: OnnxConfig, case: Case, inputs: Mapping[str, Any]) -> Ca
         if isinstance(array, np.ndarray):
             for axis, label in axes.items():
                 sizes.setdefault(label, array.shape[axis])
-    choices = sizes.get("choice", sizes.get("num_choices", case.choices))
-    return replace(
-        case, batch=sizes.get("batch", case.batch), sequence=sizes.get("sequence", case.sequence), choices=choices
-    )
+    known: dict[str, Any] = {
+        "batch": sizes.get("batch", sizes.get("text_batch", case.batch)),
+        "sequence": sizes.get("sequence", sizes.get("encoder_sequence", case.sequence)),
+        "choices": sizes.get("choice", sizes.get("num_choices", case.choices)),
+        "decoder": sizes.get(DECODER_AXIS, case.decoder),
+        "images": sizes.get(IMAGES_AXIS, case.images),
+    }
+    image = (sizes["height"], sizes["width"]) if {"height", "width"} <= set(sizes) else case.image
+    return replace(case, **known, image=image)
 
 
 def _in_order(arrays: Mapping[str, Any], config: OnnxConfig) -> dict[str, Any]:

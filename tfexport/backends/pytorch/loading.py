@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 import transformers
 
 from tfexport.backends import get_backend
@@ -16,6 +17,10 @@ from tfexport.backends.pytorch.weights import weight_names
 from tfexport.checkpoint import Checkpoint
 from tfexport.errors import MismatchedWeightsError
 from tfexport.framework import FrameworkChoice
+
+_STATISTICS = {"moving_mean": "running_mean", "moving_variance": "running_var"}
+"""What batch normalisation calls its statistics, in TensorFlow and in PyTorch."""
+_COUNTER = "num_batches_tracked"
 
 
 def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
@@ -63,11 +68,37 @@ def _from_tensorflow(checkpoint: Checkpoint, model_class: str, choice: Framework
         _, report = load_tf2_model_in_pytorch_model(
             model, loaded.model, allow_missing_keys=True, output_loading_info=True
         )
-    variables = _by_pytorch_name(model, loaded.model)
+        variables = _by_pytorch_name(model, loaded.model)
+        left = set(report["missing_keys"]) - _convert_what_is_left(model, variables, report["missing_keys"])
     _check_tied(model, variables, model_class)
     scope = loaded.model.name
     absent = {name for name, variable in variables.items() if weight_name(variable, scope) in loaded.missing_weights}
-    return model, {*_not_converted(model, report["missing_keys"]), *absent}
+    return model, {*_not_converted(model, left), *absent}
+
+
+def _convert_what_is_left(model: Any, variables: Mapping[str, Any], reported: Collection[str]) -> set[str]:
+    """Convert what transformers 4.57 leaves out, and say under which PyTorch names.
+
+    It converts no buffer, not even BART's bias of the logits or the statistics of a batch normalisation, and says so of
+    some alone; and it knows the names of an encoder-decoder's parts in the other direction only.
+
+    Returns:
+        Names in the state dict; and those of counters that nothing but training reads.
+    """
+    from transformers.modeling_tf_pytorch_utils import apply_transpose, convert_tf_weight_name_to_pt_weight_name
+
+    parameters = {name for name, _ in model.named_parameters()} - set(reported)
+    names = weight_names(model)
+    done = {name for name in names if name.endswith(_COUNTER)}
+    for name, tensor in model.state_dict().items():
+        variable = variables.get(name)
+        if variable is None or name in parameters or names[name] != name:
+            continue
+        _, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, tf_weight_shape=variable.shape)
+        array = apply_transpose(transpose, variable.numpy(), tuple(tensor.shape), pt_to_tf=False)
+        tensor.copy_(torch.from_numpy(np.ascontiguousarray(array)))  # the state dict is a view of the model
+        done.add(name)
+    return done
 
 
 def _not_converted(model: Any, reported: Iterable[str]) -> Iterator[str]:
@@ -82,13 +113,23 @@ def _by_pytorch_name(model: Any, tf_model: Any) -> dict[str, Any]:
     """A TensorFlow model's variables, by the PyTorch names that they are converted to."""
     from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
+    names = set(model.state_dict())
     prefix = f"{model.base_model_prefix}."
-    if any(name.startswith(prefix) for name in model.state_dict()):
+    if any(name.startswith(prefix) for name in names):
         prefix = ""  # a head's model; TensorFlow's base models have the prefix, PyTorch's have not
-    return {
-        convert_tf_weight_name_to_pt_weight_name(variable.name, prefix, variable.shape)[0]: variable
-        for variable in tf_model.weights
-    }
+    rename = getattr(tf_model, "tf_to_pt_weight_rename", None)
+    by_name = {}
+    for variable in tf_model.weights:
+        name, _ = convert_tf_weight_name_to_pt_weight_name(variable.name, prefix, variable.shape)
+        aliases = [name, *(rename(name) if rename is not None else ())]
+        aliases += [name.replace(theirs, ours) for theirs, ours in _STATISTICS.items() if name.endswith(theirs)]
+        if (
+            "/" not in variable.name
+        ):  # BART's bias of the logits is called the same in every model that BART is a part of
+            within = [each for each in names if each.endswith(f".{name}")]
+            aliases += within if len(within) == 1 else []
+        by_name[next((alias for alias in aliases if alias in names), name)] = variable
+    return by_name
 
 
 def _check_tied(model: Any, variables: Mapping[str, Any], model_class: str) -> None:

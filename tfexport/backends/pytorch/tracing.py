@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -106,10 +107,18 @@ def as_input(array: np.ndarray, model: Any) -> Any:
 def call_model(model: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
     """The outputs of a model by name. A key-value cache is nested tuples on both sides."""
     arguments = {name: _as_cache(value) if name == PAST else value for name, value in tensors.items()}
-    outputs = model(**arguments, return_dict=True)
+    if _takes(model.forward, "return_dict"):
+        arguments["return_dict"] = True
+    outputs = model(**arguments)
     return {
         name: value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value for name, value in outputs.items()
     }
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function, or what transformers has wrapped it in, takes a keyword: RagModel's returns names always."""
+    parameters = inspect.signature(function, follow_wrapped=False).parameters
+    return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
 
 
 def _as_cache(layers: tuple[tuple[Any, ...], ...]) -> Any:

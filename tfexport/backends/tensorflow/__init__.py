@@ -12,6 +12,7 @@ from tfexport.backends.base import LoadedModel, check_inputs, flatten_outputs, m
 from tfexport.backends.tensorflow.conversion import convert_function
 from tfexport.backends.tensorflow.loading import load_model
 from tfexport.backends.tensorflow.patches import patched_tensorflow
+from tfexport.backends.tensorflow.soft_dependencies import stand_ins
 from tfexport.backends.tensorflow.tracing import feeds, trace
 from tfexport.checkpoint import Checkpoint
 from tfexport.framework import FrameworkChoice
@@ -34,13 +35,13 @@ class TensorFlowBackend:
     def convert(
         self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
     ) -> WeightlessGraph:
-        with prepared(model, config), patched_tensorflow():
+        with prepared(model, config), stand_ins(), patched_tensorflow():
             traced = trace(model, config, inputs)
         return convert_function(traced, opset, route)
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         check_inputs(model.call, model, config)
-        with prepared(model, config), model_errors(model, tf.errors.OpError):
+        with prepared(model, config), stand_ins(), model_errors(model, tf.errors.OpError):
             tensors = {name: _map(value, tf.constant) for name, value in inputs.items()}
             outputs = model(feeds(tensors), training=False, return_dict=True)
         return {name: np.asarray(value) for name, value in flatten_outputs(config, outputs).items()}

@@ -21,6 +21,7 @@ from tf2onnx import optimizer, tfonnx
 from tfexport.backends.tensorflow.graph_def import WeightlessGraphDef, without_weights
 from tfexport.backends.tensorflow.ops import HANDLERS
 from tfexport.backends.tensorflow.tracing import TracedFunction
+from tfexport.backends.tensorflow.transposes import TransposePass
 from tfexport.errors import ConversionError, OpsetError, UnsupportedOpError
 from tfexport.graph import WeightlessGraph
 
@@ -29,6 +30,7 @@ HIGHEST_OPSET = 18
 """tf2onnx 1.17.0 refuses 19 and above; below 9 most of its handlers for transformer graphs are missing."""
 
 _LEFT_OUT = frozenset({"remove_back_to_back", "remove_identity"})
+_REPLACED = {"optimize_transpose": TransposePass}
 _NOT_SUPPORTED = "Tensorflow op [%s: %s] is not supported"
 _FAILED = "Failed to convert node"
 
@@ -57,7 +59,11 @@ def _run_tf2onnx(traced: TracedFunction, weightless: WeightlessGraphDef, opset: 
     present = {node.name for node in weightless.graph_def.node}
     inputs = [f"{name}:0" for name in (*traced.inputs, *weightless.weights) if name in present]
     outputs = [tensor.name for tensor in traced.function.outputs]
-    passes = {name: factory for name, factory in optimizer._get_optimizers().items() if name not in _LEFT_OUT}
+    passes = {
+        name: _REPLACED.get(name, factory)
+        for name, factory in optimizer._get_optimizers().items()
+        if name not in _LEFT_OUT
+    }
     with _errors_raised(), tf.Graph().as_default() as graph:
         tf.import_graph_def(weightless.graph_def, name="")
         converted = tfonnx.process_tf_graph(

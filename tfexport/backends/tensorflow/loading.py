@@ -28,6 +28,9 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
     if not hasattr(config, "initializer_range") and hasattr(config, "init_std"):
         # TFXLM's and TFFlaubert's multiple-choice heads read the name that their configurations lack (4.57.6).
         config.initializer_range = config.init_std
+    vision = getattr(config, "vision_config", None)
+    if vision is not None and not hasattr(vision, "num_channels"):
+        vision.num_channels = 3  # TFBlip's models read a name that BlipVisionConfig lacks, and have weights for three
     with readable_errors(checkpoint, model_class, tf.errors.OpError):
         model, report = getattr(transformers, model_class).from_pretrained(
             checkpoint.location,

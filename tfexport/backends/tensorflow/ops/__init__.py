@@ -6,11 +6,13 @@ Each module has `HANDLERS`: op type -> function that replaces a TensorFlow node 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
-from tfexport.backends.tensorflow.ops import erfc, select
+_MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
 
 HANDLERS: dict[str, tuple[Callable[..., Any], list[Any]]] = {
-    name: (function, []) for module in (erfc, select) for name, function in module.HANDLERS.items()
+    name: (function, []) for module in _MODULES for name, function in module.HANDLERS.items()
 }
 """By op type, in the form that tf2onnx's ``custom_op_handlers`` takes."""

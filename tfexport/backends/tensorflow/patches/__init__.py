@@ -1,23 +1,23 @@
-"""What is replaced in transformers' TensorFlow models while a model is traced: one file a cause.
+"""What is replaced in Keras and transformers while a TensorFlow model is traced: one file a cause.
 
 Each module has `specs()`: the patches for what is imported already, so that no model is imported for a patch's sake.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
+from importlib import import_module
+from pkgutil import iter_modules
 
-from tfexport.backends.tensorflow.patches import deberta_bias
+from tfexport.patching import PatchingSpec, patched
 
-_MODULES = (deberta_bias,)
+_MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
 
 
-@contextmanager
-def patched_tensorflow() -> Iterator[None]:
+def _specs() -> list[PatchingSpec]:
+    return [spec for module in _MODULES for spec in module.specs()]
+
+
+def patched_tensorflow() -> AbstractContextManager[None]:
     """Patch for the duration of a block; undone however the block ends."""
-    with ExitStack() as stack:
-        for module in _MODULES:
-            for spec in module.specs():
-                stack.callback(spec.apply())
-        yield
+    return patched(_specs())

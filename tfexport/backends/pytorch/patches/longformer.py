@@ -12,18 +12,24 @@ always room for one global token, masked when there is none. The result is the s
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import torch
 
 from tfexport.patching import PatchingSpec
 
+_MODULE = "transformers.models.longformer.modeling_longformer"
 
-def specs(module: Any) -> list[PatchingSpec]:
-    """The patches of ``transformers.models.longformer.modeling_longformer``."""
+
+def specs() -> list[PatchingSpec]:
+    """The patches, when Longformer is imported."""
+    module = sys.modules.get(_MODULE)
+    if module is None:
+        return []
     return [
         PatchingSpec(module.LongformerModel, "_pad_to_window_size", _pad_to_window_size),
-        PatchingSpec(module.LongformerSelfAttention, "forward", _attention),
+        PatchingSpec(module.LongformerSelfAttention, "forward", attention),
     ]
 
 
@@ -58,7 +64,7 @@ def _pad_to_window_size(
     )
 
 
-def _attention(
+def attention(
     self: Any,
     hidden_states: Any,
     attention_mask: Any = None,

@@ -1,0 +1,283 @@
+"""What is not as ``transformers.onnx`` has it: each deviation with its reason, as a change to the seed's names and axes.
+
+A rule takes the ports that the seed declares and gives those that are right; the rules apply in this order. A rule
+that no longer changes anything is stale, and fails a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+Ports = dict[str, dict[int, str]]
+
+ONE_SIZE = frozenset(
+    [
+        "chinese-clip",
+        "clip",
+        "data2vec-vision",
+        "deit",
+        "groupvit",
+        "layoutlmv3",
+        "levit",
+        "owlvit",
+        "pvt",
+        "vit",
+    ]
+)
+"""Types that have position embeddings, or windows, for images of one size."""
+MAPS = frozenset(
+    [
+        "convnext",
+        "efficientnet",
+        "mobilenet-v1",
+        "mobilenet-v2",
+        "mobilevit",
+        "mobilevitv2",
+        "poolformer",
+        "resnet",
+        "segformer",
+        "swiftformer",
+    ]
+)
+"""Types whose last hidden state is a map ``(batch, channels, height, width)``."""
+MASKED = frozenset(["conditional-detr", "detr", "table-transformer"])
+"""Types that detect as many objects as they have queries, and take a mask of pixels."""
+DUAL = frozenset(["chinese-clip", "clip", "groupvit", "owlvit"])
+"""Types that compare texts with images."""
+BART_LIKE = frozenset(["bart", "bigbird-pegasus", "mbart", "plbart"])
+
+_MAP = {0: "batch", 2: "feature_height", 3: "feature_width"}
+_TEXT = {0: "batch", 1: "sequence"}
+_ENCODER = {0: "batch", 1: "encoder_sequence"}
+_DECODER = {0: "batch", 1: "decoder_sequence"}
+_SEQ2SEQ_INPUTS: Ports = {
+    "input_ids": _ENCODER,
+    "attention_mask": _ENCODER,
+    "decoder_input_ids": _DECODER,
+    "decoder_attention_mask": _DECODER,
+}
+_CHOICES = {0: "batch", 1: "choice", 2: "sequence"}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One deviation.
+
+    Attributes:
+        reason: why the seed is wrong.
+        side: "inputs" or "outputs".
+        change: the seed's ports, the model type and the feature to the right ports.
+        types: the model types concerned; None for all.
+        features: the features concerned; None for all.
+    """
+
+    reason: str
+    side: str
+    change: Callable[[Ports], Ports]
+    types: Collection[str] | None = None
+    features: Collection[str] | None = None
+
+    def apply(self, model_type: str, feature: str, side: str, ports: Ports) -> Ports:
+        """The right ports; the same when the rule is about something else."""
+        about = side == self.side
+        about = about and (self.types is None or model_type in self.types)
+        about = about and (self.features is None or feature in self.features)
+        return self.change(ports) if about else ports
+
+
+def _without(*labels: str, of: Collection[str] | None = None) -> Callable[[Ports], Ports]:
+    """Make axes with these names static, of these ports only."""
+    return lambda ports: {
+        name: {
+            axis: label for axis, label in axes.items() if label not in labels or (of is not None and name not in of)
+        }
+        for name, axes in ports.items()
+    }
+
+
+def _set(**changed: dict[int, str]) -> Callable[[Ports], Ports]:
+    """Give ports these axes, those that are there."""
+    return lambda ports: {name: changed.get(name, axes) for name, axes in ports.items()}
+
+
+def _are(ports: Ports) -> Callable[[Ports], Ports]:
+    """Exactly these ports."""
+    return lambda _: ports
+
+
+def _renamed(old: str, new: str) -> Callable[[Ports], Ports]:
+    return lambda ports: {
+        name: {axis: new if label == old else label for axis, label in axes.items()} for name, axes in ports.items()
+    }
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("the weights fix the number of channels: no file accepts another", "inputs", _without("num_channels")),
+    Rule(
+        "the model has positions or windows for images of one size, and refuses others",
+        "inputs",
+        _without("height", "width"),
+        types=ONE_SIZE,
+    ),
+    Rule(
+        "images of one size have one number of patches",
+        "outputs",
+        _without("sequence"),
+        types=ONE_SIZE - DUAL - {"layoutlmv3"},
+    ),
+    Rule(
+        "logits of a classification are (batch, num_labels), not (batch, sequence)",
+        "outputs",
+        _without("sequence"),
+        features=("image-classification",),
+    ),
+    Rule(
+        "the model takes images of any size; the seed's axes are static",
+        "inputs",
+        _set(pixel_values={0: "batch", 2: "height", 3: "width"}),
+        types=("mobilenet-v1", "mobilenet-v2"),
+    ),
+    Rule(
+        "the last hidden state is a map (batch, channels, height, width): its axis 1 is static, 2 and 3 are not",
+        "outputs",
+        _set(last_hidden_state=_MAP),
+        types=MAPS,
+    ),
+    Rule(
+        "the number of labels is static, and the map is smaller than the image whose axes' names it has",
+        "outputs",
+        _are({"logits": _MAP}),
+        features=("semantic-segmentation",),
+    ),
+    Rule(
+        "the mask has the image's size",
+        "inputs",
+        _set(pixel_mask={0: "batch", 1: "height", 2: "width"}),
+        types=MASKED,
+    ),
+    Rule(
+        "the number of queries is static",
+        "outputs",
+        _without("sequence"),
+        types=MASKED,
+    ),
+    Rule(
+        "the number of queries is static",
+        "outputs",
+        _without("sequence"),
+        types=("yolos",),
+        features=("object-detection",),
+    ),
+    Rule("masks have the size of a feature map", "outputs", _set(pred_masks=_MAP), features=("image-segmentation",)),
+    Rule(
+        "there are as many texts as there are labels, and as many images as there are images: two batches",
+        "inputs",
+        _set(
+            input_ids={0: "text_batch", 1: "sequence"},
+            attention_mask={0: "text_batch", 1: "sequence"},
+            pixel_values={0: "image_batch"},
+        ),
+        types=DUAL,
+    ),
+    Rule(
+        "every image is compared with every text: both axes of the logits are dynamic",
+        "outputs",
+        _set(
+            logits_per_image={0: "image_batch", 1: "text_batch"},
+            logits_per_text={0: "text_batch", 1: "image_batch"},
+            text_embeds={0: "text_batch"},
+            image_embeds={0: "image_batch"},
+        ),
+        types=DUAL,
+    ),
+    Rule(
+        "the hidden states of the image's patches follow those of the text",
+        "outputs",
+        _set(last_hidden_state={0: "batch", 1: "sequence_and_patches"}),
+        types=("layoutlmv3",),
+    ),
+    Rule(
+        "the declaration, never registered there, lacks the decoder's inputs",
+        "inputs",
+        _are(_SEQ2SEQ_INPUTS),
+        types=("plbart",),
+        features=("default", "seq2seq-lm", "sequence-classification"),
+    ),
+    Rule("a decoder alone has no encoder", "inputs", _renamed("encoder_sequence", "sequence"), features=("causal-lm",)),
+    Rule(
+        "the end of the encoder's ids is looked up in the decoder's states: both have one length",
+        "inputs",
+        _renamed("decoder_sequence", "encoder_sequence"),
+        types=BART_LIKE,
+        features=("sequence-classification",),
+    ),
+    Rule(
+        "the logits are of the decoder's length",
+        "outputs",
+        _renamed("sequence", "decoder_sequence"),
+        types=BART_LIKE - {"plbart"},
+        features=("question-answering",),
+    ),
+    Rule(
+        "the declaration, never registered there, has one list of outputs for every task",
+        "outputs",
+        _are({"last_hidden_state": _DECODER}),
+        types=("plbart",),
+        features=("default",),
+    ),
+    Rule(
+        "the declaration, never registered there, has one list of outputs for every task",
+        "outputs",
+        _are({"logits": _DECODER}),
+        types=("plbart",),
+        features=("seq2seq-lm",),
+    ),
+    Rule(
+        "the declaration, never registered there, has one list of outputs for every task",
+        "outputs",
+        _are({"logits": _TEXT}),
+        types=("plbart",),
+        features=("causal-lm",),
+    ),
+    Rule(
+        "the declaration, never registered there, has one list of outputs for every task",
+        "outputs",
+        _are({"logits": {0: "batch"}}),
+        types=("plbart",),
+        features=("sequence-classification",),
+    ),
+    Rule(
+        "the seed overwrites the choices' axes by those of a single sentence (tests/test_peer_bugs.py, bug 13)",
+        "inputs",
+        _are(dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), _CHOICES)),
+        types=("roformer",),
+        features=("multiple-choice",),
+    ),
+    Rule(
+        "the encoder takes exactly as many frames as it has positions, and the weights fix the mel bins",
+        "inputs",
+        _set(input_features={0: "batch"}),
+        types=("whisper",),
+    ),
+    Rule(
+        "the model fails with task types of several choices (ErnieForMultipleChoice does not join them with the batch)",
+        "inputs",
+        _are(dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), _CHOICES)),
+        types=("ernie",),
+        features=("multiple-choice",),
+    ),
+    Rule(
+        "the input is an image, and the model takes no mask of it",
+        "inputs",
+        _are({"inputs": {0: "batch"}}),
+        types=("perceiver",),
+        features=("image-classification",),
+    ),
+    Rule(
+        "there are as many logits as positions of the decoder, however long the input is",
+        "outputs",
+        _without("sequence"),
+        types=("perceiver",),
+    ),
+)

@@ -1,0 +1,32 @@
+"""What is replaced in torch and transformers while a PyTorch model is traced: one file a cause.
+
+Each module has `specs()`: the patches for what is imported already, so that no model is imported for a patch's sake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pkgutil import iter_modules
+
+import torch
+
+from tfexport.patching import PatchingSpec, patched
+
+_MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+
+
+def _specs() -> list[PatchingSpec]:
+    return [spec for module in _MODULES for spec in module.specs()]
+
+
+@contextmanager
+def patched_torch() -> Iterator[None]:
+    """Patch for the duration of a block; undone however the block ends."""
+    cached = torch.is_autocast_cache_enabled()
+    try:
+        with patched(_specs()):
+            yield
+    finally:
+        torch.set_autocast_cache_enabled(cached)  # torch 2.13's TorchScript exporter leaves it off when a trace fails

@@ -1,0 +1,42 @@
+"""ESM's rotary positions without a cache.
+
+transformers 4.57 keeps the tables of the last sequence length. A traced model has run at that length before, so that
+the tables would be constants of the file; and tracing would leave its own tensors in the model.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+
+from tfexport.patching import PatchingSpec
+
+_MODULE = "transformers.models.esm.modeling_esm"
+
+
+def specs() -> list[PatchingSpec]:
+    """The patch, when ESM is imported."""
+    module = sys.modules.get(_MODULE)
+    return [] if module is None else [PatchingSpec(module.RotaryEmbedding, "forward", _rotate_both)]
+
+
+def _rotate_both(self: Any, q: Any, k: Any) -> tuple[Any, Any]:
+    """Queries and keys ``(batch, heads, sequence, head size)``, turned by their positions.
+
+    Args:
+        self: a ``RotaryEmbedding``.
+        q: queries.
+        k: keys, as many as queries.
+    """
+    positions = torch.arange(k.shape[-2], device=k.device).type_as(self.inv_freq)
+    angles = positions[:, None] * self.inv_freq
+    angles = torch.cat((angles, angles), dim=-1)
+    cos, sin = angles.cos(), angles.sin()
+    return _rotated(q, cos, sin), _rotated(k, cos, sin)
+
+
+def _rotated(states: Any, cos: Any, sin: Any) -> Any:
+    first, second = states.chunk(2, dim=-1)
+    return (states * cos + torch.cat((-second, first), dim=-1) * sin).to(states.dtype)

@@ -1,0 +1,37 @@
+"""Funnel Transformer's relative positions for rows of any length.
+
+transformers 4.57 counts pooled positions with ``len(tensor)``, which TorchScript traces as a constant.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+
+from tfexport.patching import PatchingSpec
+
+_MODULE = "transformers.models.funnel.modeling_funnel"
+
+
+def specs() -> list[PatchingSpec]:
+    """The patch, when Funnel is imported."""
+    module = sys.modules.get(_MODULE)
+    return [] if module is None else [PatchingSpec(module.FunnelAttentionStructure, "relative_pos", _distances)]
+
+
+def _distances(self: Any, pos: Any, stride: int, pooled_pos: Any = None, shift: int = 1) -> Any:
+    """Distances between pooled and unpooled positions, the largest first: int64 ``(distances,)``.
+
+    Args:
+        self: a ``FunnelAttentionStructure``.
+        pos: positions of the keys.
+        stride: between two distances.
+        pooled_pos: positions of the queries; None for those of the keys.
+        shift: how many more distances than keys a query has, plus one.
+    """
+    queries = pos if pooled_pos is None else pooled_pos
+    largest = queries[0] - pos[0] + shift * queries.shape[0] * stride
+    smallest = queries[0] - pos[-1]
+    return torch.arange(largest, smallest - 1, -stride, dtype=torch.long, device=pos.device)

@@ -1,0 +1,41 @@
+"""transformers' attention masks, made by broadcasting."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+
+from tfexport.patching import PatchingSpec
+
+_MODULE = "transformers.masking_utils"
+
+
+def specs() -> list[PatchingSpec]:
+    """The patches, when a model that makes masks is imported."""
+    module = sys.modules.get(_MODULE)
+    if module is None:
+        return []
+    return [
+        PatchingSpec(module, "_vmap_for_bhqkv", _broadcast_for_bhqkv),
+        PatchingSpec(module, "TransformGetItemToIndex", nullcontext),  # serves vmap only
+    ]
+
+
+def _broadcast_for_bhqkv(mask_function: Callable[..., Any], bh_indices: bool = True) -> Callable[..., Any]:
+    """A mask function over all its indices at once, by broadcasting.
+
+    transformers 4.57 maps it over each index with `torch.vmap`, whose tensors TorchScript cannot trace
+    (``unordered_map::at``). Mask functions work element by element, so that broadcasting gives the same mask.
+    """
+
+    def mask(batch: Any, head: Any, query: Any, key: Any) -> Any:
+        if not bh_indices:
+            return torch.broadcast_to(mask_function(batch, head, query[:, None], key), (query.shape[0], key.shape[0]))
+        found = mask_function(batch[:, None, None, None], head[:, None, None], query[:, None], key)
+        return torch.broadcast_to(found, (batch.shape[0], head.shape[0], query.shape[0], key.shape[0]))
+
+    return mask

@@ -1,0 +1,44 @@
+"""MobileNet's padding as TensorFlow pads, for images of any size.
+
+transformers 4.57 computes it in Python, with branches on the height and the width: a trace fixes what it came to for
+one image.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+
+from tfexport.patching import PatchingSpec
+
+_MODULES = (
+    "transformers.models.mobilenet_v1.modeling_mobilenet_v1",
+    "transformers.models.mobilenet_v2.modeling_mobilenet_v2",
+)
+
+
+def specs() -> list[PatchingSpec]:
+    """The patches, for those of the models that are imported."""
+    modules = [sys.modules[name] for name in _MODULES if name in sys.modules]
+    return [PatchingSpec(module, "apply_tf_padding", _same_padding) for module in modules]
+
+
+def _same_padding(features: Any, conv_layer: Any) -> Any:
+    """Zeros around ``(batch, channels, height, width)``, the odd one of them right and below."""
+    sides: list[Any] = []
+    for axis in (-1, -2):
+        dilation = conv_layer.dilation[axis]
+        total = _along(features.shape[axis], conv_layer.kernel_size[axis], conv_layer.stride[axis])
+        before = total // 2
+        sides += [before * dilation, (total - before) * dilation]
+    return torch.nn.functional.pad(features, sides)
+
+
+def _along(length: Any, kernel: int, stride: int) -> Any:
+    """Pixels to add to an axis: what the last step of the kernel lacks."""
+    lacking = kernel - 1 - (length - 1) % stride
+    if kernel >= stride:
+        return lacking
+    return lacking.clamp(min=0) if isinstance(lacking, torch.Tensor) else torch.sym_max(lacking, 0)

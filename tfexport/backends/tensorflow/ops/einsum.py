@@ -1,0 +1,44 @@
+"""Einsum with an ellipsis: a letter for each axis that it stands for.
+
+A pass of tf2onnx 1.17.0 turns Einsum into MatMul, and raises at an ellipsis; the ranks say how many axes it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import ascii_lowercase
+from typing import Any
+
+from tf2onnx.onnx_opset.math import Einsum
+
+_ELLIPSIS = "..."
+
+
+def convert(graph: Any, node: Any, name: str, args: Any) -> None:
+    """Write the equation out where the ranks are known; then as tf2onnx does it."""
+    shapes = [graph.get_shape(tensor) for tensor in node.input]
+    equation = node.get_attr_value("equation").decode()
+    if _ELLIPSIS in equation and None not in shapes:
+        node.attr["equation"].s = written_out(equation, [len(shape) for shape in shapes]).encode()
+    Einsum.version_12(graph, node)
+
+
+def written_out(equation: str, ranks: Sequence[int]) -> str:
+    """An equation without an ellipsis.
+
+    Args:
+        equation: with an arrow, as TensorFlow's op has it.
+        ranks: number of axes of each operand.
+    """
+    operands, _, result = equation.partition("->")
+    terms = operands.split(",")
+    hidden = [rank - len(term.replace(_ELLIPSIS, "")) for term, rank in zip(terms, ranks, strict=True)]
+    free = [letter for letter in ascii_lowercase if letter not in equation.lower()]
+    letters = "".join(free[: max(hidden)])
+    written = [
+        term.replace(_ELLIPSIS, letters[len(letters) - count :]) for term, count in zip(terms, hidden, strict=True)
+    ]
+    return f"{','.join(written)}->{result.replace(_ELLIPSIS, letters)}"
+
+
+HANDLERS = {"Einsum": convert}

@@ -1,0 +1,114 @@
+"""Funnel Transformer's pooling, decided while tracing.
+
+transformers 4.57 asks in Python whether a row is long enough for a block to pool, and whether queries are as many as
+keys: traced with a dynamic length, both become conditionals whose sides differ in shape. Here every block pools but the
+first, as it does for every row that the declaration promises (`FunnelOnnxConfig.shortest_sequence`; PyTorch's Funnel
+takes no shorter ones), and the positions are chosen by slices. Paper: arXiv:2006.03236, sections 2.2 and A.2.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import tensorflow as tf
+from transformers.modeling_tf_outputs import TFBaseModelOutput
+
+from tfexport.patching import PatchingSpec
+
+_MODULE = "transformers.models.funnel.modeling_tf_funnel"
+
+
+def specs() -> list[PatchingSpec]:
+    """The patches, when Funnel is imported."""
+    module = sys.modules.get(_MODULE)
+    if module is None:
+        return []
+    attention = module.TFFunnelRelMultiheadAttention
+    original = attention.relative_positional_attention
+
+    def scores(self: Any, position_embeds: Any, q_head: Any, context_len: Any, cls_mask: Any = None) -> Any:
+        if self.attention_type == "factorized":
+            return original(self, position_embeds, q_head, context_len, cls_mask)
+        return _position_scores(self, position_embeds, q_head, context_len, cls_mask)
+
+    return [
+        PatchingSpec(module.TFFunnelEncoder, "call", _encode),
+        PatchingSpec(attention, "relative_positional_attention", scores),
+    ]
+
+
+def _encode(
+    self: Any,
+    inputs_embeds: Any,
+    attention_mask: Any = None,
+    token_type_ids: Any = None,
+    output_attentions: bool = False,
+    output_hidden_states: bool = False,
+    return_dict: bool = True,
+    training: bool = False,
+) -> Any:
+    """Hidden states of the last block ``(batch, pooled sequence, d_model)``, as a ``TFBaseModelOutput`` or a tuple.
+
+    Args:
+        self: a ``TFFunnelEncoder``.
+        inputs_embeds: ``(batch, sequence, d_model)``.
+        attention_mask: ``(batch, sequence)``.
+        token_type_ids: ``(batch, sequence)``.
+        output_attentions: whether to return the attention of each layer.
+        output_hidden_states: whether to return the states of each layer.
+        return_dict: whether to return names.
+        training: whether to drop out.
+    """
+    structure = self.attention_structure
+    context = structure.init_attention_inputs(
+        inputs_embeds, attention_mask=attention_mask, token_type_ids=token_type_ids, training=training
+    )
+    hidden = inputs_embeds
+    states, attentions = [hidden], []
+    for index, block in enumerate(self.blocks):
+        layers = [layer for layer in block for _ in range(self.block_repeats[index])]
+        for place, layer in enumerate(layers):
+            pools = index > 0 and place == 0
+            query = key = hidden
+            if pools:
+                query, context = structure.pre_attention_pooling(hidden, context)
+                key = hidden if self.pool_q_only else query
+            made = layer(query, key, key, context, output_attentions=output_attentions, training=training)
+            if pools:
+                context = structure.post_attention_pooling(context)
+            hidden = made[0]
+            states.append(hidden)
+            attentions.extend(made[1:])
+    output = TFBaseModelOutput(
+        last_hidden_state=hidden,
+        hidden_states=tuple(states) if output_hidden_states else None,
+        attentions=tuple(attentions) if output_attentions else None,
+    )
+    return output if return_dict else output.to_tuple()
+
+
+def _position_scores(self: Any, position_embeds: Any, q_head: Any, context_len: Any, cls_mask: Any) -> Any:
+    """Scores by distance ``(batch, heads, queries, keys)``, of the relative shift attention.
+
+    Args:
+        self: a ``TFFunnelRelMultiheadAttention``.
+        position_embeds: for each block, embeddings of distances ``(distances, d_model)``: between tokens of this
+            block, and between its pooled tokens and those of the block before.
+        q_head: ``(batch, queries, heads, head size)``, scaled.
+        context_len: number of keys.
+        cls_mask: ``(queries, keys)``: 0 where one of both is the class token.
+    """
+    within, across = position_embeds[self.block_index]
+    if self.block_index == 0:
+        embeddings, shift = within, 1
+    else:
+        is_across = tf.cast(tf.not_equal(tf.shape(q_head)[1], context_len), tf.int32)
+        count = tf.shape(within)[0]
+        both = tf.concat([within, across], 0)
+        embeddings = both[is_across * count : count + is_across * tf.shape(across)[0]]
+        shift = 1 + is_across
+    kernel = tf.einsum("td,dnh->tnh", embeddings, self.r_kernel)
+    scores = tf.einsum("binh,tnh->bnit", q_head + self.r_r_bias * self.scale, kernel)
+    scores = sys.modules[_MODULE]._relative_shift_gather(scores, context_len, shift)
+    return scores if cls_mask is None else scores * cls_mask

@@ -1,0 +1,27 @@
+"""IDEFICS' rotary positions beside a text of dynamic length.
+
+transformers 4.57 takes the longer of two lengths, and where these are tensors writes ``tf.reduce_max(a, b)``, whose
+second argument is an axis. Without a cache both are the length of the values.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import tensorflow as tf
+
+from tfexport.patching import PatchingSpec
+
+_MODULE = "transformers.models.idefics.modeling_tf_idefics"
+
+
+def specs() -> list[PatchingSpec]:
+    """The patch, when IDEFICS is imported."""
+    module = sys.modules.get(_MODULE)
+    return [] if module is None else [PatchingSpec(module.TFIdeficsEmbedding, "call", _cosines_and_sines)]
+
+
+def _cosines_and_sines(self: Any, x: Any, seq_len: Any = None) -> Any:
+    """Two tables ``(sequence, head_dim)``, for values ``(batch, heads, sequence, head_dim)``."""
+    return self._compute_cos_sin(seq_len=tf.shape(x)[2])

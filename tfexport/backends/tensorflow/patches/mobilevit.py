@@ -1,0 +1,45 @@
+"""MobileViT's patches without a branch on the size of the map.
+
+transformers 4.57 resizes a map to a multiple of the patch if it is none, and back: traced with a dynamic height and
+width, each layer holds two conditionals, and wants AutoGraph. A map that is resized to its own size does not change.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import tensorflow as tf
+
+from tfexport.patching import PatchingSpec
+
+_MODULE = "transformers.models.mobilevit.modeling_tf_mobilevit"
+
+
+def specs() -> list[PatchingSpec]:
+    """The patch, when MobileViT is imported."""
+    module = sys.modules.get(_MODULE)
+    if module is None:
+        return []
+    return [PatchingSpec(module.TFMobileViTLayer, "unfolding", _always_resized)]
+
+
+def _always_resized(self: Any, features: Any) -> tuple[Any, dict[str, Any]]:
+    """Patches ``(batch * patch area, patches, channels)`` of ``(batch, height, width, channels)``, and what `folding`
+    asks for."""
+    shape = tf.shape(features)
+    batch, height, width, channels = shape[0], shape[1], shape[2], features.shape[3]
+    patch_height, patch_width = self.patch_height, self.patch_width
+    rows, columns = (height + patch_height - 1) // patch_height, (width + patch_width - 1) // patch_width
+    resized = tf.image.resize(features, (rows * patch_height, columns * patch_width), method="bilinear")
+    grid = tf.reshape(resized, [batch, rows, patch_height, columns, patch_width, channels])
+    patches = tf.transpose(grid, [0, 2, 4, 1, 3, 5])
+    return tf.reshape(patches, [batch * patch_height * patch_width, rows * columns, channels]), {
+        "orig_size": (height, width),
+        "batch_size": batch,
+        "channels": channels,
+        "interpolate": True,
+        "num_patches": rows * columns,
+        "num_patches_width": columns,
+        "num_patches_height": rows,
+    }

@@ -1,0 +1,67 @@
+"""Segment Anything's mask decoder without a branch on the number of sets of points.
+
+transformers 4.57.6 asks in Python whether there are any sets of points. Traced with a dynamic number of them, that is
+a tensor: the whole model, not the decoder alone, must then be traced by AutoGraph, four times slower, and the file has
+conditionals. The models that are exported take points, so that there is a set of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import tensorflow as tf
+
+from tfexport.patching import PatchingSpec
+
+_MODULE = "transformers.models.sam.modeling_tf_sam"
+
+
+def specs() -> list[PatchingSpec]:
+    """The patch, when Segment Anything is imported."""
+    module = sys.modules.get(_MODULE)
+    return [] if module is None else [PatchingSpec(module.TFSamMaskDecoder, "call", _decode)]
+
+
+def _decode(
+    self: Any,
+    image_embeddings: Any,
+    image_positional_embeddings: Any,
+    sparse_prompt_embeddings: Any,
+    dense_prompt_embeddings: Any,
+    multimask_output: bool,
+    output_attentions: bool | None = None,
+) -> tuple[Any, ...]:
+    """``TFSamMaskDecoder.call``: masks ``(batch, sets, masks, height, width)``, their scores, and attentions.
+
+    Args:
+        self: a ``TFSamMaskDecoder``.
+        image_embeddings: ``(batch, channels, height, width)``.
+        image_positional_embeddings: of the same shape.
+        sparse_prompt_embeddings: ``(batch, sets, points, channels)``.
+        dense_prompt_embeddings: ``(batch, channels, height, width)``.
+        multimask_output: three masks for each set, else one.
+        output_attentions: whether attentions are returned.
+    """
+    batch, sets = tf.shape(image_embeddings)[0], tf.shape(sparse_prompt_embeddings)[1]
+    channels, height, width = image_embeddings.shape[1:]
+    learned = tf.concat([self.iou_token, self.mask_tokens], axis=0)[tf.newaxis, tf.newaxis]
+    tokens = tf.concat([tf.tile(learned, (batch, sets, 1, 1)), sparse_prompt_embeddings], axis=2)
+    tokens, images, attentions = self.transformer(
+        point_embeddings=tf.cast(tokens, self.iou_token.dtype),
+        image_embeddings=tf.repeat(image_embeddings + dense_prompt_embeddings, sets, axis=0),
+        image_positional_embeddings=tf.repeat(image_positional_embeddings, sets, axis=0),
+        output_attentions=output_attentions,
+    )
+    images = tf.reshape(tf.transpose(images, (0, 1, 3, 2)), (batch * sets, channels, height, width))
+    images = self.activation(self.upscale_layer_norm(self.upscale_conv1(images)))
+    images = self.activation(self.upscale_conv2(images))
+    channels, height, width = images.shape[1:]
+    images = tf.reshape(images, (batch, sets, channels, height * width))
+
+    heads = enumerate(self.output_hypernetworks_mlps, start=1)  # the first token is that of the scores
+    filters = tf.stack([head(tokens[:, :, index]) for index, head in heads], axis=2)
+    masks = tf.reshape(filters @ images, (batch, sets, self.num_mask_tokens, height, width))
+    scores = self.iou_prediction_head(tokens[:, :, 0])
+    wanted = slice(1, None) if multimask_output else slice(0, 1)
+    return masks[:, :, wanted], scores[:, :, wanted], (attentions if output_attentions else None)

@@ -1,0 +1,25 @@
+"""tf2onnx's pass that moves transposes, with the shapes that it forgets.
+
+tf2onnx 1.17.0 moves a transpose behind ``Mul(x, x)`` and leaves the product's recorded shape as it was. The pass then
+makes a Reshape of a transpose whose axes of length above 1 keep their order, by the recorded shape: for a ConvNeXT
+whose last map has one pixel, ``(batch, 1, 16, 1)`` in the place of ``(batch, 1, 1, 16)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer, invert_perm
+
+
+class TransposePass(TransposeOptimizer):  # type: ignore[misc]
+    """``TransposeOptimizer`` with the right shape of squares."""
+
+    def _mul_handler(self, trans: Any, node: Any) -> bool:
+        is_square = node.input[0] == node.input[1] == trans.output[0]
+        moved: bool = super()._mul_handler(trans, node)
+        shape = self._g.get_shape(node.output[0])
+        if is_square and moved and shape:
+            self._g.set_shape(node.output[0], [shape[axis] for axis in invert_perm(trans.get_attr_value("perm"))])
+            self._g.set_shape(trans.output[0], shape)
+        return moved

@@ -1,0 +1,91 @@
+"""Padding of rows, each by another length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary
+
+Side = Literal["left", "right"]
+
+_MASK = "attention_mask"
+_TEXTS = ("", "decoder_", "context_")
+"""What the names of a text's inputs begin with: each text has a mask, and is padded, of its own."""
+_ZERO_WHERE_PADDED = ("global_attention_mask", "token_type_ids")
+
+
+def pad_rows(
+    arrays: Mapping[str, Any],
+    side: Side,
+    pad_id: int | None,
+    *,
+    words: Vocabulary | None = None,
+    decoder_words: Vocabulary | None = None,
+) -> dict[str, Any]:
+    """Pad each row of each attention mask by a different length, on one side.
+
+    Row `i` loses ``i + 1`` tokens (never its last one), so that no two neighbouring rows are padded alike; and one
+    more in the decoder's text, so that its rows are not padded as the encoder's are. Special tokens that open or
+    close a row stand at the ends of what is left of it, where a tokenizer puts them.
+
+    Args:
+        arrays: inputs with an ``attention_mask`` ``(..., sequence)``; of the decoder's text, and of retrieved
+            contexts, it begins with ``decoder_`` and ``context_``.
+        side: where the padding stands.
+        pad_id: written into the token ids there; None leaves them.
+        words: the vocabulary, for the special tokens.
+        decoder_words: the decoder's vocabulary, for those and for its own padding token.
+
+    Returns:
+        A copy, padded; the same arrays when there is no mask to pad.
+    """
+    padded = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in arrays.items()}
+    for text in _TEXTS:
+        mask = padded.get(f"{text}{_MASK}")
+        if mask is None or mask.shape[-1] < 2:
+            continue
+        vocabulary = decoder_words if text == "decoder_" else words
+        hidden = _hide(mask, side, more=1 if text == "decoder_" else 0)
+        fill = vocabulary.pad_id if text == "decoder_" and vocabulary is not None else pad_id
+        for name, value in padded.items():
+            if not isinstance(value, np.ndarray) or value.shape != mask.shape or _text_of(name) != text:
+                continue
+            if name in TOKEN_IDS:
+                _frame(value, hidden, side, vocabulary)
+                if fill is not None:
+                    value[mask == 0] = fill
+            elif name in _ZERO_WHERE_PADDED:
+                value[mask == 0] = 0
+    return padded
+
+
+def _text_of(name: str) -> str:
+    return next((text for text in _TEXTS if text and name.startswith(text)), "")
+
+
+def _hide(mask: np.ndarray, side: Side, more: int) -> list[int]:
+    """Write zeros into a mask, in place, and tell how many each row got."""
+    length = mask.shape[-1]
+    counts = []
+    for index, row in enumerate(mask.reshape(-1, length)):
+        hidden = 1 + (index + more) % (length - 1)
+        row[slice(length - hidden, None) if side == "right" else slice(hidden)] = 0
+        counts.append(hidden)
+    return counts
+
+
+def _frame(ids: np.ndarray, hidden: list[int], side: Side, words: Vocabulary | None) -> None:
+    """Move the special tokens at the padded end of each row, in place, to the end of what is left of it."""
+    special = () if words is None else words.suffix if side == "right" else words.prefix
+    length = ids.shape[-1]
+    for row, count in zip(ids.reshape(-1, length), hidden, strict=True):
+        kept = length - count
+        if side == "right" and special and tuple(row[length - len(special) :]) == special:
+            room = special[:kept]
+            row[kept - len(room) : kept] = room
+        elif side == "left" and special and tuple(row[: len(special)]) == special:
+            room = special[:kept]
+            row[count : count + len(room)] = room
