@@ -45,6 +45,11 @@ MASKED = frozenset(["conditional-detr", "detr", "table-transformer"])
 """Types that detect as many objects as they have queries, and take a mask of pixels."""
 DUAL = frozenset(["chinese-clip", "clip", "groupvit", "owlvit"])
 """Types that compare texts with images."""
+T5_LIKE = frozenset(["longt5", "mt5", "t5"])
+DECODER_ALONE = frozenset(["bart", "bigbird-pegasus", "blenderbot", "blenderbot-small", "marian", "mbart"])
+"""Encoder-decoders whose decoder is a model of its own, too."""
+SEQ2SEQ = DECODER_ALONE | T5_LIKE | {"m2m-100", "whisper"}
+WITH_PAST = tuple(f"{task}-with-past" for task in ("default", "causal-lm", "seq2seq-lm", "speech2seq-lm"))
 BART_LIKE = frozenset(["bart", "bigbird-pegasus", "mbart", "plbart"])
 
 _MAP = {0: "batch", 2: "feature_height", 3: "feature_width"}
@@ -110,6 +115,29 @@ def _renamed(old: str, new: str) -> Callable[[Ports], Ports]:
     return lambda ports: {
         name: {axis: new if label == old else label for axis, label in axes.items()} for name, axes in ports.items()
     }
+
+
+def past_apart(ports: Ports) -> Ports:
+    """A past as long as the tokens in it."""
+    return {
+        name: {
+            axis: label.removesuffix(" + sequence") if name.startswith("past_key_values") else label
+            for axis, label in axes.items()
+        }
+        for name, axes in ports.items()
+    }
+
+
+def _one_layout(ports: Ports) -> Ports:
+    return {
+        name: ports[name[: -len("value")] + "key"] if name.endswith(".value") else axes for name, axes in ports.items()
+    }
+
+
+def _every_layer(ports: Ports) -> Ports:
+    """Add the third layer of the tiny decoders to the two of their encoders."""
+    added = {name.replace(".1.", ".2."): axes for name, axes in ports.items() if ".1." in name}
+    return ports | added
 
 
 RULES: tuple[Rule, ...] = (
@@ -204,7 +232,12 @@ RULES: tuple[Rule, ...] = (
         types=("plbart",),
         features=("default", "seq2seq-lm", "sequence-classification"),
     ),
-    Rule("a decoder alone has no encoder", "inputs", _renamed("encoder_sequence", "sequence"), features=("causal-lm",)),
+    Rule(
+        "a decoder alone has no encoder",
+        "inputs",
+        _renamed("encoder_sequence", "sequence"),
+        features=("causal-lm", "causal-lm-with-past"),
+    ),
     Rule(
         "the end of the encoder's ids is looked up in the decoder's states: both have one length",
         "inputs",
@@ -279,5 +312,47 @@ RULES: tuple[Rule, ...] = (
         "outputs",
         _without("sequence"),
         types=("perceiver",),
+    ),
+    # With past.
+    Rule("key and value have one layout, since transformers 4.44", "inputs", _one_layout, types=("bloom",)),
+    Rule(
+        "a past and a mask over past and new tokens are of two lengths, and want two names: ONNX Runtime plans by names",
+        "inputs",
+        past_apart,
+        features=("default-with-past", "causal-lm-with-past"),
+    ),
+    Rule(
+        "rows that are padded on the left want positions that the mask alone does not give these models",
+        "inputs",
+        lambda ports: {**ports, "position_ids": _TEXT} if any(name.startswith("past") for name in ports) else ports,
+        types=("gpt-neo", "gpt2", "gptj"),
+    ),
+    Rule(
+        "the mask is over past and new tokens",
+        "inputs",
+        _set(attention_mask={0: "batch", 1: "past_sequence + sequence"}),
+        types=DECODER_ALONE,
+        features=("causal-lm-with-past",),
+    ),
+    Rule(
+        "the encoder's mask is over what the encoder reads: it has no past",
+        "inputs",
+        _set(attention_mask=_ENCODER),
+        types=T5_LIKE,
+        features=("default-with-past", "seq2seq-lm-with-past"),
+    ),
+    Rule(
+        "every layer of the decoder has a cache, also where the encoder has fewer layers",
+        "inputs",
+        _every_layer,
+        types=SEQ2SEQ - {"blenderbot"},
+        features=WITH_PAST,
+    ),
+    Rule(
+        "every layer of the decoder has a cache, also where the encoder has fewer layers",
+        "outputs",
+        _every_layer,
+        types=SEQ2SEQ,
+        features=WITH_PAST,
     ),
 )

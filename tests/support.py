@@ -141,7 +141,8 @@ def assert_complete(folder: Path) -> dict[str, Any]:
     del on_disk["tfexport.json"]
     assert {name: file["sha256"] for name, file in manifest["files"].items()} == on_disk
     assert all((folder / name).stat().st_size == file["bytes"] for name, file in manifest["files"].items())
-    assert "model.onnx" in on_disk
+    graphs = set(manifest.get("graphs", ["model.onnx"]))
+    assert graphs and graphs <= set(on_disk)
     return manifest
 
 

@@ -189,7 +189,9 @@ def test_features_of_a_type(name: str, cli: Cli) -> None:
     assert ran.code == 0
     assert json.loads(ran.out) == [
         {"model_type": "gpt-neo", "feature": "default", "pt": "GPTNeoModel"},
+        {"model_type": "gpt-neo", "feature": "default-with-past", "pt": "GPTNeoModel"},
         {"model_type": "gpt-neo", "feature": "causal-lm", "pt": "GPTNeoForCausalLM"},
+        {"model_type": "gpt-neo", "feature": "causal-lm-with-past", "pt": "GPTNeoForCausalLM"},
         {"model_type": "gpt-neo", "feature": "sequence-classification", "pt": "GPTNeoForSequenceClassification"},
     ]
 

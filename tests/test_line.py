@@ -78,7 +78,7 @@ def test_the_manifest_says_where_the_file_came_from(result: tfexport.ExportResul
 
 
 def test_the_manifest_says_what_the_file_is(result: tfexport.ExportResult) -> None:
-    graph: Any = result.manifest["graph"]
+    graph: Any = result.manifest["graphs"]["model.onnx"]
     model = onnx.load(result.path / "model.onnx")
     assert graph["inputs"] == [
         {"name": name, "dtype": "int64", "shape": ["batch", "sequence"]}

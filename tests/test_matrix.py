@@ -1,4 +1,5 @@
-"""Rows of the zoo: of each model type and framework the first and the last declared feature, a base and a head.
+"""Rows of the zoo: of each model type and framework the first and the last declared feature, a base and a head; and the
+one that writes text with a cache.
 
 `make zoo` runs them all, each in a process of its own, and its committed result covers every row (tests/zoo).
 """
@@ -12,13 +13,20 @@ import pytest
 from benchmarks.zoo.rows import Row, check, rows
 from benchmarks.zoo.tiny import TINY
 from tfexport.architectures import declarations
+from tfexport.tasks import GENERATING, WITH_PAST
+
+WRITING = tuple(f"{task}{WITH_PAST}" for task in GENERATING)
 
 
 def _chosen() -> list[Row]:
     by_type: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows():
         by_type[row.model_type, row.framework].append(row)
-    return [row for group in by_type.values() for row in dict.fromkeys((group[0], group[-1]))]
+    return [
+        row
+        for group in by_type.values()
+        for row in dict.fromkeys((group[0], group[-1], *(row for row in group if row.feature in WRITING)))
+    ]
 
 
 def test_every_declared_type_has_a_tiny_configuration() -> None:

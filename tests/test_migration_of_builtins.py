@@ -20,6 +20,7 @@ from transformers.onnx.features import FeaturesManager as Seed
 import tfexport
 from benchmarks.zoo.models import tiny_model
 from benchmarks.zoo.tiny import tiny_config
+from tests.deviations import DECODER_ALONE, past_apart
 from tfexport.features import model_class
 
 BASES = ("OnnxConfig", "OnnxConfigWithPast", "OnnxSeq2SeqConfigWithPast", "PatchingSpec")
@@ -58,7 +59,10 @@ def _make(cls: Any, model_type: str, feature: str) -> Any:
 def test_they_declare_the_same(model_type: str, feature: str) -> None:
     seeds = _seeds_class(model_type)
     theirs, ours = (_make(cls, model_type, feature) for cls in (seeds, _migrated(seeds)))
-    assert list(ours.inputs.items()) == list(theirs.inputs.items())
+    # Those with an encoder too write down the axes of a lone decoder's cache themselves; the others ask their base class.
+    asks = feature == "default-with-past" or (feature == "causal-lm-with-past" and model_type not in DECODER_ALONE)
+    expected = past_apart(theirs.inputs) if asks else theirs.inputs
+    assert list(ours.inputs.items()) == list(expected.items())
     assert ours.values_override == theirs.values_override
     assert ours.atol_for_validation == theirs.atol_for_validation
     if feature == "image-classification" and dict(theirs.outputs) == SEQUENCE_LABELS:

@@ -114,7 +114,7 @@ def test_images_and_text(framework: str, tmp_path: Path) -> None:
 def test_encoder_decoders(framework: str, tmp_path: Path) -> None:
     source = tmp_path / "t5"
     model = _checkpoint(source, "t5", "T5ForConditionalGeneration", framework, "seq2seq-lm")
-    result = tfexport.export_checkpoint(source, tmp_path / "out", feature="text2text-generation")
+    result = tfexport.export_checkpoint(source, tmp_path / "out", feature="text2text-generation", monolith=True)
     assert result.valid
     random = np.random.default_rng(0)
     ids, decoder_ids = random.integers(3, 90, (2, 9)), random.integers(3, 90, (2, 4))

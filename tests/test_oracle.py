@@ -13,7 +13,7 @@ from benchmarks.zoo.tiny import tiny_config
 from tests.deviations import RULES, Ports, Rule
 from tfexport.architectures import declarations
 from tfexport.features import FeaturesManager, config_factory, declaration_of, supported
-from tfexport.tasks import FRAMEWORKS, TASKS, WITH_PAST
+from tfexport.tasks import FRAMEWORKS, TASKS, task_of
 
 LEFT_OUT = {("flaubert", "causal-lm"): "transformers has no such class in either framework"}
 
@@ -130,7 +130,7 @@ def test_token_types_follow_the_configuration_as_in_the_seed(model_type: str, ty
 
 @pytest.mark.parametrize("model_type", REGISTERED)
 def test_features(model_type: str) -> None:
-    theirs = {f for f in Seed._SUPPORTED_MODEL_TYPE[model_type] if not f.endswith(WITH_PAST)}
+    theirs = set(Seed._SUPPORTED_MODEL_TYPE[model_type])
     left_out = {feature for name, feature in LEFT_OUT if name == model_type}
     assert left_out <= theirs
     assert theirs - left_out <= set(declaration_of(model_type).features)
@@ -193,7 +193,7 @@ def test_classes_are_those_that_the_auto_classes_load(framework: str) -> None:
         if framework in own:  # not in transformers' tables
             assert all(issubclass(getattr(transformers, cls), ModelClasses[framework]) for cls in own[framework])
             continue
-        if name is None and TASKS[entry.feature].auto_class(framework) is None:
+        if name is None and task_of(entry.feature).auto_class(framework) is None:
             continue
         auto = FeaturesManager.get_model_class_for_feature(entry.feature, framework)
         config_class = CONFIG_MAPPING[types[entry.model_type]]

@@ -31,7 +31,7 @@ def test_a_checkpoint_of_dpr_is_exported_by_its_own_class(name: str, framework: 
     assert result.valid
     assert result.manifest["source"]["model_class"] == own
     outputs = ["pooler_output"] if DPR[name] == "default" else ["start_logits", "end_logits", "relevance_logits"]
-    assert [output["name"] for output in result.manifest["graph"]["outputs"]] == outputs
+    assert [output["name"] for output in result.manifest["graphs"]["model.onnx"]["outputs"]] == outputs
 
 
 @pytest.mark.parametrize("name", DPR)

@@ -73,6 +73,14 @@ def export(
     keep_invalid: Annotated[
         bool, typer.Option("--keep-invalid", help="Publish a file that fails validation, marked as such.")
     ] = False,
+    monolith: Annotated[
+        bool,
+        typer.Option("--monolith", help="One model.onnx of an encoder-decoder, in place of those that clients load."),
+    ] = False,
+    genai: Annotated[
+        bool,
+        typer.Option("--genai", help="Write genai_config.json, for onnxruntime-genai, beside a decoder with past."),
+    ] = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
     debug: Debug = False,
@@ -97,6 +105,8 @@ def export(
             model_type=model_type,
             allow_missing_weights=allow_missing_weights,
             keep_invalid=keep_invalid,
+            monolith=monolith,
+            genai=genai,
             progress=progress,
         )
     if as_json:

@@ -10,9 +10,10 @@ from typing import Any
 from tfexport.checkpoint import CONFIG, Checkpoint
 from tfexport.errors import OutputError
 
+GENERATION_CONFIG = "generation_config.json"
 _PATTERNS = (
     "config.json",
-    "generation_config.json",
+    GENERATION_CONFIG,
     "tokenizer*.json",
     "tokenizer.model",
     "special_tokens_map.json",
@@ -50,6 +51,9 @@ def write_companions(checkpoint: Checkpoint, model: Any, preprocessor: Any, fold
                         shutil.copyfile(file, copied)
         if not (folder / CONFIG).exists():
             model.config.save_pretrained(folder)
+        generation = getattr(model, "generation_config", None)
+        if generation is not None and not (folder / GENERATION_CONFIG).exists():
+            generation.save_pretrained(folder)  # what the model's own `generate` goes by
         if preprocessor is not None:
             _save_what_is_not_there(preprocessor, folder)
     except OSError as error:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tfexport import graph as graphs
-from tfexport.backends import Backend
+from tfexport.encoder_decoder_parts import DECODER_PART, MERGED_PART, NEXT_STEP_PART
 from tfexport.errors import ConversionError
-from tfexport.graph import Contract, OnnxGraph
-from tfexport.onnx_config import OnnxConfig
-from tfexport.validation import case_inputs
+from tfexport.graph import Contract, OnnxFiles, OnnxGraph
+from tfexport.subject import Subject
+from tfexport.validation import flatten_inputs
+
+_DECODERS = (MERGED_PART, DECODER_PART, NEXT_STEP_PART)
+"""The decoders of an encoder-decoder; the first has the weights of the others."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Example:
     contract: Contract
 
 
-def run_example(backend: Backend, model: Any, config: OnnxConfig, preprocessor: Any) -> Example:
+def run_example(subject: Subject) -> Example:
     """Run a model once on the inputs that it is traced with.
 
     Raises:
@@ -35,18 +39,64 @@ def run_example(backend: Backend, model: Any, config: OnnxConfig, preprocessor: 
         ContractError: the model does not take a declared input, or lacks a declared output.
         TracingError: the model fails on these inputs.
     """
-    inputs = case_inputs(config, preprocessor, None, backend.framework)
-    return Example(inputs, graphs.contract_of(config, inputs, backend.run(model, config, inputs)))
+    inputs = subject.inputs()
+    flat = flatten_inputs(subject.config, inputs)
+    return Example(inputs, graphs.contract_of(subject.config, flat, subject.run(inputs)))
 
 
-def convert(backend: Backend, model: Any, config: OnnxConfig, example: Example, opset: int, route: str) -> OnnxGraph:
-    """Convert a model by one route, and make its graph the one that is written.
+def convert(
+    subjects: Mapping[str, Subject], examples: Mapping[str, Example], opset: int, route: str
+) -> dict[str, OnnxGraph]:
+    """Convert a model, or each of its parts, by one route, and make the graphs those that are written.
+
+    A decoder in two parts, for the first step and for later ones, gives a third graph that merges them.
+
+    Args:
+        subjects: what each file computes, by the file's name.
+        examples: one run of each.
+        opset: version of the default operator set.
+        route: one of the backend's.
+
+    Returns:
+        The graphs by the file's name; the merged one before the two whose weights it has.
 
     Raises:
         ConversionError: the model cannot be converted on this route, or not at this opset.
     """
-    weightless = backend.convert(model, config, example.inputs, opset, route)
-    return graphs.finish(weightless, example.contract, opset)
+    weightless = {
+        name: subject.backend.convert(subject.model, subject.config, examples[name].inputs, opset, route)
+        for name, subject in subjects.items()
+    }
+    contracts = {name: example.contract for name, example in examples.items()}
+    if NEXT_STEP_PART in weightless:
+        decoders = (graphs.at_opset(weightless[name], opset) for name in (DECODER_PART, NEXT_STEP_PART))
+        found = graphs.merge_decoders(*decoders)
+        contracts[MERGED_PART] = graphs.merged_contract(contracts[DECODER_PART], contracts[NEXT_STEP_PART])
+        weightless |= {MERGED_PART: found.merged, DECODER_PART: found.first, NEXT_STEP_PART: found.later}
+    order = sorted(weightless, key=lambda name: name in _DECODERS[1:])
+    return {name: graphs.finish(weightless[name], contracts[name], opset) for name in order}
+
+
+def write(written: Mapping[str, OnnxGraph], folder: Path) -> dict[str, OnnxFiles]:
+    """Write graphs into a folder. The decoders of an encoder-decoder share their weights, where these are large.
+
+    The encoder shares none with them: clients load it apart, over a network too.
+
+    Raises:
+        OutputError: there is no room, or a file cannot be written.
+    """
+    paths = {name: folder / f"{name}.onnx" for name in written}
+    decoders = {paths[name]: graph.model for name, graph in written.items() if name in _DECODERS}
+    files = graphs.save_sharing(decoders)
+    files |= {
+        paths[name]: graphs.save(graph.model, paths[name]) for name, graph in written.items() if name not in _DECODERS
+    }
+    return {name: files[path] for name, path in paths.items()}
+
+
+def weights_read(converted: Mapping[str, OnnxGraph]) -> frozenset[str]:
+    """Names of the weights that any of the graphs reads."""
+    return frozenset().union(*(graph.weight_names for graph in converted.values()))
 
 
 def no_route(failures: Sequence[tuple[str, ConversionError]]) -> ConversionError:

@@ -20,6 +20,7 @@ from tfexport.tasks import (
     AVAILABLE_FEATURES,
     FRAMEWORK_NAMES,
     FRAMEWORKS,
+    GENERATING,
     WITH_PAST,
     Framework,
     canonical,
@@ -119,7 +120,8 @@ def choose_feature(feature: str, config: Any, name: str | None = None) -> str:
     for candidate in declared.features:
         classes = {own for f in FRAMEWORKS for own in declared.model_classes(candidate, f)}
         if not {_without_tf(own) for own in classes}.isdisjoint(map(_without_tf, named)):
-            return candidate
+            cached = f"{candidate}{WITH_PAST}"
+            return cached if candidate in GENERATING and cached in declared.features else candidate
     found = f"its architectures are {', '.join(named)}" if named else "its config.json names no architectures"
     raise UnsupportedFeatureError(
         f"no feature can be chosen for {name or declared.model_type}: {found}. "

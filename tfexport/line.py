@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfexport import graph as graphs
-from tfexport.artifacts import MODEL, publish, staged
+from tfexport.artifacts import publish, staged
 from tfexport.companions import write_companions
-from tfexport.conversion import Example, convert, no_route, run_example
+from tfexport.conversion import Example, convert, no_route, run_example, weights_read, write
 from tfexport.errors import ConversionError, MissingWeightsError, ValidationError, abbreviate
 from tfexport.framework import FrameworkChoice
-from tfexport.graph import OnnxFiles, OnnxGraph
+from tfexport.genai import check_genai, write_genai_config
+from tfexport.graph import OnnxGraph
 from tfexport.manifest import describe
 from tfexport.plan import Attempt, Plan, Source, load_source, make_plan
 from tfexport.stages import Stages
-from tfexport.validation import ValidationReport, standard_cases, validate
+from tfexport.validation import ValidationReport
+from tfexport.verdict import judge_files
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ def export_checkpoint(
     model_type: str | None = None,
     allow_missing_weights: bool = False,
     keep_invalid: bool = False,
+    monolith: bool = False,
+    genai: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Export a checkpoint: inspect, load, convert, write, validate, publish.
@@ -71,6 +74,9 @@ def export_checkpoint(
         model_type: the model type, for a configuration that names none.
         allow_missing_weights: export weights that the checkpoint lacks as they were initialised.
         keep_invalid: publish a file that fails validation, with ``"validated": false`` in its manifest.
+        monolith: one ``model.onnx`` of an encoder-decoder that generates, as ``transformers.onnx`` has it, in place of the
+            encoder and the decoders that clients load.
+        genai: write ``genai_config.json`` beside a decoder alone with a cache, for onnxruntime-genai.
         progress: called with the name of each stage as it begins.
 
     Returns:
@@ -79,7 +85,7 @@ def export_checkpoint(
     Raises:
         CheckpointError: the checkpoint cannot be used.
         FrameworkError: the framework cannot be used.
-        UnsupportedError: no declaration for this model type or feature.
+        UnsupportedError: no declaration for this model type or feature, or `genai` for what is not a decoder alone.
         ConversionError: no valid graph came out.
         ValidationError: the file disagrees with its source, and `keep_invalid` is not set.
         OutputError: the directory cannot be written or published.
@@ -95,7 +101,10 @@ def export_checkpoint(
             rtol=rtol,
             cache_dir=cache_dir,
             model_type=model_type,
+            monolith=monolith,
         )
+        if genai:
+            check_genai(plan)
     with staged(output) as folder:
         with stages.stage("load"):
             source = load_source(plan, preprocessor)
@@ -103,53 +112,42 @@ def export_checkpoint(
         best = _best(attempts, keep_invalid)
         with stages.stage("publish"):
             write_companions(plan.checkpoint, source.loaded.model, source.preprocessor.value, folder)
+            if genai:
+                write_genai_config(plan, source.loaded.model, best.graphs["model"].contract, folder)
             manifest = publish(folder, output, describe(plan, source, best, attempts, stages))
     assert best.report is not None
     return ExportResult(Path(output).expanduser().absolute(), best.valid, plan.choice, best.report, manifest)
 
 
 def _attempts(plan: Plan, source: Source, folder: Path, allow_missing_weights: bool, stages: Stages) -> list[Attempt]:
-    """Try the backend's exporters, best first, until a file is valid. A later file replaces an earlier one."""
-    backend, model, config = source.backend, source.loaded.model, plan.config
+    """Try the backend's exporters, best first, until the files are valid. Later files replace earlier ones."""
+    subjects = source.subjects(plan)
     attempts: list[Attempt] = []
-    example: Example | None = None
-    for route in backend.routes(config):
+    examples: dict[str, Example] = {}
+    for route in source.backend.routes(plan.config):
         try:
             with stages.stage("convert"):
-                example = example or run_example(backend, model, config, source.preprocessor.value)
-                graph = convert(backend, model, config, example, plan.opset, route)
+                examples = examples or {name: run_example(subject) for name, subject in subjects.items()}
+                graphs = convert(subjects, examples, plan.opset, route)
         except ConversionError as error:
             attempts.append(Attempt(route, failure=error))
             continue
-        _check_weights(plan, source, graph, allow_missing_weights)
+        _check_weights(plan, source, graphs, allow_missing_weights)
         with stages.stage("write"):
-            files = graphs.save(graph.model, folder / MODEL)
+            files = write(graphs, folder)
         with stages.stage("validate"):
-            report = _validate(plan, source, graph, files)
-        attempts.append(Attempt(route, graph, files, report))
+            report = judge_files(files, graphs, subjects, plan.tolerance)
+        attempts.append(Attempt(route, graphs, files, report))
         if report.passed:
             break
     return attempts
 
 
-def _check_weights(plan: Plan, source: Source, graph: OnnxGraph, allow_missing_weights: bool) -> None:
-    """Refuse a graph that reads weights which the checkpoint did not hold. Those it does not read may be missing."""
-    missing = sorted(source.loaded.missing_weights & graph.weight_names)
+def _check_weights(plan: Plan, source: Source, graphs: Mapping[str, OnnxGraph], allow_missing_weights: bool) -> None:
+    """Refuse graphs that read weights which the checkpoint did not hold. Those they do not read may be missing."""
+    missing = sorted(source.loaded.missing_weights & weights_read(graphs))
     if missing and not allow_missing_weights:
         raise MissingWeightsError(missing, model_class=source.loaded.model_class, source=plan.checkpoint.source)
-
-
-def _validate(plan: Plan, source: Source, graph: OnnxGraph, files: OnnxFiles) -> ValidationReport:
-    return validate(
-        files.model,
-        plan.config,
-        lambda inputs: source.backend.run(source.loaded.model, plan.config, inputs),
-        standard_cases(plan.config),
-        plan.tolerance,
-        framework=source.backend.framework,
-        preprocessor=source.preprocessor.value,
-        contract=graph.contract,
-    )
 
 
 def _best(attempts: list[Attempt], keep_invalid: bool) -> Attempt:
@@ -159,7 +157,7 @@ def _best(attempts: list[Attempt], keep_invalid: bool) -> Attempt:
         ConversionError: no exporter wrote a file.
         ValidationError: the file is not valid, and is not to be kept.
     """
-    written = [attempt for attempt in attempts if attempt.files is not None]
+    written = [attempt for attempt in attempts if attempt.files]
     if not written:
         raise no_route([(attempt.route, attempt.failure) for attempt in attempts if attempt.failure is not None])
     best = written[-1]

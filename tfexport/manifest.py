@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from tfexport.graph import Contract
+from tfexport.artifacts import MODEL as DEFAULT_FILE
+from tfexport.conversion import weights_read
+from tfexport.dummy_inputs import PAST, PRESENT
+from tfexport.graph import Contract, OnnxFiles, OnnxGraph
 from tfexport.plan import Attempt, Plan, Source
 from tfexport.stages import Stages
 from tfexport.validation import ValidationReport
@@ -52,8 +55,10 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
         attempts: every attempt, in the order they were made.
         stages: what each stage took.
     """
-    graph, files, report = best.graph, best.files, best.report
-    assert graph is not None and files is not None and report is not None
+    graphs, files, report = best.graphs, best.files, best.report
+    assert graphs and files and report is not None
+    opsets = {graph.opset for graph in graphs.values()}
+    assert len(opsets) == 1
     checkpoint, choice = plan.checkpoint, plan.choice
     return {
         "schema_version": SCHEMA_VERSION,
@@ -64,18 +69,17 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
             "model_type": checkpoint.config.model_type,
             "model_class": source.loaded.model_class,
             "sha256": checkpoint.sha256(choice.weights),
-            "missing_weights": sorted(source.loaded.missing_weights & graph.weight_names),
+            "missing_weights": sorted(source.loaded.missing_weights & weights_read(graphs)),
         },
         "framework": {"name": choice.framework, "reason": choice.reason, "weights_from": choice.weights},
         "feature": plan.feature,
-        "opset": graph.opset,
-        "exporter": graph.route,
+        "opset": opsets.pop(),
+        "exporter": best.route,
         "attempts": [{"exporter": attempt.route, "problems": list(attempt.problems)} for attempt in attempts],
-        "passes": list(graph.passes),
-        "caveats": list(plan.config.caveats),
+        "caveats": list(plan.caveats),
         "values_override": dict(plan.config.values_override or {}),
         "preprocessor": source.preprocessor.kind,
-        "graph": {"nodes": files.nodes, "weight_bytes": files.weight_bytes, **_ports(graph.contract)},
+        "graphs": {files[name].model.name: _graph(graph, files[name]) for name, graph in graphs.items()},
         "validated": report.passed,
         "validation": _validation(report),
         "stages": {
@@ -83,6 +87,16 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
             for name, seconds in stages.seconds.items()
         },
         "versions": installed_versions(),
+    }
+
+
+def _graph(graph: OnnxGraph, files: OnnxFiles) -> dict[str, Any]:
+    return {
+        "nodes": files.nodes,
+        "weight_bytes": files.weight_bytes,
+        "data": None if files.data is None else files.data.name,
+        "passes": list(graph.passes),
+        **_ports(graph.contract),
     }
 
 
@@ -101,6 +115,7 @@ def _validation(report: ValidationReport) -> dict[str, Any]:
         "problem": report.problem,
         "cases": [
             {
+                "file": case.file or DEFAULT_FILE,
                 "case": case.case.name,
                 "problem": case.problem,
                 "outputs": [
@@ -118,6 +133,15 @@ def _validation(report: ValidationReport) -> dict[str, Any]:
             }
             for case in report.cases
         ],
+        "generation": [
+            {
+                **vars(told),
+                "files": list(told.files),
+                "max_abs_error": _number(told.max_abs_error),
+                "allowed": _number(told.allowed),
+            }
+            for told in report.generation
+        ],
     }
 
 
@@ -128,26 +152,46 @@ def _number(value: float) -> float | None:
 
 def summary(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What a person wants to know of a manifest, as (label, value) rows."""
-    shapes = {
-        side: ", ".join(f"{p['name']}[{', '.join(map(str, p['shape']))}]" for p in manifest["graph"][side])
-        for side in ("inputs", "outputs")
-    }
+    graphs = manifest["graphs"]
     cases = manifest["validation"]["cases"]
     error = manifest["validation"]["max_abs_error"]
     agreed = sum(not case["problem"] and not any(o["problem"] for o in case["outputs"]) for case in cases)
-    size = sum(file["bytes"] for name, file in manifest["files"].items() if name.startswith("model.onnx"))
+    size = sum(file["bytes"] for name, file in manifest["files"].items() if name.split(".")[-1].startswith("onnx"))
+    nodes = ", ".join(
+        f"{graph['nodes']} nodes" + (f" in {name}" if len(graphs) > 1 else "") for name, graph in graphs.items()
+    )
     return [
         ("model", f"{manifest['source']['model_class']}, {manifest['feature']}"),
         ("framework", manifest["framework"]["reason"]),
-        ("exporter", f"{manifest['exporter']}, opset {manifest['opset']}, {manifest['graph']['nodes']} nodes"),
-        ("inputs", shapes["inputs"]),
-        ("outputs", shapes["outputs"]),
+        ("exporter", f"{manifest['exporter']}, opset {manifest['opset']}, {nodes}"),
+        *_ports_summary(graphs),
         ("size", f"{size / 1e6:.1f} MB"),
         (
             "validated",
             f"{'yes' if manifest['validated'] else 'NO'}, {agreed} of {len(cases)} cases"
             + ("" if error is None else f", largest error {error:.2g}"),
         ),
+        *(("generated", _generation_summary(told)) for told in manifest["validation"]["generation"]),
         *(("caveat", caveat) for caveat in manifest["caveats"]),
         ("time", ", ".join(f"{name} {stage['seconds']:.1f} s" for name, stage in manifest["stages"].items())),
     ]
+
+
+def _ports_summary(graphs: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Inputs and outputs of each graph; a cache is told once, not tensor by tensor."""
+    rows = []
+    for name, graph in graphs.items():
+        where = f" of {name}" if len(graphs) > 1 else ""
+        for side in ("inputs", "outputs"):
+            ports = [p for p in graph[side] if not p["name"].startswith((PAST, PRESENT))]
+            cached = [p for p in graph[side] if p["name"].startswith((PAST, PRESENT))]
+            told = [f"{p['name']}[{', '.join(map(str, p['shape']))}]" for p in ports]
+            if cached:
+                told.append(f"{len(cached)} tensors {cached[0]['name'].split('.')[0]}")
+            rows.append((f"{side}{where}", ", ".join(told)))
+    return rows
+
+
+def _generation_summary(told: Mapping[str, Any]) -> str:
+    verdict = f"NO: {told['problem']}" if told["problem"] else f"largest error of a logit {told['max_abs_error']:.2g}"
+    return f"{told['steps']} tokens after {told['prompt']}, {told['batch']} rows, {', '.join(told['files'])}: {verdict}"

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from tfexport import graph as graphs
 from tfexport.artifacts import stage_beside
@@ -14,6 +11,7 @@ from tfexport.backends import backend_of
 from tfexport.conversion import convert, no_route, run_example
 from tfexport.errors import ConversionError, InputsError, ValidationError, abbreviate
 from tfexport.onnx_config import OnnxConfig, one_preprocessor
+from tfexport.subject import Subject
 from tfexport.validation import Tolerance, standard_cases, validate
 
 
@@ -49,14 +47,13 @@ def export(
     """
     if str(device) != "cpu":
         raise InputsError(f"models are traced on the CPU; device={device!r} was asked for. Move the model there first.")
-    backend = backend_of(model)
-    preprocessor = one_preprocessor(preprocessor, tokenizer)
+    subject = Subject(backend_of(model), model, config, one_preprocessor(preprocessor, tokenizer))
     version = graphs.check_opset(opset)
-    example = run_example(backend, model, config, preprocessor)
+    examples = {"model": run_example(subject)}
     failures: list[tuple[str, ConversionError]] = []
-    for route in backend.routes(config):
+    for route in subject.backend.routes(config):
         try:
-            graph = convert(backend, model, config, example, version, route)
+            graph = convert({"model": subject}, examples, version, route)["model"]
         except ConversionError as error:
             failures.append((route, error))
             continue
@@ -89,23 +86,12 @@ def validate_model_outputs(
     Raises:
         ValidationError: an output is missing, or its shape or a value differs.
     """
-    backend = backend_of(reference_model)
     undeclared = sorted(set(config.outputs) ^ set(onnx_named_outputs))
     if undeclared:
         raise ValidationError(f"the file's outputs and the declaration's differ by {', '.join(undeclared)}.")
-
-    def reference(inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
-        return backend.run(reference_model, config, inputs)
-
-    report = validate(
-        Path(onnx_model),
-        config,
-        reference,
-        standard_cases(config),
-        Tolerance(atol),
-        framework=backend.framework,
-        preprocessor=one_preprocessor(preprocessor, tokenizer),
-    )
+    preprocessor = one_preprocessor(preprocessor, tokenizer)
+    subject = Subject(backend_of(reference_model), reference_model, config, preprocessor)
+    report = validate(Path(onnx_model), subject, standard_cases(config), Tolerance(atol))
     if not report.passed:
         raise ValidationError(f"{onnx_model} disagrees with its source: {abbreviate(report.problems, 4)}")
 

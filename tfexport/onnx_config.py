@@ -27,6 +27,8 @@ from tfexport.tasks import TASKS
 DEFAULT_ONNX_OPSET = 18
 EXTERNAL_DATA_FORMAT_SIZE_LIMIT = 2 * 1024**3
 
+Zeros = Callable[[Any, int], Any]
+
 
 class ParameterFormat(Enum):
     """Storage format of a parameter."""
@@ -130,6 +132,28 @@ class OnnxConfig:
     def caveats(self) -> tuple[str, ...]:
         """What the file does not promise, one sentence each: for the manifest and the user."""
         return ()
+
+    def parts(self, monolith: bool = False) -> Mapping[str, OnnxConfig]:
+        """What is exported: a declaration for each file, by the file's name without ``.onnx``.
+
+        Args:
+            monolith: one file of an encoder-decoder, as ``transformers.onnx`` has it, in place of those that clients load.
+        """
+        return {"model": self}
+
+    def called(self, model: Any) -> Any:
+        """What of a model the declaration is about: all of it, unless it declares a part."""
+        return model
+
+    def arguments(self, inputs: Mapping[str, Any], zeros: Zeros) -> dict[str, Any]:
+        """What the model is called with: its own names for the declared inputs.
+
+        Args:
+            inputs: the framework's tensors by their declared names; ``past_key_values`` as nested tuples.
+            zeros: a function from a tensor ``(batch, heads, length, size)`` and a width to zeros ``(batch, length,
+                width)`` of the same framework.
+        """
+        return dict(inputs)
 
     @property
     def is_torch_support_available(self) -> bool:

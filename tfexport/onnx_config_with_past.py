@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from tfexport import dummy_inputs
+from tfexport.encoder_decoder_parts import DECODER_PART, ENCODER_PART, NEXT_STEP_PART, DecoderPart, EncoderPart
 from tfexport.errors import InputsError
 from tfexport.onnx_config import OnnxConfig
 from tfexport.patching import PatchingSpec
+from tfexport.tasks import GENERATING
 
 AxesByName = MutableMapping[str, MutableMapping[int, str]]
+
+_LAYERS = ("num_layers", "num_hidden_layers", "n_layer")
+_HEADS = ("num_attention_heads", "n_head", "num_heads")
+_HEAD_SIZES = ("d_kv", "head_dim")
+_CACHES_ITS_OWN_ALONE = ("gpt2",)
+
+PAST_SEQUENCE = "past_sequence"
+WHOLE_SEQUENCE = "past_sequence + sequence"
 
 
 class OnnxConfigWithPast(OnnxConfig):
@@ -27,6 +37,9 @@ class OnnxConfigWithPast(OnnxConfig):
     Args:
         use_past: whether the cache is an input and an output.
     """
+
+    takes_position_ids = False
+    """Whether the model is told where its tokens stand (``position_ids``); others count them by the mask, or the cache."""
 
     def __init__(
         self,
@@ -42,6 +55,10 @@ class OnnxConfigWithPast(OnnxConfig):
     def with_past(cls, config: Any, task: str = "default") -> OnnxConfigWithPast:
         """The declaration with the cache among its inputs and outputs."""
         return cls(config, task=task, use_past=True)
+
+    def without_past(self: Self) -> Self:
+        """The same declaration without the cache."""
+        return type(self)(self._config, task=self.task, patching_specs=self._patching_specs)
 
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
@@ -61,7 +78,7 @@ class OnnxConfigWithPast(OnnxConfig):
         Raises:
             AttributeError: the configuration does not name it; override this property.
         """
-        return self._first_attribute("num_layers", "num_hidden_layers", "n_layer")
+        return _first_attribute(self._config, *_LAYERS, of=type(self))
 
     @property
     def num_attention_heads(self) -> Any:
@@ -70,17 +87,17 @@ class OnnxConfigWithPast(OnnxConfig):
         Raises:
             AttributeError: the configuration does not name it; override this property.
         """
-        return self._first_attribute("num_attention_heads", "n_head", "num_heads")
+        return _first_attribute(self._config, *_HEADS, of=type(self))
+
+    @property
+    def num_cache_heads(self) -> int:
+        """Heads of a cached tensor: fewer than those of attention where several share a key and a value."""
+        return int(getattr(self._config, "num_key_value_heads", None) or self.num_attention_heads)
 
     @property
     def head_size(self) -> int:
         """Width of one head: the model's own (``d_kv``, ``head_dim``), else the hidden size over the heads."""
-        for attribute in ("d_kv", "head_dim"):
-            size = getattr(self._config, attribute, None)
-            if size is not None:
-                return int(size)
-        heads = self.num_attention_heads
-        return int(self._config.hidden_size) // int(heads[-1] if isinstance(heads, tuple) else heads)
+        return _head_size(self._config, int(self.num_attention_heads))
 
     def generate_dummy_inputs(  # type: ignore[override]
         self,
@@ -99,21 +116,30 @@ class OnnxConfigWithPast(OnnxConfig):
         """
         inputs = dict(super().generate_dummy_inputs(preprocessor, batch_size, seq_length, is_pair=is_pair, **kwargs))
         if self.use_past:
-            batch, sequence = inputs["input_ids"].shape
+            batch, sequence = next(iter(inputs.values())).shape[:2]
+            if "input_ids" not in inputs:  # images or sound
+                sequence = seq_length if seq_length > 0 else self.default_sequence_length
             self._add_dummy_past(inputs, batch, sequence)
+            order = list(dict.fromkeys(name.split(".")[0] for name in self.inputs))
+            inputs = {name: inputs[name] for name in (*(n for n in order if n in inputs), *inputs)}
         return dummy_inputs.to_framework(inputs, framework)
 
     def _add_dummy_past(self, inputs: dict[str, Any], batch: int, sequence: int) -> None:
         past = sequence + 2  # another length than the new tokens', so that a mixed-up axis shows
         if "attention_mask" in inputs:
             inputs["attention_mask"] = np.ones((batch, past + sequence), np.int64)
-        shape = (batch, int(self.num_attention_heads), past, self.head_size)
-        inputs["past_key_values"] = _random_past([shape, shape], int(self.num_layers))
+        if "position_ids" in inputs:
+            inputs["position_ids"] = np.broadcast_to(np.arange(past, past + sequence), (batch, sequence)).copy()
+        shape = (batch, self.num_cache_heads, past, self.head_size)
+        inputs["past_key_values"] = random_past([shape, shape], _last(self.num_layers))
 
     def fill_with_past_key_values_(
         self, inputs_or_outputs: AxesByName, direction: str, inverted_values_shape: bool = False
     ) -> None:
         """Add the cache's tensors to a mapping of inputs or outputs, in place.
+
+        The past is as long as ``past_sequence``, what is returned as long as ``past_sequence + sequence``. (The seed
+        gives both the second name; ONNX Runtime plans memory by names, and may fail where one stands for two lengths.)
 
         Args:
             inputs_or_outputs: the mapping to fill.
@@ -124,10 +150,11 @@ class OnnxConfigWithPast(OnnxConfig):
             InputsError: another direction.
         """
         name = _cache_name(direction)
+        length = PAST_SEQUENCE if direction == "inputs" else WHOLE_SEQUENCE
+        value_axis = 1 if inverted_values_shape else 2
         for layer in range(self.num_layers):
-            inputs_or_outputs[f"{name}.{layer}.key"] = {0: "batch", 2: "past_sequence + sequence"}
-            value_axis = 1 if inverted_values_shape else 2
-            inputs_or_outputs[f"{name}.{layer}.value"] = {0: "batch", value_axis: "past_sequence + sequence"}
+            inputs_or_outputs[f"{name}.{layer}.key"] = {0: "batch", 2: length}
+            inputs_or_outputs[f"{name}.{layer}.value"] = {0: "batch", value_axis: length}
 
     def flatten_output_collection_property(self, name: str, field: Iterable[Any]) -> dict[str, Any]:  # type: ignore[override]
         """Flatten a cache to ``{name}.{layer}.key|value``, and any other nested tuple to ``{name}.{index}``."""
@@ -142,22 +169,40 @@ class OnnxConfigWithPast(OnnxConfig):
         flattened_output[f"{name}.{idx}.key"] = t[0]
         flattened_output[f"{name}.{idx}.value"] = t[1]
 
-    def _first_attribute(self, *names: str) -> Any:
-        for name in names:
-            value = getattr(self._config, name, None)
-            if value is not None:
-                return value
-        raise AttributeError(
-            f"{type(self._config).__name__} has none of {', '.join(names)}: "
-            f"override {names[0]} of {type(self).__name__}."
-        )
-
 
 class OnnxSeq2SeqConfigWithPast(OnnxConfigWithPast):
     """A declaration of an encoder-decoder, whose cache holds the decoder's own and the cross attention's tensors."""
 
+    encoder_states: Mapping[int, str] = {0: "batch", 1: "encoder_sequence"}
+    """Named axes of what the encoder makes, ``(batch, encoder sequence, width)``."""
+
+    @property
+    def decoder_alone(self) -> bool:
+        """Whether the task is one of the decoder, or of the encoder, on its own: ids, a mask, and a plain decoder's cache."""
+        return False
+
+    @property
+    def encoder_config(self) -> Any:
+        """The configuration of the encoder: a part of it in a model that was put together of two."""
+        return getattr(self._config, "encoder", self._config)
+
+    @property
+    def decoder_config(self) -> Any:
+        """The configuration of the decoder: a part of it in a model that was put together of two."""
+        return getattr(self._config, "decoder", self._config)
+
+    @property
+    def caches_cross_attention(self) -> bool:
+        """Whether the keys and values of the cross attention are in the cache, so that later steps need no encoder states.
+
+        GPT-2 as a decoder caches its own alone in TensorFlow.
+        """
+        return self.decoder_config.model_type not in _CACHES_ITS_OWN_ALONE
+
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
+        if self.decoder_alone:
+            return super().outputs
         outputs = copy.deepcopy(OrderedDict(self._tasks_to_common_outputs[self.task]))
         for name, axes in outputs.items():
             side = "encoder_sequence" if "encoder" in name else "decoder_sequence"
@@ -166,52 +211,129 @@ class OnnxSeq2SeqConfigWithPast(OnnxConfigWithPast):
             self.fill_with_past_key_values_(outputs, direction="outputs")  # type: ignore[arg-type]
         return outputs
 
+    def parts(self, monolith: bool = False) -> Mapping[str, OnnxConfig]:
+        """The encoder, the decoder, and with a cache the decoder for later steps; one file for tasks that do not generate."""
+        if monolith or self.decoder_alone or self.task not in GENERATING:
+            return {"model": self}
+        parts: dict[str, OnnxConfig] = {
+            ENCODER_PART: EncoderPart(self),
+            DECODER_PART: DecoderPart(self, reads_cache=False, returns_cache=self.use_past),
+        }
+        if self.use_past:
+            parts[NEXT_STEP_PART] = DecoderPart(self, reads_cache=True, returns_cache=True)
+        return parts
+
+    @property
+    def decoder_reads_encoder_mask(self) -> bool:
+        """Whether the decoder is told which of the encoder's states are padding."""
+        return "attention_mask" in self.inputs
+
+    @property
+    def encoder_width(self) -> int:
+        """Width of what the encoder makes."""
+        return int(self.encoder_config.hidden_size)
+
     @property
     def num_layers(self) -> tuple[int, int]:
         """Layers of the encoder and of the decoder."""
-        decoder = getattr(self._config, "decoder_layers", None) or getattr(self._config, "num_decoder_layers", None)
-        encoder = getattr(self._config, "encoder_layers", None) or super().num_layers
-        return int(encoder), int(decoder or encoder)
+        encoder = _first_attribute(self.encoder_config, "encoder_layers", *_LAYERS)
+        decoder = _first_attribute(self.decoder_config, "decoder_layers", "num_decoder_layers", *_LAYERS)
+        return int(encoder), int(decoder)
 
     @property
     def num_attention_heads(self) -> tuple[int, int]:
         """Attention heads of the encoder and of the decoder."""
-        encoder = getattr(self._config, "encoder_attention_heads", None) or super().num_attention_heads
-        decoder = getattr(self._config, "decoder_attention_heads", None) or encoder
+        encoder = _first_attribute(self.encoder_config, "encoder_attention_heads", *_HEADS)
+        decoder = _first_attribute(self.decoder_config, "decoder_attention_heads", *_HEADS)
         return int(encoder), int(decoder)
 
+    @property
+    def num_cache_heads(self) -> int:
+        # Configurations of one class for both sides call the encoder's heads num_key_value_heads (Whisper, transformers 4.57).
+        own = None if self.decoder_config is self._config else getattr(self.decoder_config, "num_key_value_heads", None)
+        return int(own or self.num_attention_heads[1])
+
+    @property
+    def head_size(self) -> int:
+        """Width of one head of the decoder."""
+        return _head_size(self.decoder_config, self.num_attention_heads[1])
+
+    def encoder_length(self, inputs: Mapping[str, Any]) -> int | None:
+        """Length of what the encoder makes of dummy inputs; None where only the model can tell."""
+        return int(inputs["input_ids"].shape[1])
+
+    def random_cache(self, batch: int, past: int, encoder_length: int) -> list[tuple[np.ndarray, ...]]:
+        """A cache of random numbers: one (key, value) of the decoder a layer, and of the cross attention where it is cached.
+
+        Returns:
+            float32 ``(batch, heads, past, head size)``, and ``(batch, heads, encoder length, head size)``.
+        """
+        own = (batch, self.num_cache_heads, past, self.head_size)
+        cross = (batch, self.num_cache_heads, encoder_length, self.head_size)
+        return random_past([own, own, cross, cross] if self.caches_cross_attention else [own, own], self.num_layers[1])
+
     def _add_dummy_past(self, inputs: dict[str, Any], batch: int, sequence: int) -> None:
+        if self.decoder_alone:
+            super()._add_dummy_past(inputs, batch, sequence)
+            return
         past = sequence + 3
         if "decoder_attention_mask" in inputs:
             new = inputs["decoder_input_ids"].shape[1]
             inputs["decoder_attention_mask"] = np.ones((batch, past + new), np.int64)
-        heads = self.num_attention_heads[1]
-        own = (batch, heads, past, self.head_size)
-        cross = (batch, heads, sequence, self.head_size)
-        # One (decoder key, decoder value, encoder key, encoder value) a decoder layer.
-        inputs["past_key_values"] = _random_past([own, own, cross, cross], self.num_layers[1])
+        inputs["past_key_values"] = self.random_cache(batch, past, self.encoder_length(inputs) or 1)
 
     def fill_with_past_key_values_(
         self, inputs_or_outputs: AxesByName, direction: str, inverted_values_shape: bool = False
     ) -> None:
-        """Add the cache's four tensors of each decoder layer to a mapping of inputs or outputs, in place."""
+        """Add the cache's four tensors of each decoder layer to a mapping of inputs or outputs, in place.
+
+        They are ``{layer}.decoder.key|value`` and ``{layer}.encoder.key|value``; ``{layer}.key|value`` where the cross
+        attention is not cached.
+        """
         name = _cache_name(direction)
-        encoder_axis = "past_encoder_sequence"
         decoder_axis = "past_decoder_sequence" if direction == "inputs" else "past_decoder_sequence + sequence"
         value_axis = 1 if inverted_values_shape else 2
+        sides = {"decoder.": decoder_axis, "encoder.": "past_encoder_sequence"}
+        if self.decoder_alone:
+            sides = {"": PAST_SEQUENCE if direction == "inputs" else WHOLE_SEQUENCE}
+        elif not self.caches_cross_attention:
+            sides = {"": decoder_axis}
         for layer in range(self.num_layers[1]):
-            for side, label in (("decoder", decoder_axis), ("encoder", encoder_axis)):
-                inputs_or_outputs[f"{name}.{layer}.{side}.key"] = {0: "batch", 2: label}
-                inputs_or_outputs[f"{name}.{layer}.{side}.value"] = {0: "batch", value_axis: label}
+            for side, label in sides.items():
+                inputs_or_outputs[f"{name}.{layer}.{side}key"] = {0: "batch", 2: label}
+                inputs_or_outputs[f"{name}.{layer}.{side}value"] = {0: "batch", value_axis: label}
 
     def _flatten_past_key_values_(self, flattened_output: dict[str, Any], name: str, idx: int, t: Any) -> None:
-        for position, part in enumerate(("decoder.key", "decoder.value", "encoder.key", "encoder.value")):
-            flattened_output[f"{name}.{idx}.{part}"] = t[position]
+        if self.decoder_alone or not self.caches_cross_attention:
+            super()._flatten_past_key_values_(flattened_output, name, idx, t)
+            return
+        parts = ("decoder.key", "decoder.value", "encoder.key", "encoder.value")
+        for part, tensor in zip(parts, t, strict=False):  # the step that reads a cache may leave the encoder's out
+            flattened_output[f"{name}.{idx}.{part}"] = tensor
 
 
-def _random_past(shapes: list[tuple[int, ...]], layers: int) -> list[tuple[np.ndarray, ...]]:
+def _first_attribute(config: Any, *names: str, of: type | None = None) -> Any:
+    for name in names:
+        value = getattr(config, name, None)
+        if value is not None:
+            return value
+    declared = "its declaration" if of is None else of.__name__
+    raise AttributeError(f"{type(config).__name__} has none of {', '.join(names)}: override {names[0]} of {declared}.")
+
+
+def _head_size(config: Any, heads: int) -> int:
+    own = next((size for name in _HEAD_SIZES if (size := getattr(config, name, None)) is not None), None)
+    return int(config.hidden_size) // heads if own is None else int(own)
+
+
+def _last(number: Any) -> int:
+    """The decoder's of two numbers."""
+    return int(number[-1] if isinstance(number, tuple) else number)
+
+
+def random_past(shapes: Sequence[tuple[int, ...]], layers: int) -> list[tuple[np.ndarray, ...]]:
     """A cache whose tensors all differ: with zeros, a mixed-up one would validate."""
-    random = np.random.default_rng(shapes[0])
+    random = np.random.default_rng([length for shape in shapes for length in shape])
     return [tuple(random.normal(size=shape).astype(np.float32) for shape in shapes) for _ in range(layers)]
 
 

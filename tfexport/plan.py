@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from tfexport import framework as frameworks
 from tfexport.backends import Backend, LoadedModel, get_backend, installed_frameworks
 from tfexport.checkpoint import Checkpoint, open_checkpoint
 from tfexport.errors import ConversionError, UnsupportedCheckpointError
-from tfexport.features import choose_feature, config_factory, model_class
+from tfexport.features import choose_feature, config_factory, declaration_of, model_class
 from tfexport.framework import FrameworkChoice
 from tfexport.graph import OnnxFiles, OnnxGraph, check_opset
 from tfexport.onnx_config import OnnxConfig
 from tfexport.preprocessor import Preprocessor, load_preprocessor
+from tfexport.subject import Subject
+from tfexport.tasks import GENERATING, WITH_PAST
 from tfexport.validation import Tolerance, ValidationReport
 from tfexport.validation.comparison import DEFAULT_RTOL
 
@@ -31,6 +34,7 @@ class Plan:
         model_class: the class of transformers that loads the checkpoint.
         opset: version of the default operator set to write.
         tolerance: what the validation allows.
+        parts: what each file computes: the declaration, or one a part of it, by the file's name without ``.onnx``.
     """
 
     checkpoint: Checkpoint
@@ -40,6 +44,21 @@ class Plan:
     model_class: str
     opset: int
     tolerance: Tolerance
+    parts: Mapping[str, OnnxConfig]
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What the files do not promise, one sentence each."""
+        task = self.feature.removesuffix(WITH_PAST)
+        if task not in GENERATING or self.feature.endswith(WITH_PAST):
+            return self.config.caveats
+        with_past = f"{task}{WITH_PAST}"
+        known = with_past in declaration_of(self.checkpoint.config.model_type).features
+        return (
+            *self.config.caveats,
+            "has no key-value cache: clients that expect one read the whole text again for each token, or write wrong text "
+            "without a word (transformers.js)." + (f" --feature {with_past} has one." if known else ""),
+        )
 
 
 @dataclass(frozen=True)
@@ -56,6 +75,13 @@ class Source:
     loaded: LoadedModel
     preprocessor: Preprocessor
 
+    def subjects(self, plan: Plan) -> dict[str, Subject]:
+        """What each file of a plan computes."""
+        return {
+            name: Subject(self.backend, self.loaded.model, config, self.preprocessor.value)
+            for name, config in plan.parts.items()
+        }
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -63,15 +89,15 @@ class Attempt:
 
     Attributes:
         route: the exporter.
-        graph: what was converted; None when conversion failed.
-        files: what was written; None when conversion failed.
+        graphs: what was converted, by the file's name without ``.onnx``; empty when conversion failed.
+        files: what was written, by the same names; empty when conversion failed.
         report: the validation; None when conversion failed.
         failure: why conversion failed; None when it did not.
     """
 
     route: str
-    graph: OnnxGraph | None = None
-    files: OnnxFiles | None = None
+    graphs: Mapping[str, OnnxGraph] = field(default_factory=dict)
+    files: Mapping[str, OnnxFiles] = field(default_factory=dict)
     report: ValidationReport | None = None
     failure: ConversionError | None = None
 
@@ -97,6 +123,7 @@ def make_plan(
     rtol: float | None,
     cache_dir: str | Path | None,
     model_type: str | None,
+    monolith: bool = False,
 ) -> Plan:
     """Look at a checkpoint and decide how to export it. See `tfexport.line.export_checkpoint` for the arguments.
 
@@ -122,6 +149,7 @@ def make_plan(
         tolerance=Tolerance(
             config.atol_for_validation if atol is None else atol, DEFAULT_RTOL if rtol is None else rtol
         ),
+        parts=config.parts(monolith),
     )
 
 

@@ -141,7 +141,9 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 """Names that optimum gives to tasks, each with the tasks that it may mean: the first that a model type has."""
 
-FEATURES_WITH_PAST = ("default", "causal-lm", "seq2seq-lm", "speech2seq-lm")
+GENERATING = ("causal-lm", "seq2seq-lm", "speech2seq-lm", "vision2seq-lm")
+"""Tasks that write text token by token, and want a key-value cache for it."""
+FEATURES_WITH_PAST = ("default", *GENERATING)
 AVAILABLE_FEATURES: tuple[str, ...] = tuple(sorted({*TASKS, *(f"{task}{WITH_PAST}" for task in FEATURES_WITH_PAST)}))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.zoo.rows import Result, Row
 from tfexport.architectures.unsupported import UNSUPPORTED
 from tfexport.manifest import installed_versions
-from tfexport.tasks import FRAMEWORK_NAMES, FRAMEWORKS, WITH_PAST, Framework
+from tfexport.tasks import FRAMEWORK_NAMES, FRAMEWORKS, Framework
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "zoo.json"
@@ -37,14 +37,13 @@ def write(rows: Sequence[Row], results: Mapping[str, Result]) -> None:
 
 @cache
 def seed() -> frozenset[tuple[str, str]]:
-    """The pairs of model type and feature that ``transformers.onnx`` knows, those with past aside."""
+    """The pairs of model type and feature that ``transformers.onnx`` knows."""
     from transformers.onnx.features import FeaturesManager
 
     return frozenset(
         (model_type, feature)
         for model_type, features in FeaturesManager._SUPPORTED_MODEL_TYPE.items()
         for feature in features
-        if not feature.endswith(WITH_PAST)
     )
 
 
@@ -89,10 +88,12 @@ def render(document: Mapping[str, Any]) -> str:
         "that it was not traced with; models with an attention mask also on rows padded left and right.",
         "",
         f"{document['created'][:10]}, with {', '.join(f'{name} {versions[name]}' for name in used if name in versions)}. "
-        f"Passed: {passed}; of the rows of `transformers.onnx` among them: {of_seed}. Features with past are not in it.",
+        f"Passed: {passed}; of the rows of `transformers.onnx` among them: {of_seed}.",
         "",
-        "A cell has the file's opset and the largest absolute error over all cases and outputs; a dash: transformers has",
-        "no class in this framework.",
+        "A cell has the files' opset and the largest absolute error over all cases and outputs; a dash: transformers has",
+        "no class in this framework. Where tokens are named, the files wrote so many a row with their cache, greedily, after",
+        "prompts padded on the left, each the one that the model itself writes without a cache; encoder-decoders that write",
+        "text were exported as the parts that clients load, merged too, and as one file.",
         "",
         "| model type | feature | TensorFlow | PyTorch |",
         "|---|---|---|---|",
@@ -107,7 +108,10 @@ def _table(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
 
 
 def _cell(row: Mapping[str, Any]) -> str:
-    return f"{row['opset']}, {row['max_abs_error']:.1e}" if row["passed"] else "**fails**"
+    if not row["passed"]:
+        return "**fails**"
+    written = f", {row['generated']} tokens" if row.get("generated") else ""
+    return f"{row['opset']}, {row['max_abs_error']:.1e}{written}"
 
 
 def _failures(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:

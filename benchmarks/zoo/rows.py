@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +12,17 @@ from typing import Any
 
 from benchmarks.zoo.models import tiny_model
 from benchmarks.zoo.tiny import tiny_config
-from tfexport import export
 from tfexport.backends import get_backend
+from tfexport.conversion import Example, convert, no_route, run_example, write
+from tfexport.errors import ConversionError
 from tfexport.features import config_factory, supported
-from tfexport.graph import contract_of
+from tfexport.graph import OnnxGraph
 from tfexport.onnx_config import DEFAULT_ONNX_OPSET
-from tfexport.tasks import Framework
-from tfexport.validation import Tolerance, ValidationReport, case_inputs, standard_cases, validate
+from tfexport.subject import Subject
+from tfexport.tasks import GENERATING, WITH_PAST, Framework
+from tfexport.validation import Tolerance, ValidationReport
+from tfexport.validation.generation import STEPS
+from tfexport.verdict import judge_files
 
 LEAST_CASES = 3
 LEAST_MAGNITUDE = 1e-3
@@ -59,6 +63,7 @@ class Result:
         padded_cases: those among them with padding.
         max_abs_error: largest absolute difference from the source, over all cases and outputs.
         max_rel_error: the same, relative to the largest magnitude of the output.
+        generated: tokens a row that files with a cache wrote as the model itself does; 0 where none has one.
         seconds: wall time, from the configuration to the verdict.
     """
 
@@ -70,6 +75,7 @@ class Result:
     max_abs_error: float | None = None
     max_rel_error: float | None = None
     seconds: float | None = None
+    generated: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -93,8 +99,8 @@ def check(row: Row, opset: int = DEFAULT_ONNX_OPSET) -> Result:
     """
     began = perf_counter()
     with TemporaryDirectory(prefix="tfexport-zoo-") as folder:
-        report = export_and_validate(row, Path(folder) / "model.onnx", opset)
-    problem = _problem(report)
+        report = export_and_validate(row, Path(folder), opset)
+    problem = _problem(row, report)
     outputs = [output for case in report.cases for output in case.outputs]
     return Result(
         passed=problem is None,
@@ -105,36 +111,61 @@ def check(row: Row, opset: int = DEFAULT_ONNX_OPSET) -> Result:
         max_abs_error=report.max_abs_error,
         max_rel_error=max((o.max_abs_error / o.reference_max for o in outputs if o.reference_max), default=None),
         seconds=round(perf_counter() - began, 2),
+        generated=min((told.steps for told in report.generation), default=0),
     )
 
 
-def export_and_validate(row: Row, file: Path, opset: int) -> ValidationReport:
-    """The report of a row's file, which holds names, order and axes against the declaration too."""
+def export_and_validate(row: Row, folder: Path, opset: int = DEFAULT_ONNX_OPSET) -> ValidationReport:
+    """The report of a row's files, which holds names, order and axes against the declaration too.
+
+    An encoder-decoder that generates is exported in parts, and then whole.
+    """
     config = tiny_config(row.model_type, row.feature)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the frameworks say while they make a model is not ours
         model = tiny_model(row.framework, row.model_class, config)
     declaration = config_factory(row.model_type, row.feature)(config)
+    tolerance = Tolerance(declaration.atol_for_validation)
     backend = get_backend(row.framework)
-    named = export(None, model, declaration, opset, file)
-    assert named == (list(declaration.inputs), list(declaration.outputs)), named
-    traced = case_inputs(declaration, None, None, row.framework)
-    return validate(
-        file,
-        declaration,
-        lambda arrays: backend.run(model, declaration, arrays),
-        standard_cases(declaration),
-        Tolerance(declaration.atol_for_validation),
-        framework=row.framework,
-        contract=contract_of(declaration, traced, backend.run(model, declaration, traced)),
+    layouts = {tuple(parts): parts for parts in (declaration.parts(), declaration.parts(monolith=True))}
+    reports: list[ValidationReport] = []
+    for parts in layouts.values():
+        subjects = {name: Subject(backend, model, part) for name, part in parts.items()}
+        examples = {name: run_example(subject) for name, subject in subjects.items()}
+        graphs = _converted(subjects, examples, opset)
+        reports.append(judge_files(write(graphs, folder), graphs, subjects, tolerance))
+    return ValidationReport(
+        tolerance,
+        tuple(case for report in reports for case in report.cases),
+        "; ".join(report.problem for report in reports if report.problem) or None,
+        tuple(told for report in reports for told in report.generation),
     )
 
 
-def _problem(report: ValidationReport) -> str | None:
+def _converted(subjects: Mapping[str, Subject], examples: Mapping[str, Example], opset: int) -> dict[str, OnnxGraph]:
+    """The graphs by the first route that converts.
+
+    Raises:
+        ConversionError: none does.
+    """
+    subject = next(iter(subjects.values()))
+    failures: list[tuple[str, ConversionError]] = []
+    for route in subject.backend.routes(subject.config):
+        try:
+            return convert(subjects, examples, opset, route)
+        except ConversionError as error:
+            failures.append((route, error))
+    raise no_route(failures)
+
+
+def _problem(row: Row, report: ValidationReport) -> str | None:
     if not report.passed:
         return "; ".join(report.problems)
     if len(report.cases) < LEAST_CASES:
         return f"only {len(report.cases)} cases"
+    generates = row.feature.endswith(WITH_PAST) and row.feature.removesuffix(WITH_PAST) in GENERATING
+    if generates and not (report.generation and all(told.steps >= STEPS for told in report.generation)):
+        return f"wrote fewer than {STEPS} tokens"
     flat = sorted(_flat(report))
     return f"nothing to compare: {', '.join(flat)} is about zero" if flat else None
 

@@ -19,7 +19,9 @@ from benchmarks.zoo.tiny import tiny_config
 def test_the_file_computes_what_tensorflow_does(tmp_path: Path) -> None:
     model = tiny_model("tf", "TFBartForConditionalGeneration", tiny_config("bart", "seq2seq-lm"))
     model.save_pretrained(tmp_path / "bart")
-    result = tfexport.export_checkpoint(tmp_path / "bart", tmp_path / "out", feature="auto", framework="pt")
+    result = tfexport.export_checkpoint(
+        tmp_path / "bart", tmp_path / "out", feature="seq2seq-lm", framework="pt", monolith=True
+    )
     assert result.valid and result.manifest["source"]["missing_weights"] == []
     random = np.random.default_rng(0)
     ids, decoder_ids = random.integers(5, 90, (2, 9)), random.integers(5, 90, (2, 4))

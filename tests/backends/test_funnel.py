@@ -49,7 +49,7 @@ def exported(
     framework: Framework, config: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = ""
 ) -> ValidationReport:
     monkeypatch.setattr(rows, "tiny_config", lambda *_: config)
-    return export_and_validate(Row("funnel", "default", framework, name or CLASSES[framework]), folder / "m.onnx", 18)
+    return export_and_validate(Row("funnel", "default", framework, name or CLASSES[framework]), folder)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)

@@ -35,11 +35,14 @@ OPS = {
     "unsorted_segment": "tapas/default/tf",
 }
 TENSORFLOW = {
+    "ctrl_cache": "ctrl/causal-lm-with-past/tf",
     "deberta_bias": "deberta/default/tf",
     "funnel_pooling": "funnel/default/tf",
     "jit_convolution": "convnext/default/tf",
+    "past_length": "xglm/causal-lm-with-past/tf",
     "rag_marginalize": "rag/seq2seq-lm/tf",
     "swiftformer": "swiftformer/default/tf",
+    "t5_positions": "t5/seq2seq-lm-with-past/tf",
 }
 PYTORCH = {
     "adaptive_pooling": "beit/semantic-segmentation/pt",
@@ -59,6 +62,7 @@ ELSEWHERE = {
     "exporter": "tests/backends/test_pytorch.py",
     "floor_division": "below: no row divides a negative length",
     "idefics": "tests/backends/test_tf_idefics.py",
+    "length_branches": "saves AutoGraph's conditionals: tests/backends/test_tf_cache.py",
     "linspace": "tests/backends/test_pt_segments_and_spaces.py",
     "led": "without it ONNX Runtime ends the process, as for Longformer",
     "longformer": "tests/backends/test_pytorch.py",

@@ -33,7 +33,7 @@ def test_still_needs_its_patch(
     kept = tuple(module for module in patches._MODULES if not module.__name__.endswith(f".{patch}"))
     assert len(kept) == len(patches._MODULES) - 1
     monkeypatch.setattr(patches, "_MODULES", kept)
-    report = export_and_validate(Row(model_type, "default", "pt", model_class), tmp_path / "model.onnx", 18)
+    report = export_and_validate(Row(model_type, "default", "pt", model_class), tmp_path)
     assert not report.passed
 
 

@@ -32,6 +32,7 @@ from tfexport.features import config_factory, model_class  # noqa: E402
 from tfexport.graph import OnnxGraph, WeightlessGraph, contract_of, finish, save  # noqa: E402
 from tfexport.onnx_config import OnnxConfig  # noqa: E402
 from tfexport.onnx_config_with_past import OnnxConfigWithPast  # noqa: E402
+from tfexport.subject import Subject  # noqa: E402
 from tfexport.validation import Case, Tolerance, case_inputs, standard_cases, validate  # noqa: E402
 
 BROKEN_LAYER = "transformer.layer.1.ffn.lin1"
@@ -62,11 +63,9 @@ def assert_agrees(
     files = save(graph.model, folder / "model.onnx")
     report = validate(
         files.model,
-        declaration,
-        lambda arrays: BACKEND.run(model, declaration, arrays),
+        Subject(BACKEND, model, declaration),
         cases or (*standard_cases(declaration), *extra),
         Tolerance(declaration.atol_for_validation),
-        framework="pt",
         contract=graph.contract,
     )
     assert report.passed, report.problems

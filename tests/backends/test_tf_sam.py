@@ -41,7 +41,10 @@ def autographs(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 @pytest.mark.parametrize("multimask", [True, False])
 def test_the_decoder_computes_what_the_models_own_does(sam: Any, multimask: bool) -> None:
     model, _, inputs = sam
-    tensors = tracing.feeds({name: tf.constant(value) for name, value in inputs.items()})
+    constants = {name: tf.constant(value) for name, value in inputs.items()}
+    tensors = {
+        name: tf.cast(value, tf.int32) if value.dtype == tf.int64 else value for name, value in constants.items()
+    }
     expected = model(tensors, multimask_output=multimask)
     with patches.patched_tensorflow():
         made = model(tensors, multimask_output=multimask)

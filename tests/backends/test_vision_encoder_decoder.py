@@ -12,10 +12,11 @@ from benchmarks.zoo.models import tiny_model
 from benchmarks.zoo.tiny import tiny_config
 from benchmarks.zoo.tiny.vision_language import vision_encoder_decoder
 from tfexport.backends import get_backend
+from tfexport.conversion import run_example
 from tfexport.features import config_factory
-from tfexport.graph import contract_of
 from tfexport.onnx_config import OnnxConfig
-from tfexport.validation import Tolerance, case_inputs, standard_cases, validate
+from tfexport.subject import Subject
+from tfexport.validation import Tolerance, standard_cases, validate
 
 FRAMEWORKS = ("pt", "tf")
 
@@ -23,17 +24,10 @@ FRAMEWORKS = ("pt", "tf")
 def _check(model: Any, declaration: OnnxConfig, framework: Any, file: Path) -> None:
     named = tfexport.export(None, model, declaration, 18, file)
     assert named == (list(declaration.inputs), list(declaration.outputs))
-    backend = get_backend(framework)
-    traced = case_inputs(declaration, None, None, framework)
-    report = validate(
-        file,
-        declaration,
-        lambda arrays: backend.run(model, declaration, arrays),
-        standard_cases(declaration),
-        Tolerance(declaration.atol_for_validation),
-        framework=framework,
-        contract=contract_of(declaration, traced, backend.run(model, declaration, traced)),
-    )
+    subject = Subject(get_backend(framework), model, declaration)
+    tolerance = Tolerance(declaration.atol_for_validation)
+    contract = run_example(subject).contract
+    report = validate(file, subject, standard_cases(declaration), tolerance, contract=contract)
     assert report.passed, report.problems
 
 

@@ -102,6 +102,11 @@ def test_each_of_two_weights() -> None:
     assert _fold(body, w=W, v=np.ascontiguousarray(W.T))[1] == 2
 
 
+def test_a_weight_that_all_read_transposed_alike_is_folded_for_all() -> None:
+    assert _fold(TWO_TRANSPOSES, w=W)[1] == 2
+    assert _fold(IN_BOTH_BRANCHES, X | {"which": np.array(True)}, w=W)[1] == 2
+
+
 # Rule 1: a tied embedding is read as it is, too.
 TIED = """
 g (int64[n] ids, float[3, 4] w) => (float[n, 3] y) {
@@ -116,6 +121,22 @@ g (float[n, 4] x, float[3, 4] w) => (float[n, 3] y, float[n, 3] z) {
     y = MatMul (x, a)
     b = Transpose <perm = [1, 0]> (w)
     z = MatMul (x, b)
+}
+"""
+TWO_PERMUTATIONS = """
+g (float[2, 3, 4] x, float[3, 2, 4] w) => (float[2, 3, 4] y, float[4, 2, 3] z) {
+    a = Transpose <perm = [1, 0, 2]> (w)
+    y = Add (x, a)
+    b = Transpose <perm = [2, 1, 0]> (w)
+    z = Neg (b)
+}
+"""
+IN_BOTH_BRANCHES = """
+g (float[n, 4] x, bool which, float[3, 4] w) => (float[n, 3] y) {
+    y = If (which) <
+        then_branch = yes () => (float[n, 3] p) { a = Transpose <perm = [1, 0]> (w)  p = MatMul (x, a) },
+        else_branch = no () => (float[n, 3] q) { b = Transpose <perm = [1, 0]> (w)  c = MatMul (x, b)  q = Neg (c) }
+    >
 }
 """
 IN_A_BRANCH = """
@@ -149,7 +170,7 @@ g (float[n, 4] x, float[3, 4] w) => (float[n, 3] y) {
     ("body", "feeds"),
     [
         (TIED, {"ids": np.array([2, 0, 1, 1])}),
-        (TWO_TRANSPOSES, X),
+        (TWO_PERMUTATIONS, {"x": V}),
         (IN_A_BRANCH, X | {"which": np.array(True)}),
         (TRANSPOSED_OUTPUT, X),
         (NOT_A_WEIGHT, X),
@@ -157,7 +178,8 @@ g (float[n, 4] x, float[3, 4] w) => (float[n, 3] y) {
     ],
 )
 def test_refused(body: str, feeds: dict[str, np.ndarray]) -> None:
-    weights = {} if body is NOT_A_WEIGHT else {"w": W}
+    weight = V.transpose(1, 0, 2).copy() if body is TWO_PERMUTATIONS else W
+    weights = {} if body is NOT_A_WEIGHT else {"w": weight}
     assert _fold(body, feeds, **weights)[1] == 0
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from tests.graph import texts
 from tfexport.errors import OutputError
-from tfexport.graph.save import EXTERNAL_DATA_THRESHOLD, save
+from tfexport.graph.save import EXTERNAL_DATA_THRESHOLD, WrittenWeights, save
 
 BODY = "g (float[n, 600] x, float[700, 600] w) => (float[n, 700] y) { y = Gemm <transB = 1> (x, w) }"
 W = np.random.default_rng(0).normal(size=(700, 600)).astype(np.float32)
@@ -114,3 +114,38 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").mkdir()
     with pytest.raises(OutputError, match="could not be written"):
         save(_model(), tmp_path / "model.onnx")
+
+
+def _other_over_the_same_weights(tensor: ir.TensorProtocol) -> ir.Model:
+    body = "h (float[700, n] x, float[700, 600] w, float[3] own) => (float[600, n] y, float[3] z) {"
+    body += " y = Gemm <transA = 1> (w, x)  z = Neg (own) }"
+    made = texts.with_weights(body, {"w": W, "own": np.ones(3, np.float32)})
+    made.graph.initializers["w"].const_value = tensor
+    return made
+
+
+def test_weights_that_another_model_has_written_are_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(save.__globals__, "EXTERNAL_DATA_THRESHOLD", W.nbytes)
+    one, written = _model(), WrittenWeights()
+    other = _other_over_the_same_weights(one.graph.initializers["w"].const_value)
+    first, second = save(one, tmp_path / "one.onnx", written), save(other, tmp_path / "other.onnx", written)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["one.onnx", "one.onnx_data", "other.onnx"]
+    assert first.data == second.data == tmp_path / "one.onnx_data"
+    assert second.weight_bytes == W.nbytes + 12
+    assert (tmp_path / "other.onnx").stat().st_size < 1000
+    x = np.ones((700, 2), np.float32)
+    found, negated = texts.run(tmp_path / "other.onnx", {"x": x})
+    np.testing.assert_allclose(found, W.T @ x, rtol=1e-4, atol=1e-4)
+    np.testing.assert_array_equal(negated, [-1, -1, -1])
+    assert isinstance(other.graph.initializers["w"].const_value, ir.Tensor)  # the model itself is as it was
+
+
+def test_other_weights_of_the_same_name_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(save.__globals__, "EXTERNAL_DATA_THRESHOLD", W.nbytes)
+    written = WrittenWeights()
+    save(_model(), tmp_path / "one.onnx", written)
+    save(_other_over_the_same_weights(ir.Tensor(2 * W, name="w")), tmp_path / "other.onnx", written)
+    x = np.ones((700, 2), np.float32)
+    np.testing.assert_allclose(texts.run(tmp_path / "other.onnx", {"x": x})[0], 2 * W.T @ x, rtol=1e-4, atol=1e-4)

@@ -5,7 +5,8 @@ The source is a look-up of two tables, in NumPy; the file is the same in ONNX, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +69,24 @@ def _file(folder: Path, body: str = BODY, start: np.ndarray = START, end: np.nda
     return path
 
 
-def _validate(path: Path, contract: Contract | None = None, **options: Any) -> ValidationReport:
-    arguments: dict[str, Any] = {
-        "config": CONFIG,
-        "reference": _source,
-        "cases": standard_cases(CONFIG),
-        "tolerance": Tolerance(1e-6),
-        "framework": "np",
-    }
-    return validate(path, contract=contract, **{**arguments, **options})
+@dataclass(frozen=True)
+class _Tables:
+    """A source: a declaration, and a function."""
+
+    config: tfexport.OnnxConfig = CONFIG
+    reference: Callable[[Mapping[str, Any]], Mapping[str, np.ndarray]] = _source
+
+    def inputs(self, case: Case) -> Mapping[str, Any]:
+        return case_inputs(self.config, None, case, "np")
+
+    def run(self, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
+        return self.reference(inputs)
+
+
+def _validate(path: Path, contract: Contract | None = None, cases: Any = None, **source: Any) -> ValidationReport:
+    return validate(
+        path, _Tables(**source), standard_cases(CONFIG) if cases is None else cases, Tolerance(1e-6), contract=contract
+    )
 
 
 def _failing_cases(report: ValidationReport) -> list[str]:

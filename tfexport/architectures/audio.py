@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Any
 
-from tfexport.architectures.ports import AUDIO, DECODER_TEXT, FRAMES, PER_SAMPLE, ports
+from tfexport.architectures.ports import AUDIO, DECODER_TEXT, FRAMES, ONE_TOKEN, PER_SAMPLE, ports
 from tfexport.architectures.registry import register
 from tfexport.onnx_config import OnnxConfig
 from tfexport.onnx_config_with_past import OnnxSeq2SeqConfigWithPast
+
+_FEATURES = ("default", "default-with-past", "speech2seq-lm", "speech2seq-lm-with-past")
+_STRIDE = 2
+"""Of each of Speech2Text's convolutions over the frames."""
 
 
 class _Waveform(OnnxConfig):
@@ -41,20 +46,41 @@ class Wav2Vec2OnnxConfig(_Waveform):
     """wav2vec 2.0: convolutions over the waveform, then a transformer."""
 
 
-@register("speech-to-text", "default", "speech2seq-lm")
-class Speech2TextOnnxConfig(OnnxSeq2SeqConfigWithPast):
+class _SpeechToText(OnnxSeq2SeqConfigWithPast):
+    """An encoder of log-mel features, and a decoder of text, which takes one token at a time with past."""
+
+    def _with_decoder(self, inputs: OrderedDict[str, Any]) -> OrderedDict[str, Any]:
+        inputs["decoder_input_ids"] = dict(ONE_TOKEN if self.use_past else DECODER_TEXT)
+        if self.use_past:
+            self.fill_with_past_key_values_(inputs, direction="inputs")
+        return inputs
+
+
+@register("speech-to-text", *_FEATURES)
+class Speech2TextOnnxConfig(_SpeechToText):
     """Speech2Text: an encoder of log-mel features of any length, and a decoder of text."""
-
-    inputs = ports(input_features=FRAMES, attention_mask=FRAMES, decoder_input_ids=DECODER_TEXT)
-
-
-@register("whisper", "default", "speech2seq-lm", "audio-classification")
-class WhisperOnnxConfig(OnnxSeq2SeqConfigWithPast):
-    """Whisper: an encoder of log-mel features of exactly 30 seconds, and a decoder of text."""
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
-        inputs = OrderedDict(input_features=dict(PER_SAMPLE))
-        if self.task != "audio-classification":  # the encoder alone
-            inputs["decoder_input_ids"] = dict(DECODER_TEXT)
-        return inputs
+        return self._with_decoder(OrderedDict(input_features=dict(FRAMES), attention_mask=dict(FRAMES)))
+
+    def encoder_length(self, inputs: Mapping[str, Any]) -> int:
+        length = int(inputs["input_features"].shape[1])
+        for _ in range(self._config.num_conv_layers):
+            length = (length - 1) // _STRIDE + 1
+        return length
+
+
+@register("whisper", *_FEATURES, "audio-classification")
+class WhisperOnnxConfig(_SpeechToText):
+    """Whisper: an encoder of log-mel features of exactly 30 seconds, and a decoder of text."""
+
+    encoder_states = PER_SAMPLE
+
+    @property
+    def inputs(self) -> Mapping[str, Mapping[int, str]]:
+        inputs: OrderedDict[str, Any] = OrderedDict(input_features=dict(PER_SAMPLE))
+        return inputs if self.task == "audio-classification" else self._with_decoder(inputs)  # the encoder alone
+
+    def encoder_length(self, inputs: Mapping[str, Any]) -> int:
+        return int(self._config.max_source_positions)

@@ -1,4 +1,4 @@
-"""Encoder-decoders of text (without past here)."""
+"""Encoder-decoders of text."""
 
 from __future__ import annotations
 
@@ -6,26 +6,37 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from tfexport.architectures.ports import DECODER_TEXT, ENCODER_TEXT, PER_SAMPLE, TEXT, ports
+from tfexport.architectures.ports import (
+    DECODER_TEXT,
+    ENCODER_TEXT,
+    ONE_TOKEN,
+    PER_SAMPLE,
+    TEXT,
+    WHOLE_DECODED_TEXT,
+    ports,
+)
 from tfexport.architectures.registry import register
 from tfexport.onnx_config import OnnxConfig
-from tfexport.onnx_config_with_past import OnnxConfigWithPast, OnnxSeq2SeqConfigWithPast
+from tfexport.onnx_config_with_past import WHOLE_SEQUENCE, OnnxSeq2SeqConfigWithPast
 
 _CONTEXTS = {0: "documents", 1: "context_sequence"}
 """Texts that were retrieved: as many for each sample as the configuration's ``n_docs``."""
 _OF_ONE_PART = ("causal-lm", "text-encoding")
 """Tasks of a decoder alone, or of an encoder alone."""
-_SEQ2SEQ = ("default", "seq2seq-lm")
-_BART = ("default", "causal-lm", "seq2seq-lm", "sequence-classification", "question-answering")
+_DEFAULT = ("default", "default-with-past")
+_DECODER_ALONE = ("causal-lm", "causal-lm-with-past")
+_TRANSLATION = ("seq2seq-lm", "seq2seq-lm-with-past")
+_SEQ2SEQ = (*_DEFAULT, *_TRANSLATION)
+_BART = (*_DEFAULT, *_DECODER_ALONE, *_TRANSLATION, "sequence-classification", "question-answering")
 
 
 class seq2seq_inputs:
     """Inputs of an encoder-decoder, as a class attribute.
 
     Names that begin with ``decoder_`` have the axes ``(batch, decoder_sequence)``, the others
-    ``(batch, encoder_sequence)``. Two kinds of task differ: a decoder or an encoder alone takes the ids and their mask
-    alone, ``(batch, sequence)``; and a sequence is classified by the decoder's state at the encoder's end-of-sequence
-    token, so that both texts are of one length.
+    ``(batch, encoder_sequence)``; with past the decoder takes one token at a time. Two kinds of task differ: a decoder
+    or an encoder alone takes the ids and their mask alone, ``(batch, sequence)``; and a sequence is classified by the
+    decoder's state at the encoder's end-of-sequence token, so that both texts are of one length.
 
     Args:
         names: the inputs, in order.
@@ -34,24 +45,30 @@ class seq2seq_inputs:
     def __init__(self, *names: str) -> None:
         self.names = names
 
-    def __get__(self, config: OnnxConfig | None, owner: type[OnnxConfig]) -> Mapping[str, Mapping[int, str]]:
+    def __get__(self, config: Any, owner: type[OnnxConfig]) -> Mapping[str, Mapping[int, str]]:
         task = "default" if config is None else config.task
+        use_past = config is not None and config.use_past
+        inputs: OrderedDict[str, Any]
         if task in _OF_ONE_PART:
-            return OrderedDict((name, dict(TEXT)) for name in ("input_ids", "attention_mask"))
-        decoder = ENCODER_TEXT if task == "sequence-classification" else DECODER_TEXT
-        return OrderedDict(
-            (name, dict(decoder if name.startswith("decoder_") else ENCODER_TEXT)) for name in self.names
-        )
+            mask = {0: "batch", 1: WHOLE_SEQUENCE} if use_past else dict(TEXT)
+            inputs = OrderedDict(input_ids=dict(TEXT), attention_mask=mask)
+        else:
+            decoder = ENCODER_TEXT if task == "sequence-classification" else DECODER_TEXT
+            decoders = dict.fromkeys(("decoder_input_ids", "decoder_attention_mask"), decoder)
+            if use_past:
+                decoders = {"decoder_input_ids": ONE_TOKEN, "decoder_attention_mask": WHOLE_DECODED_TEXT}
+            inputs = OrderedDict((name, dict(decoders.get(name, ENCODER_TEXT))) for name in self.names)
+        if use_past:
+            config.fill_with_past_key_values_(inputs, direction="inputs")
+        return inputs
 
 
 class _EncoderDecoder(OnnxSeq2SeqConfigWithPast):
     """An encoder and a decoder; for some tasks one of them alone."""
 
     @property
-    def outputs(self) -> Mapping[str, Mapping[int, str]]:
-        if self.task in _OF_ONE_PART:
-            return OnnxConfigWithPast.outputs.fget(self)  # type: ignore[attr-defined, no-any-return]
-        return super().outputs
+    def decoder_alone(self) -> bool:
+        return self.task in _OF_ONE_PART
 
 
 @register("bart", *_BART)
@@ -80,21 +97,21 @@ class BigBirdPegasusOnnxConfig(_EncoderDecoder):
         )
 
 
-@register("blenderbot", "default", "causal-lm", "seq2seq-lm")
+@register("blenderbot", *_DEFAULT, *_DECODER_ALONE, *_TRANSLATION)
 class BlenderbotOnnxConfig(_EncoderDecoder):
     """Blenderbot: BART with normalisation first, for dialogue."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
-@register("blenderbot-small", "default", "causal-lm", "seq2seq-lm")
+@register("blenderbot-small", *_DEFAULT, *_DECODER_ALONE, *_TRANSLATION)
 class BlenderbotSmallOnnxConfig(_EncoderDecoder):
     """Blenderbot of 90M parameters: BART for dialogue."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
-@register("encoder-decoder", "seq2seq-lm")
+@register("encoder-decoder", *_TRANSLATION)
 class EncoderDecoderOnnxConfig(_EncoderDecoder):
     """An encoder and a decoder of any two types."""
 
@@ -102,10 +119,10 @@ class EncoderDecoderOnnxConfig(_EncoderDecoder):
 
     @property
     def values_override(self) -> Mapping[str, Any]:
-        return {"decoder.use_cache": self.use_past}
+        return {"decoder.use_cache": self.use_past} if hasattr(self._config.decoder, "use_cache") else {}
 
 
-@register("led", "default", "seq2seq-lm", "sequence-classification", "question-answering")
+@register("led", *_SEQ2SEQ, "sequence-classification", "question-answering")
 class LEDOnnxConfig(_EncoderDecoder):
     """LED: BART with Longformer's sliding windows, and global attention from chosen tokens, in its encoder."""
 
@@ -128,7 +145,7 @@ class M2M100OnnxConfig(_EncoderDecoder):
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
-@register("marian", "default", "seq2seq-lm", "causal-lm")
+@register("marian", *_DEFAULT, *_TRANSLATION, *_DECODER_ALONE)
 class MarianOnnxConfig(_EncoderDecoder):
     """Marian: translation between two languages."""
 
@@ -149,14 +166,14 @@ class MT5OnnxConfig(_EncoderDecoder):
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
-@register("pegasus", "default", "causal-lm", "seq2seq-lm")
+@register("pegasus", *_DEFAULT, *_DECODER_ALONE, *_TRANSLATION)
 class PegasusOnnxConfig(_EncoderDecoder):
     """PEGASUS: trained on gap sentences, for summaries."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
-@register("plbart", "default", "causal-lm", "seq2seq-lm", "sequence-classification")
+@register("plbart", *_DEFAULT, *_DECODER_ALONE, *_TRANSLATION, "sequence-classification")
 class PLBartOnnxConfig(_EncoderDecoder):
     """PLBART: BART of programs and their documentation."""
 
@@ -196,6 +213,9 @@ class RagOnnxConfig(OnnxSeq2SeqConfigWithPast):
     @property
     def values_override(self) -> Mapping[str, Any]:
         return {"use_cache": self.use_past, "generator.use_cache": self.use_past}
+
+    def parts(self, monolith: bool = False) -> Mapping[str, OnnxConfig]:
+        return {"model": self}  # its parts are those of a retriever and a generator, which no client loads apart
 
 
 @register("t5", *_SEQ2SEQ, "text-encoding")

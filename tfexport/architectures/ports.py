@@ -11,6 +11,10 @@ from tfexport.tasks import Axes
 TEXT = {0: "batch", 1: "sequence"}
 ENCODER_TEXT = {0: "batch", 1: "encoder_sequence"}
 DECODER_TEXT = {0: "batch", 1: "decoder_sequence"}
+ONE_TOKEN = {0: "batch"}
+"""The next token of a decoder that has a cache."""
+WHOLE_DECODED_TEXT = {0: "batch", 1: "past_decoder_sequence + sequence"}
+"""All tokens of a decoder: those in its cache, and the new ones."""
 IMAGE = {0: "batch", 2: "height", 3: "width"}
 """Images of any size. The number of channels is fixed by the weights."""
 IMAGE_OF_ONE_SIZE = {0: "batch"}

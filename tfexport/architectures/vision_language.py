@@ -6,9 +6,10 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
-from tfexport.architectures.ports import DECODER_TEXT, IMAGE_OF_ONE_SIZE, PER_SAMPLE, TEXT, ports
+from tfexport.architectures.ports import DECODER_TEXT, IMAGE_OF_ONE_SIZE, ONE_TOKEN, PER_SAMPLE, TEXT, ports
 from tfexport.architectures.registry import register
 from tfexport.onnx_config import OnnxConfig
+from tfexport.onnx_config_with_past import OnnxSeq2SeqConfigWithPast
 from tfexport.tasks import Axes
 
 _TEXTS = {0: "text_batch", 1: "sequence"}
@@ -153,16 +154,33 @@ class VisionEncoderDecoderDecoderOnnxConfig(OnnxConfig):
         return OrderedDict((name, dict(_DECODED_TEXT)) for name in super().outputs)
 
 
-@register("vision-encoder-decoder", "vision2seq-lm")
-class VisionEncoderDecoderOnnxConfig(OnnxConfig):
-    """Any vision encoder with any text decoder that looks at what it made: as one file, or as two."""
+@register("vision-encoder-decoder", "vision2seq-lm", "vision2seq-lm-with-past")
+class VisionEncoderDecoderOnnxConfig(OnnxSeq2SeqConfigWithPast):
+    """Any vision encoder with any text decoder that looks at what it made."""
 
-    inputs = ports(pixel_values=IMAGE_OF_ONE_SIZE, decoder_input_ids=DECODER_TEXT)
-    outputs = ports(logits=DECODER_TEXT)
+    encoder_states = PER_SAMPLE
+
+    @property
+    def inputs(self) -> Mapping[str, Mapping[int, str]]:
+        inputs: OrderedDict[str, Any] = OrderedDict(pixel_values=dict(IMAGE_OF_ONE_SIZE))
+        inputs["decoder_input_ids"] = dict(ONE_TOKEN if self.use_past else DECODER_TEXT)
+        if self.use_past:
+            self.fill_with_past_key_values_(inputs, direction="inputs")
+        return inputs
+
+    @property
+    def outputs(self) -> Mapping[str, Mapping[int, str]]:
+        outputs: OrderedDict[str, Any] = OrderedDict(logits=dict(DECODER_TEXT))
+        if self.use_past:
+            self.fill_with_past_key_values_(outputs, direction="outputs")
+        return outputs
 
     @property
     def values_override(self) -> Mapping[str, Any]:
-        return {"decoder.use_cache": False} if hasattr(self._config.decoder, "use_cache") else {}
+        return {"decoder.use_cache": self.use_past} if hasattr(self._config.decoder, "use_cache") else {}
+
+    def encoder_length(self, inputs: Mapping[str, Any]) -> None:
+        return None  # patches, special tokens, or windows that were merged
 
     def get_encoder_config(self, encoder_config: Any) -> OnnxConfig:
         """The declaration of ``model.encoder``.

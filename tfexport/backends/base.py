@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -102,11 +103,56 @@ def check_inputs(function: Any, model: Any, config: OnnxConfig) -> None:
         ContractError: it does.
     """
     parameters = inspect.signature(function).parameters
-    unknown = [name for name in config.inputs if name.split(".")[0] not in parameters]
+    anything = ((None,) * 4,)
+    taken = config.arguments({name.split(".")[0]: anything for name in config.inputs}, lambda *_: None)
+    unknown = [name for name in taken if name not in parameters]
     if unknown:
         raise ContractError(
             f"{type(model).__name__} takes no input {', '.join(unknown)}, which {type(config).__name__} declares."
         )
+
+
+def flat_inputs(config: OnnxConfig, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Arrays of a declaration's inputs, one a declared name, and how a model nests them.
+
+    Args:
+        config: the declaration.
+        inputs: arrays by name; ``past_key_values`` as nested sequences.
+
+    Returns:
+        A structure, in which declared names stand for arrays (see `mapped`), and the arrays by declared name.
+
+    Raises:
+        ContractError: no array was given for a declared input.
+    """
+    structure: dict[str, Any] = {}
+    flat: dict[str, np.ndarray] = {}
+    for name, value in inputs.items():
+        if isinstance(value, (list, tuple)):
+            structure[name] = _flat_names(config, name, value)
+            flat.update(config.flatten_output_collection_property(name, value))
+        else:
+            flat[name] = value
+            structure[name] = name
+    missing = [name for name in config.inputs if name not in flat]
+    if missing:
+        raise ContractError(f"no array was given for the declared input(s) {', '.join(missing)}.")
+    return structure, flat
+
+
+def _flat_names(config: OnnxConfig, name: str, value: Any) -> Any:
+    """A nested input with the names of its flattened arrays in their place."""
+    count = itertools.count()
+    numbers = mapped(value, lambda _: next(count))  # one array may stand in several places
+    names = {number: flat for flat, number in config.flatten_output_collection_property(name, numbers).items()}
+    return mapped(numbers, names.__getitem__)
+
+
+def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
+    """A function applied to a value, or to the leaves of nested sequences, which become the tuples that models take."""
+    if isinstance(value, (list, tuple)):
+        return tuple(mapped(item, function) for item in value)
+    return function(value)
 
 
 @contextmanager

@@ -17,13 +17,14 @@ from tfexport.dummy_inputs import audio, layout, segmentation, text, vision, vis
 from tfexport.dummy_inputs.padding import Side, pad_rows
 from tfexport.dummy_inputs.request import Arrays, Request
 from tfexport.dummy_inputs.sizes import Sizes
-from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary, vocabulary
+from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary, positions, vocabulary
 from tfexport.dummy_inputs.vision import image_size
 from tfexport.errors import InputsError
 from tfexport.tasks import Axes, check_framework
 
 __all__ = [
     "PAST",
+    "PRESENT",
     "TOKEN_IDS",
     "Side",
     "Sizes",
@@ -31,11 +32,13 @@ __all__ = [
     "generate",
     "image_size",
     "pad_rows",
+    "positions",
     "to_framework",
     "vocabulary",
 ]
 
-PAST = "past_key_values"
+PAST, PRESENT = "past_key_values", "present"
+"""A key-value cache as an input, and as an output."""
 
 _GENERATORS: dict[str, Callable[[Request], np.ndarray]] = {
     **text.GENERATORS,

@@ -51,14 +51,18 @@ def pad_rows(
         hidden = _hide(mask, side, more=1 if text == "decoder_" else 0)
         fill = vocabulary.pad_id if text == "decoder_" and vocabulary is not None else pad_id
         for name, value in padded.items():
-            if not isinstance(value, np.ndarray) or value.shape != mask.shape or _text_of(name) != text:
+            if not isinstance(value, np.ndarray) or _text_of(name) != text or value.ndim != mask.ndim:
+                continue
+            seen = mask[..., -value.shape[-1] :]  # a mask covers the tokens in the cache too
+            if seen.shape != value.shape:
                 continue
             if name in TOKEN_IDS:
-                _frame(value, hidden, side, vocabulary)
+                if seen.shape == mask.shape:
+                    _frame(value, hidden, side, vocabulary)
                 if fill is not None:
-                    value[mask == 0] = fill
+                    value[seen == 0] = fill
             elif name in _ZERO_WHERE_PADDED:
-                value[mask == 0] = 0
+                value[seen == 0] = 0
     return padded
 
 

@@ -139,6 +139,19 @@ def _ones(request: Request) -> np.ndarray:
     return np.ones(_shape(request), np.int64)
 
 
+def positions(mask: np.ndarray) -> np.ndarray:
+    """Where each token of a mask ``(batch, sequence)`` stands among those of its row that are no padding, int64.
+
+    Padding stands at position 1, as transformers' own generation has it.
+    """
+    counted: np.ndarray = mask.cumsum(-1) - 1
+    return np.where(mask == 0, 1, counted).astype(np.int64)
+
+
+def _position_ids(request: Request) -> np.ndarray:
+    return positions(_ones(request))
+
+
 def _token_type_ids(request: Request) -> np.ndarray:
     shape = request.sizes.shape(request.axes, rank=2)
     types = np.zeros(shape, np.int64)
@@ -174,6 +187,7 @@ GENERATORS = {
     "decoder_attention_mask": _ones,
     "context_attention_mask": _ones,
     "doc_scores": _doc_scores,
+    "position_ids": _position_ids,
     "token_type_ids": _token_type_ids,
     "task_type_ids": _task_type_ids,
     "global_attention_mask": _global_attention_mask,

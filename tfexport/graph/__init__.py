@@ -12,8 +12,9 @@ from tfexport.graph.attach import attach_weights, detach_weights
 from tfexport.graph.contract import Contract, Port, apply_contract, contract_of
 from tfexport.graph.eliminate_identities import EliminateIdentities
 from tfexport.graph.fold_transposes import FoldWeightTransposes
+from tfexport.graph.merge import USE_CACHE, merge_decoders, merged_contract
 from tfexport.graph.opset import at_opset, check_opset
-from tfexport.graph.save import OnnxFiles, save
+from tfexport.graph.save import OnnxFiles, save, save_sharing
 from tfexport.graph.weightless import WeightlessGraph, WeightSource
 
 
@@ -55,14 +56,15 @@ def finish(graph: WeightlessGraph, contract: Contract, opset: int) -> OnnxGraph:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"the converted graph ({graph.route}) is not valid ONNX: {error}") from error
     model = attach_weights(converted)
-    passes = [] if converted is graph else [f"onnx.version_converter to {opset}"]
-    passes += [type(step).__name__ for step in (EliminateIdentities(), FoldWeightTransposes()) if step(model).modified]
+    steps = (EliminateIdentities(), FoldWeightTransposes())
+    passes = (*converted.passes, *(type(step).__name__ for step in steps if step(model).modified))
     apply_contract(model, contract)
     model.producer_name = "tfexport"
-    return OnnxGraph(model, contract, opset, graph.route, tuple(passes))
+    return OnnxGraph(model, contract, opset, graph.route, passes)
 
 
 __all__ = [
+    "USE_CACHE",
     "Contract",
     "EliminateIdentities",
     "OnnxFiles",
@@ -70,9 +72,13 @@ __all__ = [
     "Port",
     "WeightSource",
     "WeightlessGraph",
+    "at_opset",
     "check_opset",
     "contract_of",
     "detach_weights",
     "finish",
+    "merge_decoders",
+    "merged_contract",
     "save",
+    "save_sharing",
 ]

@@ -46,4 +46,4 @@ def at_opset(graph: WeightlessGraph, opset: int) -> WeightlessGraph:
         ) from error
     if opset_of(proto) != opset:
         raise OpsetError(f"onnx's version converter left the graph at opset {opset_of(proto)}; {opset} was asked for.")
-    return replace(graph, proto=proto)
+    return replace(graph, proto=proto, passes=(*graph.passes, f"onnx.version_converter to {opset}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 import onnx
@@ -13,6 +13,15 @@ WeightSource = Mapping[str, ir.TensorProtocol]
 these as a view when it is written (`ir.LazyTensor`). Live variables and parameters today; a checkpoint's own files fit
 behind the same interface."""
 
+SOURCE = "tfexport.source"
+"""Key of a tensor's metadata: what its values are read from. Two tensors of one source are one weight."""
+
+
+def source_of(tensor: ir.TensorProtocol) -> Hashable:
+    """What tells a weight from all others of the process: where its values come from, else the tensor itself."""
+    found: Hashable = tensor.meta.get(SOURCE, id(tensor))
+    return found
+
 
 @dataclass(frozen=True)
 class WeightlessGraph:
@@ -22,8 +31,10 @@ class WeightlessGraph:
         proto: the graph. Its inputs are the model's inputs and one input a weight.
         weights: the weights, by the name of the graph input that each will replace.
         route: how it was converted, for the manifest.
+        passes: what was applied to it since.
     """
 
     proto: onnx.ModelProto
     weights: WeightSource
     route: str
+    passes: tuple[str, ...] = ()

@@ -1,17 +1,28 @@
 """Does the file compute what its source computes? Cases, comparison, and a verdict."""
 
 from tfexport.validation.cases import Case, case_inputs, standard_cases
-from tfexport.validation.comparison import CaseReport, OutputReport, Tolerance, ValidationReport, compare
-from tfexport.validation.validate import validate
+from tfexport.validation.comparison import (
+    CaseReport,
+    GenerationReport,
+    OutputReport,
+    Tolerance,
+    ValidationReport,
+    combine,
+    compare,
+)
+from tfexport.validation.validate import flatten_inputs, validate
 
 __all__ = [
     "Case",
     "CaseReport",
+    "GenerationReport",
     "OutputReport",
     "Tolerance",
     "ValidationReport",
     "case_inputs",
+    "combine",
     "compare",
+    "flatten_inputs",
     "standard_cases",
     "validate",
 ]

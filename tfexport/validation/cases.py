@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfexport import dummy_inputs
-from tfexport.dummy_inputs import TOKEN_IDS, Side
+from tfexport.dummy_inputs import PAST, TOKEN_IDS, Side
 from tfexport.onnx_config import OnnxConfig
 
 DECODER_AXIS = "decoder_sequence"
@@ -30,6 +30,7 @@ class Case:
         image: height and width, in pixels.
         seconds: of audio.
         images: images, in models that compare them with texts, of which there are `batch`.
+        past: tokens in the key-value cache.
     """
 
     batch: int
@@ -40,14 +41,17 @@ class Case:
     image: tuple[int, int] | None = None
     seconds: float | None = None
     images: int | None = None
+    past: int | None = None
 
     @property
     def name(self) -> str:
-        """For reports: ``3x13, padded right``; ``2x7 and 4 of the decoder``; ``3, 64x96 pixels``; ``3x9 and 2 images``."""
+        """For reports: ``3x13, padded right``; ``2x7 and 4 of the decoder``; ``3, 64x96 pixels``; ``3x2 after 5``."""
         shape = [size for size in (self.batch, self.choices, self.sequence) if size is not None]
         parts = ["x".join(map(str, shape)) + (f" and {self.decoder} of the decoder" if self.decoder else "")]
         if self.images is not None:
             parts[0] += f" and {self.images} images"
+        if self.past is not None:
+            parts[0] += f" after {self.past}"
         if self.image is not None:
             parts.append("{}x{} pixels".format(*self.image))
         if self.seconds is not None:
@@ -67,14 +71,15 @@ class _Variation:
     taller: int = 0
     wider: int = 0
     seconds: float = 1.0
+    past: int = 0
 
 
 _STANDARD = (
-    _Variation(1, 1, wider=32, seconds=0.5),
+    _Variation(1, 1, wider=32, seconds=0.5, past=16),
     _Variation(1, 16, taller=32, seconds=1.5),
-    _Variation(3, 13, "right", taller=32, wider=64, seconds=0.73),  # a prime length
+    _Variation(3, 13, "right", taller=32, wider=64, seconds=0.73, past=5),  # a prime length
     _Variation(2, 7, "left", taller=7, wider=3, seconds=1.01),  # no multiple of any stride
-    _Variation(5, 11, seconds=0.9),
+    _Variation(5, 11, seconds=0.9, past=3),
 )
 
 
@@ -85,17 +90,21 @@ def standard_cases(config: OnnxConfig) -> tuple[Case, ...]:
     has_sequence = any("sequence" in label for label in labels)
     has_text = has_sequence or any(name in TOKEN_IDS for name in config.inputs)
     longest = longest_sequence(config)
+    has_past = any(name.startswith(PAST) for name in config.inputs)
     height, width = dummy_inputs.image_size(config._config, None)
     cases = [
         Case(
             batch=vary.batch if labels & {"batch", "text_batch"} else config.default_batch_size,
             sequence=_sequence(config, vary, has_sequence, longest) if has_text else None,
             choices=1 + vary.batch % 3 if has_choices else None,
-            padding=vary.padding if any(name.endswith("attention_mask") for name in config.inputs) else None,
+            padding=_padding(vary, has_past)
+            if any(name.endswith("attention_mask") for name in config.inputs)
+            else None,
             decoder=_fewer(min(vary.sequence, longest)) if DECODER_AXIS in labels else None,
             image=(height + vary.taller, width + vary.wider) if labels & {"height", "width"} else None,
             seconds=vary.seconds if labels & {"samples", "frames"} else None,
             images=_fewer(vary.batch) if IMAGES_AXIS in labels else None,
+            past=_past(config, vary, longest) if has_past else None,
         )
         for vary in _STANDARD
     ]
@@ -104,6 +113,17 @@ def standard_cases(config: OnnxConfig) -> tuple[Case, ...]:
 
 def _sequence(config: OnnxConfig, vary: _Variation, dynamic: bool, longest: int) -> int:
     return max(config.shortest_sequence, min(vary.sequence, longest)) if dynamic else config.default_sequence_length
+
+
+def _padding(vary: _Variation, has_past: bool) -> Side | None:
+    """A text that goes on is padded on its left: nothing can follow a padding on the right."""
+    return "left" if vary.padding is not None and has_past else vary.padding
+
+
+def _past(config: OnnxConfig, vary: _Variation, longest: int) -> int:
+    """Tokens in the cache: none too in a decoder on its own, one at least where a first step must have made the rest."""
+    least = 1 if any(".encoder." in name for name in config.inputs) else 0
+    return max(least, min(vary.past, longest - min(vary.sequence, longest)))
 
 
 def _fewer(number: int) -> int:
@@ -133,10 +153,14 @@ def case_inputs(config: OnnxConfig, preprocessor: Any, case: Case | None, framew
     tokens = _fewer(config.default_sequence_length) if case is None else case.decoder
     images = _fewer(config.default_batch_size) if case is None else case.images
     arrays = _cut(_cut(arrays, config, DECODER_AXIS, tokens), config, IMAGES_AXIS, images)
+    if case is not None and case.past is not None:
+        arrays = _with_past(arrays, config, case.past)
     if case is not None and case.padding is not None:
         words = dummy_inputs.vocabulary(config._config, preprocessor)
         decoder = dummy_inputs.vocabulary(config._config, preprocessor, decoder=True)
         arrays = dummy_inputs.pad_rows(arrays, case.padding, words.pad_id, words=words, decoder_words=decoder)
+    if "position_ids" in arrays:
+        arrays["position_ids"] = dummy_inputs.positions(arrays["attention_mask"])[:, -arrays["position_ids"].shape[1] :]
     declared = {name.split(".")[0] for name in config.inputs}
     return _in_order({name: value for name, value in arrays.items() if name in declared}, config)
 
@@ -167,6 +191,46 @@ def _cut(arrays: dict[str, Any], config: OnnxConfig, wanted: str, length: int | 
     return cut
 
 
+def _with_past(arrays: dict[str, Any], config: OnnxConfig, length: int) -> dict[str, Any]:
+    """Arrays whose cache holds `length` tokens, or all that it was made with where they are fewer."""
+    if PAST not in arrays:
+        return arrays
+    names = {id(array): name for name, array in _cache(arrays, config).items()}
+    made = _past_length(arrays, config)
+    if made is None:
+        return arrays
+    kept = min(length, made)
+
+    def cut(array: np.ndarray) -> np.ndarray:
+        axis = _growing_axis(config, names[id(array)])
+        return array if axis is None else np.take(array, range(kept), axis)
+
+    shorter = {
+        name: array[:, made - kept :]
+        for name, array in arrays.items()
+        if isinstance(array, np.ndarray) and config.inputs.get(name, {}).get(1, "").startswith("past_")
+    }
+    return {**arrays, **shorter, PAST: [tuple(cut(array) for array in layer) for layer in arrays[PAST]]}
+
+
+def _cache(arrays: Mapping[str, Any], config: OnnxConfig) -> Mapping[str, np.ndarray]:
+    return config.flatten_output_collection_property(PAST, arrays[PAST])
+
+
+def _growing_axis(config: OnnxConfig, name: str) -> int | None:
+    """The axis of a cached tensor that each step makes longer; None for what the cross attention looks at."""
+    if ".encoder." in name:
+        return None
+    return next((axis for axis, label in config.inputs[name].items() if "past" in label), None)
+
+
+def _past_length(arrays: Mapping[str, Any], config: OnnxConfig) -> int | None:
+    """Tokens in a cache; None where the declaration names no axis for them."""
+    name, array = next(iter(_cache(arrays, config).items()))
+    axis = _growing_axis(config, name)
+    return None if axis is None else int(array.shape[axis])
+
+
 def actual_case(config: OnnxConfig, case: Case, inputs: Mapping[str, Any]) -> Case:
     """A case with the shape that its inputs really have: a declaration's own inputs may not be of the shape asked for."""
     sizes: dict[str, int] = {}
@@ -182,6 +246,8 @@ def actual_case(config: OnnxConfig, case: Case, inputs: Mapping[str, Any]) -> Ca
         "decoder": sizes.get(DECODER_AXIS, case.decoder),
         "images": sizes.get(IMAGES_AXIS, case.images),
     }
+    if PAST in inputs:
+        known["past"] = _past_length(inputs, config)
     image = (sizes["height"], sizes["width"]) if {"height", "width"} <= set(sizes) else case.image
     return replace(case, **known, image=image)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -64,18 +64,54 @@ class OutputReport:
 
 @dataclass(frozen=True)
 class CaseReport:
-    """One case: an entry an output, and a problem of the case as a whole (the session failed, an output is missing)."""
+    """One case.
+
+    Attributes:
+        case: what was compared on.
+        outputs: one report an output.
+        problem: of the case as a whole (the session failed, an output is missing); None when there is none.
+        file: the file, in an export of several; empty in one of one.
+    """
 
     case: Case
     outputs: tuple[OutputReport, ...]
     problem: str | None = None
+    file: str = ""
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Everything that is wrong, with the case's name."""
         found = [] if self.problem is None else [self.problem]
         found += [f"{output.name}: {output.problem}" for output in self.outputs if output.problem]
-        return tuple(f"[{self.case.name}] {problem}" for problem in found)
+        where = f"{self.file}, {self.case.name}" if self.file else self.case.name
+        return tuple(f"[{where}] {problem}" for problem in found)
+
+
+@dataclass(frozen=True)
+class GenerationReport:
+    """What came of writing text.
+
+    Attributes:
+        files: the files that wrote it.
+        batch: rows.
+        prompt: tokens before the first that was written, padding included.
+        steps: tokens written a row.
+        max_abs_error: largest absolute difference of a logit, over all steps.
+        allowed: what the tolerance allows.
+        first_difference: the step, counted from 0, at which a token is not the model's; None when all are.
+        ties: tokens that differ where the model's two best are closer than the tolerance.
+        problem: None when all agrees, else what does not.
+    """
+
+    files: tuple[str, ...]
+    batch: int
+    prompt: int
+    steps: int
+    max_abs_error: float
+    allowed: float
+    first_difference: int | None = None
+    ties: int = 0
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,17 +122,20 @@ class ValidationReport:
         tolerance: what was allowed.
         cases: one report a case.
         problem: why no case could be run at all; None when they were run.
+        generation: what files with a cache wrote, one report a way to write.
     """
 
     tolerance: Tolerance
     cases: tuple[CaseReport, ...] = field(default=())
     problem: str | None = None
+    generation: tuple[GenerationReport, ...] = field(default=())
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Everything that is wrong; empty when the file is valid."""
-        found = () if self.problem is None else (self.problem,)
-        return found + tuple(problem for case in self.cases for problem in case.problems)
+        found: tuple[str, ...] = () if self.problem is None else (self.problem,)
+        found += tuple(problem for case in self.cases for problem in case.problems)
+        return found + tuple(f"[generation] {told.problem}" for told in self.generation if told.problem)
 
     @property
     def passed(self) -> bool:
@@ -107,7 +146,19 @@ class ValidationReport:
     def max_abs_error(self) -> float:
         """Largest absolute error over all cases and outputs; NaN when nothing was compared."""
         errors = [output.max_abs_error for case in self.cases for output in case.outputs]
+        errors += [told.max_abs_error for told in self.generation]
         return max(errors, default=float("nan"))
+
+
+def combine(
+    tolerance: Tolerance, reports: Mapping[str, ValidationReport], generation: Iterable[GenerationReport]
+) -> ValidationReport:
+    """One report of several files, by their names without ``.onnx``."""
+    if len(reports) == 1:
+        return replace(next(iter(reports.values())), generation=tuple(generation))
+    problems = [f"{name}.onnx: {report.problem}" for name, report in reports.items() if report.problem]
+    cases = tuple(replace(case, file=f"{name}.onnx") for name, report in reports.items() for case in report.cases)
+    return ValidationReport(tolerance, cases, "; ".join(problems) or None, tuple(generation))
 
 
 def compare(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
@@ -12,7 +12,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_state
 
 from tfexport.graph.contract import Contract, Port
 from tfexport.onnx_config import OnnxConfig
-from tfexport.validation.cases import Case, actual_case, case_inputs
+from tfexport.validation.cases import Case, actual_case
 from tfexport.validation.comparison import CaseReport, Tolerance, ValidationReport, compare
 
 RUNTIME_ERRORS = (
@@ -27,8 +27,6 @@ RUNTIME_ERRORS = (
     ValueError,
 )
 
-Reference = Callable[[Mapping[str, Any]], Mapping[str, np.ndarray]]
-
 _ORT_TYPES = {
     "tensor(int64)": "int64",
     "tensor(int32)": "int32",
@@ -39,62 +37,71 @@ _ORT_TYPES = {
 }
 
 
+class Source(Protocol):
+    """What a file is compared with: see `tfexport.subject.Subject`."""
+
+    @property
+    def config(self) -> OnnxConfig:
+        """The declaration."""
+
+    def inputs(self, case: Case) -> Mapping[str, Any]:
+        """The arrays of a case by declared name; a cache as nested sequences."""
+
+    def run(self, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
+        """The model's outputs by name."""
+
+
 def validate(
     path: Path,
-    config: OnnxConfig,
-    reference: Reference,
+    source: Source,
     cases: Iterable[Case],
     tolerance: Tolerance,
     *,
-    framework: str,
-    preprocessor: Any = None,
     contract: Contract | None = None,
 ) -> ValidationReport:
     """Compare a file with its source on every case. One session is made, on the CPU.
 
     Args:
         path: the ONNX file.
-        config: the declaration.
-        reference: runs the source model: inputs by name to outputs by name.
+        source: the model that it was made of.
         cases: what to compare on.
         tolerance: what is allowed.
-        framework: the framework that the declaration makes its inputs for.
-        preprocessor: a tokenizer, or None.
         contract: names, order, dtypes and axes that the session must show; None skips that check.
 
     Returns:
         The report; failures are in it, not raised.
     """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = open_session(path)
     except RUNTIME_ERRORS as error:
         return ValidationReport(tolerance, problem=f"ONNX Runtime does not load the file: {error}")
     broken = None if contract is None else _broken_contract(session, contract)
     if broken is not None:
         return ValidationReport(tolerance, problem=broken)
-    reports = tuple(_run_case(session, config, reference, case, tolerance, framework, preprocessor) for case in cases)
-    return ValidationReport(tolerance, reports)
+    return ValidationReport(tolerance, tuple(_run_case(session, source, case, tolerance) for case in cases))
 
 
-def _run_case(
-    session: Any,
-    config: OnnxConfig,
-    reference: Reference,
-    case: Case,
-    tolerance: Tolerance,
-    framework: str,
-    preprocessor: Any,
-) -> CaseReport:
-    inputs = case_inputs(config, preprocessor, case, framework)
+def open_session(path: Path) -> Any:
+    """An ONNX Runtime session on the CPU that says nothing but errors.
+
+    Raises:
+        one of `RUNTIME_ERRORS`: the file does not load.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _run_case(session: Any, source: Source, case: Case, tolerance: Tolerance) -> CaseReport:
+    config = source.config
+    inputs = source.inputs(case)
     case = actual_case(config, case, inputs)
-    outputs = reference(inputs)
+    outputs = source.run(inputs)
     expected = {name: outputs[name] for name in config.outputs if name in outputs}
     undeclared = [name for name in config.outputs if name not in outputs]
     if undeclared:
         return CaseReport(case, (), f"the source gives no {', '.join(undeclared)}")
-    feeds = _flatten(config, config.generate_dummy_inputs_onnxruntime(inputs))
+    feeds = flatten_inputs(config, config.generate_dummy_inputs_onnxruntime(inputs))
     try:
         values = session.run(None, feeds)
     except RUNTIME_ERRORS as error:
@@ -103,7 +110,8 @@ def _run_case(
     return compare(case, expected, dict(zip(names, values, strict=True)), tolerance)
 
 
-def _flatten(config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def flatten_inputs(config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """What a session is fed: one array a declared name, integers as int64."""
     flat: dict[str, np.ndarray] = {}
     for name, value in inputs.items():
         if isinstance(value, (list, tuple)):

@@ -31,7 +31,7 @@ _SPEECH_TO_TEXT = {
     "decoder_attention_heads": 2,
     "encoder_ffn_dim": 37,
     "decoder_ffn_dim": 41,
-    "max_target_positions": 24,
+    "max_target_positions": 48,
     "pad_token_id": 1,
     "bos_token_id": 0,
     "eos_token_id": 2,

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from tfexport.backends.base import LoadedModel, check_inputs, flatten_outputs, model_errors, prepared
+from tfexport.backends.base import LoadedModel, check_inputs, flatten_outputs, mapped, model_errors, prepared
 from tfexport.backends.pytorch import dynamo, torchscript
 from tfexport.backends.pytorch.loading import load_model
-from tfexport.backends.pytorch.tracing import as_input, call_model, for_inference, mapped, trace_arguments
+from tfexport.backends.pytorch.tracing import as_input, call_model, for_inference, trace_arguments
 from tfexport.checkpoint import Checkpoint
 from tfexport.framework import FrameworkChoice
 from tfexport.graph import WeightlessGraph
@@ -45,10 +45,10 @@ class PyTorchBackend:
             return _ROUTES[route](arguments, opset)
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        check_inputs(model.forward, model, config)
+        check_inputs(config.called(model).forward, model, config)
         tensors = {name: mapped(value, partial(as_input, model=model)) for name, value in inputs.items()}
         with prepared(model, config), for_inference(model), model_errors(model):
-            outputs = call_model(model, tensors)
+            outputs = call_model(model, config, tensors)
         return {name: value.numpy(force=True) for name, value in flatten_outputs(config, outputs).items()}
 
     def tensor(self, array: np.ndarray) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.modeling_outputs import BaseModelOutput
 
-from tfexport.backends.base import check_inputs, declared_outputs
+from tfexport.backends.base import check_inputs, declared_outputs, flat_inputs, mapped
 from tfexport.dummy_inputs import PAST
-from tfexport.errors import ContractError
 from tfexport.onnx_config import OnnxConfig
+
+_ENCODER_OUTPUTS = "encoder_outputs"
 
 
 class DeclaredModel(torch.nn.Module):  # type: ignore[misc]
@@ -40,7 +41,9 @@ class DeclaredModel(torch.nn.Module):  # type: ignore[misc]
     def forward(self, *tensors: Any) -> tuple[Any, ...]:
         """Run the model."""
         by_name = dict(zip(self._onnx_config.inputs, tensors, strict=True))
-        outputs = call_model(self.model, {name: mapped(value, by_name.get) for name, value in self._structure.items()})
+        outputs = call_model(
+            self.model, self._onnx_config, {name: mapped(value, by_name.get) for name, value in self._structure.items()}
+        )
         return tuple(declared_outputs(self._onnx_config, outputs, type(self.model).__name__).values())
 
 
@@ -72,29 +75,10 @@ def trace_arguments(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -
     Raises:
         ContractError: the model does not take a declared input, or no array was given for one.
     """
-    check_inputs(model.forward, model, config)
-    structure: dict[str, Any] = {}
-    flat: dict[str, np.ndarray] = {}
-    for name, value in inputs.items():
-        if isinstance(value, (list, tuple)):
-            structure[name] = _flat_names(config, name, value)
-            flat.update(config.flatten_output_collection_property(name, value))
-        else:
-            flat[name] = value
-            structure[name] = name
-    missing = [name for name in config.inputs if name not in flat]
-    if missing:
-        raise ContractError(f"no array was given for the declared input(s) {', '.join(missing)}.")
+    check_inputs(config.called(model).forward, model, config)
+    structure, flat = flat_inputs(config, inputs)
     module = DeclaredModel(model, config, structure)
     return TraceArguments(module, model, config, tuple(as_input(flat[name], model) for name in config.inputs))
-
-
-def _flat_names(config: OnnxConfig, name: str, value: Any) -> Any:
-    """A nested input with the names of its flattened arrays in their place."""
-    count = itertools.count()
-    numbers = mapped(value, lambda _: next(count))  # one array may stand in several places
-    names = {number: flat for flat, number in config.flatten_output_collection_property(name, numbers).items()}
-    return mapped(numbers, names.__getitem__)
 
 
 def as_input(array: np.ndarray, model: Any) -> Any:
@@ -104,15 +88,25 @@ def as_input(array: np.ndarray, model: Any) -> Any:
     return torch.tensor(array, dtype=dtype, device=device)
 
 
-def call_model(model: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """The outputs of a model by name. A key-value cache is nested tuples on both sides."""
-    arguments = {name: _as_cache(value) if name == PAST else value for name, value in tensors.items()}
-    if _takes(model.forward, "return_dict"):
+def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs of what a declaration is about, by name. A key-value cache is nested tuples on both sides."""
+    called = config.called(model)
+    arguments = config.arguments(tensors, _zeros)
+    if PAST in arguments:
+        arguments[PAST] = _as_cache(arguments[PAST])
+    if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
+        arguments[_ENCODER_OUTPUTS] = BaseModelOutput(*arguments[_ENCODER_OUTPUTS])
+    if _takes(called.forward, "return_dict"):
         arguments["return_dict"] = True
-    outputs = model(**arguments)
+    outputs = called(**arguments)
     return {
         name: value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value for name, value in outputs.items()
     }
+
+
+def _zeros(key: Any, width: int) -> Any:
+    """Zeros ``(batch, length, width)`` for a key ``(batch, heads, length, size)``."""
+    return torch.zeros_like(key[:, 0, :, :1]).expand(-1, -1, width)
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:
@@ -124,13 +118,6 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
 def _as_cache(layers: tuple[tuple[Any, ...], ...]) -> Any:
     kind = EncoderDecoderCache if len(layers[0]) == 4 else DynamicCache
     return kind.from_legacy_cache(layers)
-
-
-def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
-    """A function applied to a value, or to the leaves of nested sequences, which become the tuples that models take."""
-    if isinstance(value, (list, tuple)):
-        return tuple(mapped(item, function) for item in value)
-    return function(value)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any
 import onnx_ir as ir
 from onnx_ir.tensor_adapters import TorchTensor
 
+from tfexport.graph.weightless import SOURCE
+
 LARGE_BUFFER_BYTES = 1024
 """Buffers that are no part of a checkpoint (position tables, causal masks) are weights from this size on, constants
 of the graph below. GPT-Neo's masks alone would add 4 MiB a layer to the graph."""
@@ -23,11 +25,12 @@ def weight_names(model: Any) -> dict[str, str]:
 def weights_of(model: Any) -> dict[str, ir.TensorProtocol]:
     """The tensors of a model's state dict by name, tied ones once. They are views: nothing is copied."""
     names = weight_names(model)
-    return {
-        name: TorchTensor(tensor.detach(), name=name)
-        for name, tensor in model.state_dict(keep_vars=True).items()
-        if names[name] == name
-    }
+    tensors = {name: tensor for name, tensor in model.state_dict(keep_vars=True).items() if names[name] == name}
+    weights: dict[str, ir.TensorProtocol] = {}
+    for name, tensor in tensors.items():
+        weights[name] = TorchTensor(tensor.detach(), name=name)
+        weights[name].meta[SOURCE] = id(tensor)
+    return weights
 
 
 @contextmanager

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfexport.backends.base import LoadedModel, check_inputs, flatten_outputs, model_errors, prepared
+from tfexport.backends.base import LoadedModel, check_inputs, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.tensorflow.calling import call_model
 from tfexport.backends.tensorflow.conversion import convert_function
 from tfexport.backends.tensorflow.loading import load_model
-from tfexport.backends.tensorflow.patches import patched_tensorflow
+from tfexport.backends.tensorflow.patches import ctrl_cache, patched_tensorflow
 from tfexport.backends.tensorflow.soft_dependencies import stand_ins
-from tfexport.backends.tensorflow.tracing import feeds, trace
+from tfexport.backends.tensorflow.tracing import trace
 from tfexport.checkpoint import Checkpoint
+from tfexport.dummy_inputs import PAST
 from tfexport.framework import FrameworkChoice
 from tfexport.graph import WeightlessGraph
 from tfexport.onnx_config import OnnxConfig
+from tfexport.patching import patched
 from tfexport.tasks import Framework
 
 
@@ -40,20 +43,16 @@ class TensorFlowBackend:
         return convert_function(traced, opset, route)
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        check_inputs(model.call, model, config)
-        with prepared(model, config), stand_ins(), model_errors(model, tf.errors.OpError):
-            tensors = {name: _map(value, tf.constant) for name, value in inputs.items()}
-            outputs = model(feeds(tensors), training=False, return_dict=True)
+        check_inputs(config.called(model).call, model, config)
+        # CTRL cannot be asked for more than one token beside a cache without its patch.
+        mended = patched(ctrl_cache.specs() if PAST in inputs else ())
+        with prepared(model, config), stand_ins(), mended, model_errors(model, tf.errors.OpError):
+            tensors = {name: mapped(value, tf.constant) for name, value in inputs.items()}
+            outputs = call_model(model, config, tensors)
         return {name: np.asarray(value) for name, value in flatten_outputs(config, outputs).items()}
 
     def tensor(self, array: np.ndarray) -> Any:
         return tf.constant(array)
-
-
-def _map(value: Any, function: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return type(value)(_map(item, function) for item in value)
-    return function(value)
 
 
 BACKEND = TensorFlowBackend()

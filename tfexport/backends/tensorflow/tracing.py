@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfexport.backends.base import check_inputs, declared_outputs
+from tfexport.backends.base import check_inputs, declared_outputs, flat_inputs, mapped
+from tfexport.backends.tensorflow.calling import call_model
 from tfexport.errors import ContractError, TracingError
 from tfexport.onnx_config import OnnxConfig
 
@@ -31,25 +32,27 @@ class TracedFunction:
     scope: str = ""
 
 
-def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray]) -> TracedFunction:
+def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFunction:
     """Trace a model: int64 in the signature, named axes dynamic, all others static.
 
     Args:
         model: a ``TFPreTrainedModel``.
         config: the declaration.
-        inputs: arrays that give the static lengths and the dtypes.
+        inputs: arrays that give the static lengths and the dtypes; a cache as nested sequences.
 
     Raises:
         ContractError: the model does not take a declared input, or lacks a declared output.
         TracingError: TensorFlow cannot trace the model.
     """
-    check_inputs(model.call, model, config)
-    specs = [_spec(name, axes, inputs[name]) for name, axes in config.inputs.items()]
+    check_inputs(config.called(model).call, model, config)
+    structure, flat = flat_inputs(config, inputs)
+    specs = [_spec(name, axes, flat[name]) for name, axes in config.inputs.items()]
     names = tuple(config.inputs)
 
     def call(*tensors: Any) -> tuple[Any, ...]:
-        outputs = model(feeds(dict(zip(names, tensors, strict=True))), training=False, return_dict=True)
-        chosen = declared_outputs(config, outputs, type(model).__name__)
+        by_name = dict(zip(names, tensors, strict=True))
+        nested = {name: mapped(value, by_name.get) for name, value in structure.items()}
+        chosen = declared_outputs(config, call_model(model, config, nested), type(model).__name__)
         return tuple(tf.identity(value) for value in chosen.values())
 
     try:
@@ -58,14 +61,6 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray]) -> T
         # Four times slower, and needed only by models whose Python branches on a tensor.
         function = _concrete(call, specs, autograph=True)
     return TracedFunction(function, names, tuple(config.outputs), getattr(model, "name", ""))
-
-
-def feeds(tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """What the model is called with: transformers' TensorFlow models want int32 ids."""
-    return {
-        name: tf.cast(value, tf.int32) if getattr(value, "dtype", None) == tf.int64 else value
-        for name, value in tensors.items()
-    }
 
 
 def _concrete(call: Any, specs: list[Any], *, autograph: bool) -> Any:

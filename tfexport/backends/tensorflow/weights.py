@@ -9,6 +9,8 @@ import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
 
+from tfexport.graph.weightless import SOURCE
+
 
 def weight_name(variable: Any, scope: str) -> str:
     """Name of a variable in graphs, as checkpoints have it: without its output and without the model's own name.
@@ -21,13 +23,15 @@ def weight_name(variable: Any, scope: str) -> str:
 def variable_tensor(variable: Any, scope: str) -> ir.LazyTensor:
     """A variable as a tensor whose values are read, as a view, when they are written."""
     name = weight_name(variable, scope)
-    return ir.LazyTensor(
+    tensor = ir.LazyTensor(
         partial(_read, variable, name),
         dtype=ir.DataType.from_numpy(np.dtype(variable.dtype.as_numpy_dtype)),
         shape=ir.Shape(variable.shape.as_list()),
         name=name,
         cache=False,
     )
+    tensor.meta[SOURCE] = id(variable)
+    return tensor
 
 
 def _read(variable: Any, name: str) -> ir.TensorProtocol:

@@ -1,0 +1,58 @@
+"""Call a TensorFlow model of transformers with what a declaration names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+from transformers.modeling_tf_outputs import TFBaseModelOutput
+
+from tfexport.backends.base import mapped
+from tfexport.dummy_inputs import PAST
+from tfexport.onnx_config import OnnxConfig
+
+_ENCODER_OUTPUTS = "encoder_outputs"
+_STACKED_CACHES = ("gpt2", "ctrl")
+"""Model types whose cache is one tensor a layer, key and value stacked ``(2, batch, heads, length, head size)``."""
+_STACKED_RANK = 5
+
+
+def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """The outputs of what a declaration is about, by name.
+
+    A key-value cache is a (key, value, ...) a layer on both sides, each ``(batch, heads, length, head size)``.
+    """
+    called = config.called(model)
+    arguments = config.arguments({name: mapped(value, _as_input) for name, value in tensors.items()}, _zeros)
+    if PAST in arguments and _stacks_its_cache(model):
+        arguments[PAST] = tuple(tf.stack(layer) for layer in arguments[PAST])
+    if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
+        arguments[_ENCODER_OUTPUTS] = TFBaseModelOutput(*arguments[_ENCODER_OUTPUTS])
+    outputs = called(arguments, training=False, return_dict=True)
+    return {name: _unstacked(value) if name == PAST else value for name, value in outputs.items()}
+
+
+def _as_input(value: Any) -> Any:
+    """transformers' TensorFlow models want int32 ids."""
+    return tf.cast(value, tf.int32) if getattr(value, "dtype", None) == tf.int64 else value
+
+
+def _stacks_its_cache(model: Any) -> bool:
+    decoder = getattr(model.config, "decoder", model.config)
+    return decoder.model_type in _STACKED_CACHES
+
+
+def _unstacked(cache: Any) -> Any:
+    """A cache as a tuple a layer."""
+    if not isinstance(cache, (list, tuple)):
+        return cache
+    return tuple(
+        (layer[0], layer[1]) if tf.is_tensor(layer) and layer.shape.rank == _STACKED_RANK else layer for layer in cache
+    )
+
+
+def _zeros(key: Any, width: int) -> Any:
+    """Zeros ``(batch, length, width)`` for a key ``(batch, heads, length, size)``."""
+    shape = tf.shape(key)
+    return tf.zeros((shape[0], shape[2], width), key.dtype)

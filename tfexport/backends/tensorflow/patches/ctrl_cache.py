@@ -1,0 +1,63 @@
+"""CTRL takes several tokens beside a key-value cache.
+
+transformers 4.57's TensorFlow CTRL keeps the last token alone as soon as there is a cache, an empty one too, and its causal
+mask has no columns for the past. A file that serves the first step and every later one reads as many tokens as it is given.
+PyTorch's CTRL does.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import wraps
+from typing import Any
+
+import tensorflow as tf
+
+from tfexport.patching import PatchingSpec
+
+_MODULE = "transformers.models.ctrl.modeling_tf_ctrl"
+
+
+def specs() -> list[PatchingSpec]:
+    """The patches, when CTRL is imported."""
+    module = sys.modules.get(_MODULE)
+    if module is None:
+        return []
+    return [
+        PatchingSpec(module.TFCTRLMainLayer, "call", _reads_all_tokens(module.TFCTRLMainLayer.call)),
+        PatchingSpec(
+            module, "scaled_dot_product_attention", _masks_after_any_past(module.scaled_dot_product_attention)
+        ),
+    ]
+
+
+class _Uncropped:
+    """Tokens of which every slice is all of them."""
+
+    def __init__(self, tokens: Any) -> None:
+        self._tokens = tokens
+
+    def __getitem__(self, _: Any) -> Any:
+        return self._tokens
+
+
+def _reads_all_tokens(call: Any) -> Any:
+    @wraps(call)
+    def whole(self: Any, input_ids: Any = None, **kwargs: Any) -> Any:
+        if kwargs.get("past_key_values") is None or input_ids is None:
+            return call(self, input_ids, **kwargs)
+        # Past the decorator, which refuses what is no tensor: the model that calls this layer has filled in everything.
+        return call.__wrapped__(self, _Uncropped(input_ids), **kwargs)
+
+    return whole
+
+
+def _masks_after_any_past(attention: Any) -> Any:
+    @wraps(attention)
+    def masked(q: Any, k: Any, v: Any, mask: Any, *args: Any) -> Any:
+        if mask is not None:
+            past = tf.shape(k)[-2] - tf.shape(q)[-2]
+            mask = tf.concat([tf.zeros((tf.shape(mask)[0], past), mask.dtype), mask], axis=-1)
+        return attention(q, k, v, mask, *args)
+
+    return masked
