@@ -4,8 +4,10 @@
     python -m benchmarks.export_memory bert-base gpt2-xl  # some of them
 
 Each case builds a model of the named shape with random weights, notes what is resident, lets the peak begin anew, and
-exports (convert and write; validation aside). Then a fresh process loads the file in ONNX Runtime and runs it. Stock is
-``tf2onnx.convert.from_keras``, given the Erfc handler that it lacks.
+exports (convert and write; validation aside): the peak above what was resident is what an export needs beside the model.
+Then a fresh process loads the files in ONNX Runtime and runs them. An encoder-decoder is exported in parts with a cache, and
+its files are searched for weights that lie in two places. Stock is ``tf2onnx.convert.from_keras``, given the Erfc handler
+that it lacks.
 """
 
 from __future__ import annotations
@@ -14,17 +16,19 @@ import argparse
 import gc
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.environment import environment
 from benchmarks.memory import peak_mib, reset_peak, resident_mib
+from benchmarks.written_weights import inspect
 
 RESULTS = Path(__file__).parent / "results" / "export_memory.json"
 
@@ -52,6 +56,8 @@ class Shape:
 
 BERT = {"tf": "TFBertModel", "pt": "BertModel"}
 GPT2 = {"tf": "TFGPT2LMHeadModel", "pt": "GPT2LMHeadModel"}
+T5 = {"tf": "TFT5ForConditionalGeneration", "pt": "T5ForConditionalGeneration"}
+IN_PARTS = "seq2seq-lm-with-past"
 SHAPES = {
     "bert-tiny": Shape(
         "bert",
@@ -70,6 +76,8 @@ SHAPES = {
     "bert-base": Shape("bert", "default", BERT, {}),
     "gpt2": Shape("gpt2", "causal-lm", GPT2, {}),
     "gpt2-xl": Shape("gpt2", "causal-lm", GPT2, {"n_embd": 1600, "n_layer": 48, "n_head": 25}),
+    "t5-small": Shape("t5", IN_PARTS, T5, {}),
+    "t5-base": Shape("t5", IN_PARTS, T5, {"d_model": 768, "d_ff": 3072, "num_layers": 12, "num_heads": 12}),
 }
 
 
@@ -101,14 +109,8 @@ def report(names: list[str], only: str | None) -> None:
     kept = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     measured = {(row["shape"], row["exporter"]) for row in rows}
     rows = [row for row in kept if (row["shape"], row["exporter"]) not in measured] + rows
-    packages = ("tensorflow", "torch", "tf2onnx", "onnx", "onnx-ir", "onnxruntime", "transformers", "numpy")
-    environment = {
-        "python": platform.python_version(),
-        "cpus": len(os.sched_getaffinity(0)),
-        "versions": {package: version(package) for package in packages},
-    }
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"environment": environment, "rows": rows}, indent=1) + "\n")
+    RESULTS.write_text(json.dumps({"environment": environment(), "rows": rows}, indent=1) + "\n")
 
 
 def child(name: str, exporter: str) -> dict[str, Any]:
@@ -130,33 +132,55 @@ def measure(name: str, exporter: str) -> dict[str, Any]:
     warm_up(exporter)
     gc.collect()
     before = resident_mib()
-    reset_peak()
-    start = time.perf_counter()
-    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-        file = Path(folder) / "model.onnx"
+    phases = Phases(before)
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as name_of_folder:
+        folder = Path(name_of_folder)
+        start = time.perf_counter()
         if exporter == "stock":
-            stock(model, file)
+            with phases.phase("convert and write"):
+                stock(model, folder / "model.onnx")
         else:
-            ours(model, config, shape, file)
+            ours(model, config, shape, exporter, folder, phases)
         seconds = time.perf_counter() - start
-        peak = peak_mib()
-        size = sum(written.stat().st_size for written in Path(folder).iterdir())
-        loaded = subprocess.run(
-            [sys.executable, "-m", "benchmarks.export_memory", "--load", str(file)],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        size = sum(written.stat().st_size for written in folder.iterdir())
+        parts = {"written": inspect(folder)} if shape.feature == IN_PARTS else {}
+        loaded = {file.name: loads(file) for file in sorted(folder.glob("*.onnx"))}
     return {
         "shape": name,
         "exporter": exporter,
         "weights_mib": round(weights / 2**20, 1),
         "loaded_rss_mib": round(before, 1),
-        "peak_above_loaded_mib": round(peak - before, 1),
+        "peak_above_loaded_mib": round(max(told["peak_above_loaded_mib"] for told in phases.told.values()), 1),
+        "phases": phases.told,
         "seconds": round(seconds, 1),
         "file_mib": round(size / 2**20, 1),
-        "onnxruntime": json.loads(loaded.stdout.strip().splitlines()[-1]),
+        **parts,
+        "onnxruntime": loaded,
     }
+
+
+class Phases:
+    """Peaks of memory, phase by phase.
+
+    Args:
+        before: resident memory that they are told above, in MiB.
+    """
+
+    def __init__(self, before: float) -> None:
+        self._before = before
+        self.told: dict[str, dict[str, float]] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """One phase."""
+        reset_peak()
+        start = time.perf_counter()
+        yield
+        self.told[name] = {
+            "peak_above_loaded_mib": round(peak_mib() - self._before, 1),
+            "left_above_loaded_mib": round(resident_mib() - self._before, 1),
+            "seconds": round(time.perf_counter() - start, 1),
+        }
 
 
 def build(shape: Shape, framework: str) -> tuple[Any, Any]:
@@ -185,18 +209,29 @@ def warm_up(exporter: str) -> None:
     if exporter == "stock":
         import tf2onnx.convert  # noqa: F401
     else:
-        import tfexport.migration  # noqa: F401
+        import tfexport.conversion  # noqa: F401
         from tfexport.backends import get_backend
 
-        get_backend("pt" if exporter == "pt" else "tf")
+        get_backend(exporter)
 
 
-def ours(model: Any, config: Any, shape: Shape, file: Path) -> None:
-    """Convert and write with tfexport."""
-    from tfexport import FeaturesManager, export
+def ours(model: Any, config: Any, shape: Shape, exporter: str, folder: Path, phases: Phases) -> None:
+    """Convert and write with tfexport, in parts where the model has them, by the best route."""
+    from tfexport import FeaturesManager
+    from tfexport.backends import get_backend
+    from tfexport.conversion import convert, run_example, write
+    from tfexport.subject import Subject
 
     declaration = FeaturesManager.get_config(shape.model_type, shape.feature)(config)
-    export(None, model, declaration, declaration.default_onnx_opset, file)
+    backend = get_backend(exporter)
+    subjects = {name: Subject(backend, model, part) for name, part in declaration.parts().items()}
+    route = backend.routes(declaration)[0]
+    with phases.phase("run"):
+        examples = {name: run_example(subject) for name, subject in subjects.items()}
+    with phases.phase("convert"):
+        graphs = convert(subjects, examples, declaration.default_onnx_opset, route)
+    with phases.phase("write"):
+        write(graphs, folder)
 
 
 def stock(model: Any, file: Path) -> None:
@@ -213,18 +248,42 @@ def stock(model: Any, file: Path) -> None:
     )
 
 
+def loads(file: Path) -> dict[str, Any]:
+    """`load` in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.export_memory", "--load", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{file.name} does not load or run: {(done.stderr.strip().splitlines() or [''])[-1]}")
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
 def load(file: Path) -> dict[str, Any]:
-    """Load the file in ONNX Runtime and run two tokens through it."""
+    """Load a file in ONNX Runtime and run it: a batch of one, two along every other named axis, a merged decoder's first step."""
     import numpy as np
     import onnxruntime
 
     start = time.perf_counter()
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     seconds = time.perf_counter() - start
-    kinds = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
-    outputs = session.run(None, {value.name: np.ones((1, 2), kinds[value.type]) for value in session.get_inputs()})
+    kinds = {
+        "tensor(float)": np.float32,
+        "tensor(int64)": np.int64,
+        "tensor(int32)": np.int32,
+        "tensor(bool)": np.bool_,
+    }
+    feeds = {}
+    for value in session.get_inputs():
+        lengths = [_length(axis, length) for axis, length in enumerate(value.shape)]
+        feeds[value.name] = np.full(lengths, value.type != "tensor(bool)", kinds[value.type])
+    outputs = session.run(None, feeds)
     finite = all(bool(np.isfinite(output).all()) for output in outputs)
     return {"loads": True, "finite": finite, "load_seconds": round(seconds, 1), "peak_rss_mib": round(peak_mib(), 1)}
+
+
+def _length(axis: int, length: int | str | None) -> int:
+    if isinstance(length, int):
+        return length
+    return 2 if axis else 1
 
 
 def line(row: dict[str, Any]) -> str:
@@ -232,11 +291,15 @@ def line(row: dict[str, Any]) -> str:
     label = f"{row['shape']:10} {row['exporter']:6}"
     if "failed" in row:
         return f"{label} {row['failed']}"
-    return (
+    finite = all(told["finite"] for told in row["onnxruntime"].values())
+    text = (
         f"{label} weights {row['weights_mib']:8.1f} MiB   +{row['peak_above_loaded_mib']:8.1f} MiB "
         f"({row['peak_above_loaded_mib'] / row['weights_mib']:6.2f} times)   {row['seconds']:6.1f} s   "
-        f"loads in ONNX Runtime: {row['onnxruntime']['finite']}"
+        f"files {row['file_mib']:8.1f} MiB   loads in ONNX Runtime: {finite}"
     )
+    if "written" in row:
+        text += f"   bytes that lie twice: {row['written']['twice_bytes']:,}"
+    return text
 
 
 if __name__ == "__main__":
