@@ -99,6 +99,24 @@ def weights_read(converted: Mapping[str, OnnxGraph]) -> frozenset[str]:
     return frozenset().union(*(graph.weight_names for graph in converted.values()))
 
 
+def convert_by_any_route(
+    subjects: Mapping[str, Subject], examples: Mapping[str, Example], opset: int
+) -> dict[str, OnnxGraph]:
+    """The graphs by the first of the backend's routes that converts.
+
+    Raises:
+        ConversionError: none does.
+    """
+    subject = next(iter(subjects.values()))
+    failures: list[tuple[str, ConversionError]] = []
+    for route in subject.backend.routes(subject.config):
+        try:
+            return convert(subjects, examples, opset, route)
+        except ConversionError as error:
+            failures.append((route, error))
+    raise no_route(failures)
+
+
 def no_route(failures: Sequence[tuple[str, ConversionError]]) -> ConversionError:
     """The error when every route failed: the only one's, or one that tells them all.
 

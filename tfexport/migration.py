@@ -8,8 +8,8 @@ from typing import Any
 from tfexport import graph as graphs
 from tfexport.artifacts import stage_beside
 from tfexport.backends import backend_of
-from tfexport.conversion import convert, no_route, run_example
-from tfexport.errors import ConversionError, InputsError, ValidationError, abbreviate
+from tfexport.conversion import convert_by_any_route, run_example
+from tfexport.errors import InputsError, ValidationError, abbreviate
 from tfexport.onnx_config import OnnxConfig, one_preprocessor
 from tfexport.subject import Subject
 from tfexport.validation import Tolerance, standard_cases, validate
@@ -50,17 +50,10 @@ def export(
     subject = Subject(backend_of(model), model, config, one_preprocessor(preprocessor, tokenizer))
     version = graphs.check_opset(opset)
     examples = {"model": run_example(subject)}
-    failures: list[tuple[str, ConversionError]] = []
-    for route in subject.backend.routes(config):
-        try:
-            graph = convert({"model": subject}, examples, version, route)["model"]
-        except ConversionError as error:
-            failures.append((route, error))
-            continue
-        _write(graph, Path(output))
-        contract = graph.contract
-        return [port.name for port in contract.inputs], [port.name for port in contract.outputs]
-    raise no_route(failures)
+    graph = convert_by_any_route({"model": subject}, examples, version)["model"]
+    _write(graph, Path(output))
+    contract = graph.contract
+    return [port.name for port in contract.inputs], [port.name for port in contract.outputs]
 
 
 def validate_model_outputs(

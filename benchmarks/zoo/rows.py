@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,10 +13,8 @@ from typing import Any
 from benchmarks.zoo.models import tiny_model
 from benchmarks.zoo.tiny import tiny_config
 from tfexport.backends import get_backend
-from tfexport.conversion import Example, convert, no_route, run_example, write
-from tfexport.errors import ConversionError
+from tfexport.conversion import convert_by_any_route, run_example, write
 from tfexport.features import config_factory, supported
-from tfexport.graph import OnnxGraph
 from tfexport.onnx_config import DEFAULT_ONNX_OPSET
 from tfexport.subject import Subject
 from tfexport.tasks import GENERATING, WITH_PAST, Framework
@@ -132,7 +130,7 @@ def export_and_validate(row: Row, folder: Path, opset: int = DEFAULT_ONNX_OPSET)
     for parts in layouts.values():
         subjects = {name: Subject(backend, model, part) for name, part in parts.items()}
         examples = {name: run_example(subject) for name, subject in subjects.items()}
-        graphs = _converted(subjects, examples, opset)
+        graphs = convert_by_any_route(subjects, examples, opset)
         reports.append(judge_files(write(graphs, folder), graphs, subjects, tolerance))
     return ValidationReport(
         tolerance,
@@ -140,22 +138,6 @@ def export_and_validate(row: Row, folder: Path, opset: int = DEFAULT_ONNX_OPSET)
         "; ".join(report.problem for report in reports if report.problem) or None,
         tuple(told for report in reports for told in report.generation),
     )
-
-
-def _converted(subjects: Mapping[str, Subject], examples: Mapping[str, Example], opset: int) -> dict[str, OnnxGraph]:
-    """The graphs by the first route that converts.
-
-    Raises:
-        ConversionError: none does.
-    """
-    subject = next(iter(subjects.values()))
-    failures: list[tuple[str, ConversionError]] = []
-    for route in subject.backend.routes(subject.config):
-        try:
-            return convert(subjects, examples, opset, route)
-        except ConversionError as error:
-            failures.append((route, error))
-    raise no_route(failures)
 
 
 def _problem(row: Row, report: ValidationReport) -> str | None:
