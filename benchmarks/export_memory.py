@@ -26,9 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environment import environment
-from benchmarks.memory import peak_mib, reset_peak, resident_mib
 from benchmarks.written_weights import inspect
+from tfexport.benchmark.environment import machine
+from tfexport.benchmark.memory import peak_mib, reset_peak, resident_mib
 
 RESULTS = Path(__file__).parent / "results" / "export_memory.json"
 
@@ -110,7 +110,7 @@ def report(names: list[str], only: str | None) -> None:
     measured = {(row["shape"], row["exporter"]) for row in rows}
     rows = [row for row in kept if (row["shape"], row["exporter"]) not in measured] + rows
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"environment": environment(), "rows": rows}, indent=1) + "\n")
+    RESULTS.write_text(json.dumps({"environment": machine(), "rows": rows}, indent=1) + "\n")
 
 
 def child(name: str, exporter: str) -> dict[str, Any]:

@@ -5,8 +5,9 @@ Importing this package loads neither TensorFlow nor PyTorch; each name is import
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from tfexport.lazy import lazily
 
 __version__ = "0.1.0"
 
@@ -46,11 +47,7 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'tfexport' has no attribute {name!r}")
-    return getattr(import_module(f"tfexport.{home}"), name)
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

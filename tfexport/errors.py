@@ -20,6 +20,13 @@
     │   ├── ContractError               names, order, dtypes or axes are not the declaration's
     │   └── OpsetError                  the opset asked for cannot be had (also a ValueError)
     ├── ValidationError             the ONNX file disagrees with its source (also a ValueError)
+    ├── BenchmarkError              a measurement cannot be made
+    │   ├── UnknownEngineError          no engine of that name (also a ValueError)
+    │   ├── EngineNotInstalledError     the package of an engine is not installed (also an ImportError)
+    │   ├── ProviderError               the execution provider that was asked for cannot be had
+    │   │   └── PlacementError              part of the model would be computed by another one
+    │   ├── CellError                   one measurement failed, or its process died
+    │   └── ResultsError                a file is no results file, or one of another version (also a ValueError)
     └── OutputError                 the directory cannot be written or published (also an OSError)
         └── OutputExistsError           the target holds files that are not an earlier export's
 
@@ -138,6 +145,34 @@ class OpsetError(ConversionError, ValueError):
 
 class ValidationError(TfExportError, ValueError):
     """The ONNX file disagrees with its source."""
+
+
+class BenchmarkError(TfExportError):
+    """A measurement cannot be made."""
+
+
+class UnknownEngineError(BenchmarkError, ValueError):
+    """No engine of that name."""
+
+
+class EngineNotInstalledError(BenchmarkError, ImportError):
+    """The package of an engine is not installed."""
+
+
+class ProviderError(BenchmarkError):
+    """The execution provider that was asked for cannot be had."""
+
+
+class PlacementError(ProviderError):
+    """Part of the model would be computed by another provider than the one that was asked for."""
+
+
+class CellError(BenchmarkError):
+    """One measurement failed, or its process died. The text says how."""
+
+
+class ResultsError(BenchmarkError, ValueError):
+    """A file is no results file, or one of a version that is not known."""
 
 
 class OutputError(TfExportError, OSError):

@@ -23,8 +23,8 @@ from tempfile import TemporaryFile
 from time import monotonic
 from typing import Any
 
-from benchmarks.memory import virtual_mib
 from benchmarks.zoo.rows import Result, Row, check
+from tfexport.benchmark.memory import virtual_mib
 
 _MIB = 1024 * 1024
 _READ = 65536

@@ -170,11 +170,12 @@ def compare(
     problem = None
     if missing or extra:
         problem = f"outputs missing from the file: {missing or 'none'}; outputs only in the file: {extra or 'none'}"
-    outputs = tuple(_compare(name, reference[name], onnx[name], tolerance) for name in reference if name in onnx)
+    outputs = tuple(compare_output(name, reference[name], onnx[name], tolerance) for name in reference if name in onnx)
     return CaseReport(case, outputs, problem)
 
 
-def _compare(name: str, reference: np.ndarray, onnx: np.ndarray, tolerance: Tolerance) -> OutputReport:
+def compare_output(name: str, reference: np.ndarray, onnx: np.ndarray, tolerance: Tolerance) -> OutputReport:
+    """Compare one output: shape, dtype, that all is finite, and the largest error."""
     allowed = tolerance.allowed(reference) if reference.dtype.kind == "f" else 0.0
     nothing = float("nan")
 

@@ -23,35 +23,48 @@ _STATISTICS = {"moving_mean": "running_mean", "moving_variance": "running_var"}
 _COUNTER = "num_batches_tracked"
 
 
-def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-    """Load a checkpoint with eager attention; TensorFlow weights are converted when it holds no others.
+def load_model(
+    checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice, attention: str | None = "eager"
+) -> LoadedModel:
+    """Load a checkpoint; TensorFlow weights are converted when it holds no others.
+
+    Args:
+        checkpoint: what is loaded.
+        model_class: the class of transformers.
+        choice: whose weights are loaded.
+        attention: transformers' implementation of attention; None for the one that it takes by itself. Eager attention is
+            the one that is exported.
 
     Raises:
         CheckpointError: the weights cannot be read or do not fit the model.
         FrameworkNotInstalledError: TensorFlow, which must convert the weights, is not installed.
     """
     if choice.converts_weights:
-        model, missing = _from_tensorflow(checkpoint, model_class, choice)
+        model, missing = _from_tensorflow(checkpoint, model_class, choice, attention)
     else:
-        model, missing = _from_pytorch(checkpoint, model_class, choice)
+        model, missing = _from_pytorch(checkpoint, model_class, choice, attention)
     names = weight_names(model)
     return LoadedModel(model.eval(), model_class, frozenset(names[name] for name in missing if name in names))
 
 
-def _from_pytorch(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> tuple[Any, Iterable[str]]:
+def _from_pytorch(
+    checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice, attention: str | None
+) -> tuple[Any, Iterable[str]]:
     options = from_pretrained_options(checkpoint, choice)
     with readable_errors(checkpoint, model_class):
         model, report = getattr(transformers, model_class).from_pretrained(
             checkpoint.location,
             config=copy.deepcopy(checkpoint.config),
-            attn_implementation="eager",
+            attn_implementation=attention,
             output_loading_info=True,
             **options,
         )
     return model, report["missing_keys"]
 
 
-def _from_tensorflow(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> tuple[Any, Iterable[str]]:
+def _from_tensorflow(
+    checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice, attention: str | None
+) -> tuple[Any, Iterable[str]]:
     """Through the TensorFlow model: ``from_tf=True`` of transformers 4.57 fails on torch 2.13's meta device.
 
     That will not be mended: transformers 5 has no TensorFlow.
@@ -63,7 +76,7 @@ def _from_tensorflow(checkpoint: Checkpoint, model_class: str, choice: Framework
     loaded = get_backend("tf").load(checkpoint, f"TF{model_class}", FrameworkChoice("tf", choice.reason, "tf"))
     with readable_errors(checkpoint, model_class):
         config = copy.deepcopy(checkpoint.config)
-        config._attn_implementation = "eager"
+        config._attn_implementation = attention
         model = getattr(transformers, model_class)(config)
         _, report = load_tf2_model_in_pytorch_model(
             model, loaded.model, allow_missing_keys=True, output_loading_info=True

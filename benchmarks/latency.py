@@ -1,0 +1,62 @@
+"""Run a suite of benchmarks/suites, and keep its results.
+
+    python -m benchmarks.latency cpu text throughput       # writes benchmarks/results/latency_{suite}.json, .md and .html
+    python -m benchmarks.latency cpu --only bert-base      # a part of it, nothing is written
+    python -m benchmarks.latency path/to/suite.toml --results somewhere
+
+The path of a target that is not there is a name of `benchmarks.shapes`, which makes it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.shapes import REAL, SHAPES, prepare
+from tfexport.benchmark import benchmark, read_suite, write
+from tfexport.benchmark.processes import call_apart
+from tfexport.benchmark.report import markdown, render
+from tfexport.benchmark.suite import Suite
+
+_FOLDER = Path(__file__).resolve().parent
+RESULTS = _FOLDER / "results"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suites", nargs="+", help="names of benchmarks/suites, or TOML files")
+    parser.add_argument("--only", nargs="+", help="of these targets")
+    parser.add_argument("--results", type=Path, help="where to write; benchmarks/results by default")
+    arguments = parser.parse_args()
+    for name in arguments.suites:
+        file = Path(name) if name.endswith(".toml") else _FOLDER / "suites" / f"{name}.toml"
+        suite = prepared(read_suite(file), arguments.only)
+        document = benchmark(suite.targets, suite.options, name=suite.name, progress=_say)
+        print(markdown(document))
+        folder = arguments.results or (None if arguments.only else RESULTS)
+        if folder is not None:
+            stem = folder / f"latency_{suite.name}"
+            write(stem.with_suffix(".json"), document)
+            render(document, html=stem.with_suffix(".html"), markdown=stem.with_suffix(".md"))
+
+
+def prepared(suite: Suite, only: list[str] | None) -> Suite:
+    """A suite whose checkpoints are there."""
+    targets = []
+    for request, options in suite.targets:
+        if only is not None and request.called not in only:
+            continue
+        if request.path in {*SHAPES, *REAL}:
+            request = replace(request, path=str(call_apart(prepare, request.path)))
+        targets.append((request, options))
+    return replace(suite, targets=tuple(targets))
+
+
+def _say(share: float, text: str) -> None:
+    print(f"{share:4.0%} {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Checkpoints to measure: real ones, and random weights of the shape of published ones, the same each time.
+
+Where a model writes text, its weights are wide enough that the likeliest token leads clearly, and that a text is not one token
+over and over: engines that compute something else write something else.
+
+    python -m benchmarks.shapes bert-base gpt2      # make them under .cache/shapes
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmarks.real_weights import MINILM, cache_folder, tensorflow_checkpoint
+
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model's shape.
+
+    Attributes:
+        tensorflow_class: the class that makes it.
+        model_type: of the configuration.
+        sizes: arguments of the configuration; its defaults otherwise.
+        embedding_scale: factor on the token embedding. With the usual one, T5's logits are those of the token it reads.
+    """
+
+    tensorflow_class: str
+    model_type: str
+    sizes: Mapping[str, Any] = field(default_factory=dict)
+    embedding_scale: float = 1.0
+
+
+_NO_END = {"eos_token_id": None, "pad_token_id": 0}
+"""Every text is as long as it is asked to be."""
+_GPT2 = {"initializer_range": 0.1, "bos_token_id": None, **_NO_END}
+_T5 = {"initializer_factor": 1.5, "decoder_start_token_id": 0, **_NO_END}
+_T5_CLASS = "TFT5ForConditionalGeneration"
+SHAPES = {
+    "bert-base": Shape("TFBertModel", "bert"),
+    "vit-base": Shape("TFViTForImageClassification", "vit"),
+    "gpt2": Shape("TFGPT2LMHeadModel", "gpt2", _GPT2),
+    "t5-small": Shape(_T5_CLASS, "t5", _T5, embedding_scale=0.02),
+    "whisper-tiny": Shape(
+        "TFWhisperForConditionalGeneration",
+        "whisper",
+        {
+            "d_model": 384,
+            "encoder_layers": 4,
+            "decoder_layers": 4,
+            "encoder_attention_heads": 6,
+            "decoder_attention_heads": 6,
+            "encoder_ffn_dim": 1536,
+            "decoder_ffn_dim": 1536,
+            "init_std": 0.1,
+            "decoder_start_token_id": 50257,
+            "bos_token_id": None,
+            **_NO_END,
+        },
+    ),
+    "bert-tiny": Shape(
+        "TFBertModel",
+        "bert",
+        {
+            "hidden_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 128,
+            "vocab_size": 1000,
+        },
+    ),
+    "gpt2-tiny": Shape(
+        "TFGPT2LMHeadModel", "gpt2", {"n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 1000, **_GPT2}
+    ),
+    "whisper-micro": Shape(
+        "TFWhisperForConditionalGeneration",
+        "whisper",
+        {
+            "d_model": 32,
+            "encoder_layers": 1,
+            "decoder_layers": 2,
+            "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2,
+            "encoder_ffn_dim": 64,
+            "decoder_ffn_dim": 64,
+            "max_source_positions": 50,
+            "init_std": 0.2,
+            "vocab_size": 1000,
+            "decoder_start_token_id": 1,
+            "bos_token_id": None,
+            **_NO_END,
+        },
+    ),
+    "t5-tiny": Shape(
+        _T5_CLASS,
+        "t5",
+        {"d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4, "vocab_size": 1000, **_T5},
+        embedding_scale=0.02,
+    ),
+}
+"""By the name of the published checkpoint of this shape; the tiny ones are for trying the benchmarks themselves."""
+REAL = {"minilm": (MINILM, "TFBertModel")}
+"""Trained weights."""
+
+
+def folder_of(name: str) -> Path:
+    """Where a checkpoint lies, or will."""
+    return cache_folder() / "shapes" / name
+
+
+def prepare(name: str) -> Path:
+    """A checkpoint, made the first time.
+
+    Raises:
+        KeyError: there is none of this name.
+    """
+    if name in REAL:
+        return tensorflow_checkpoint(*REAL[name])
+    folder = folder_of(name)
+    if not folder.is_dir():
+        partial = folder.with_name(f".{name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        make(SHAPES[name]).save_pretrained(str(partial), safe_serialization=False)
+        partial.rename(folder)
+    return folder
+
+
+def make(shape: Shape) -> Any:
+    """The TensorFlow model, with the same weights each time."""
+    import transformers
+
+    config = transformers.CONFIG_MAPPING[shape.model_type](**shape.sizes)
+    chosen = getattr(transformers, shape.tensorflow_class)
+    transformers.set_seed(_SEED)  # after the import of the class, so that nothing in it can draw numbers in between
+    model = chosen(config)
+    model.build_in_name_scope()
+    if shape.embedding_scale != 1.0:
+        embedding = model.get_input_embeddings().weights[0]
+        embedding.assign(embedding * shape.embedding_scale)
+    return model
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or SHAPES:
+        print(prepare(wanted))

@@ -1,0 +1,89 @@
+"""Engines that misbehave, for the tests: a child process finds them as ``tests.benchmark.engines:Class``."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import numpy as np
+
+from tfexport.benchmark.engines.onnx_runtime import OnnxRuntime
+from tfexport.benchmark.work import Work
+
+MODULE = "tests.benchmark.engines"
+
+
+class Twin(OnnxRuntime):
+    """ONNX Runtime, under another name."""
+
+    name = "twin"
+
+
+class Wrong(OnnxRuntime):
+    """Off by a little in one element."""
+
+    name = "wrong"
+
+    def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
+        found = super().fetch(outputs)
+        for value in found.values():
+            value.flat[-1] += 0.01
+        return found
+
+
+class WrongLater(OnnxRuntime):
+    """Right at first, wrong from the tenth call on."""
+
+    name = "wrong-later"
+    calls = 0
+
+    def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
+        self.calls += 1
+        return {name: value + 0.01 * (self.calls > 9) for name, value in super().fetch(outputs).items()}
+
+
+class Renames(OnnxRuntime):
+    """Gives its outputs other names."""
+
+    name = "renames"
+
+    def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
+        return {f"{name}:0": value for name, value in super().fetch(outputs).items()}
+
+
+class Killed(OnnxRuntime):
+    """Killed at its fifth call, as by a machine without memory."""
+
+    name = "killed"
+    calls = 0
+
+    def run(self, fed: Any) -> Any:
+        self.calls += 1
+        if self.calls == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(fed)
+
+
+class Raises(OnnxRuntime):
+    """Cannot be loaded."""
+
+    name = "raises"
+
+    def load(self, work: Work) -> None:
+        raise RuntimeError("a library is missing")
+
+
+class Absent(OnnxRuntime):
+    """Of a package that nobody has."""
+
+    name = "absent"
+    packages = ("no-such-package",)
+    extra = "tfexport[absent]"
+
+
+class CpuOnly(OnnxRuntime):
+    """At the host boundary alone."""
+
+    name = "host-only"
+    boundaries = ("host",)

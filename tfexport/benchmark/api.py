@@ -1,0 +1,149 @@
+"""The whole benchmark: from targets to a results document."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tfexport.benchmark.cells import Axes
+from tfexport.benchmark.engines import engine, engines, missing
+from tfexport.benchmark.environment import load_average, machine, usable_cpus
+from tfexport.benchmark.groups import check_engines, make_groups, reference_of
+from tfexport.benchmark.results import SCHEMA_VERSION, created
+from tfexport.benchmark.run import LAUNCHES, ROUND_S, TIME_LIMIT_S, Limits, Progress, measure
+from tfexport.benchmark.suite import Options
+from tfexport.benchmark.targets import Request, Target, open_target
+from tfexport.errors import InputsError
+
+ALL = "all"
+_COMPILED = {"tf": "tf-function", "pt": "torch-eager"}
+_COMPILED_TEXT = {"tf": "tf-xla", "pt": "torch-eager"}
+
+
+def benchmark(
+    targets: Sequence[Request | tuple[Request, Options] | str | Path],
+    options: Options | None = None,
+    *,
+    name: str | None = None,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure targets, and say how their first engine compares with the others.
+
+    Args:
+        targets: exported directories, ONNX files or checkpoints, with options of their own or without.
+        options: for all of them.
+        name: of the results; the targets' by default.
+        folder: where checkpoints are exported to, and kept; a temporary one by default.
+        progress: called with the share that is done, and what is being done.
+
+    Returns:
+        A document as in ``results.schema.json``: `tfexport.benchmark.write` writes it, `tfexport.benchmark.report` renders it.
+
+    Raises:
+        BenchmarkError: what was asked for cannot be measured here: an engine, a provider, a target.
+        CheckpointError: there is no such target.
+        InputsError: a setting that makes no sense.
+    """
+    if not targets:
+        raise InputsError("there is nothing to measure: name an exported directory, an ONNX file or a checkpoint.")
+    say = progress or (lambda share, text: None)
+    requests = [_request(each) for each in targets]
+    shared = options or Options()
+    before, begin = machine(), time.perf_counter()
+    with ExitStack() as stack:
+        where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-benchmark-")))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-benchmark-")))
+        where.mkdir(parents=True, exist_ok=True)
+        opened = [
+            (open_target(request, where, lambda text: say(0.0, text)), own.over(shared)) for request, own in requests
+        ]
+        _check_names([target.model.name for target, _ in opened])
+        planned = {target.model.name: (target, axes_of(target, asked)) for target, asked in opened}
+        limits = Limits(shared.launches or LAUNCHES, shared.round_s or ROUND_S, shared.time_limit_s or TIME_LIMIT_S)
+        for target, axes in planned.values():
+            check_engines(target, axes)
+        groups = []
+        for called, (target, axes) in planned.items():
+            say(0.0, f"running {called} in {reference_of(target)} for reference")
+            groups += make_groups(target, axes, scratch / called)
+        precise = measure(groups, limits, begin, say)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "created": created(),
+        "name": name or ", ".join(planned),
+        "ended": "precise" if precise else "time limit",
+        "settings": {**vars(limits), "axes": {target: axes.as_dict() for target, (_, axes) in planned.items()}},
+        "environment": {"before": before, "load_average_after": load_average()},
+        "engines": _descriptions(planned),
+        "targets": [
+            {**target.about, "export_s": target.export_s, "reference": reference_of(target)}
+            for target, _ in planned.values()
+        ],
+        "groups": [group.as_dict() for group in groups],
+    }
+
+
+def axes_of(target: Target, options: Options) -> Axes:
+    """The settings of one target: what was asked for, else what suits it.
+
+    By default one engine runs the exported file, OpenVINO does where it is installed, and so does the framework that it was
+    made from, where the checkpoint is at hand, as its users would run it.
+    """
+    chosen = options.engines or _default_engines(target)
+    cpus = usable_cpus()
+    short = target.writes
+    return Axes(
+        engines=tuple(chosen),
+        providers=options.providers or ("cpu",),
+        batches=options.batch_sizes or ((1,) if short else (1, 8)),
+        sequences=options.sequence_lengths or ((16,) if short else (128,)),
+        threads=tuple(dict.fromkeys(_threads(each, cpus) for each in options.threads or (ALL,))),
+        boundaries=options.boundaries or ("host",),  # type: ignore[arg-type]  # checked by Axes
+        streams=options.streams or (1,),
+        precisions=options.precisions or ("fp32",),
+        tokens=options.tokens or (1, 32),
+    )
+
+
+def _default_engines(target: Target) -> list[str]:
+    known = engines(writes=target.writes)
+    chosen = ["ort"]
+    if "openvino" in known and not missing(known["openvino"]):
+        chosen.append("openvino")
+    if target.framework is not None:
+        chosen.append((_COMPILED_TEXT if target.writes else _COMPILED)[target.framework])
+    return [each for each in chosen if not missing(known[each])]
+
+
+def _threads(asked: int | str, cpus: int) -> int:
+    if asked == ALL:
+        return cpus
+    try:
+        return int(asked)
+    except ValueError as error:
+        raise InputsError(f"{asked!r} is no number of threads; expected a whole number, or {ALL!r}.") from error
+
+
+def _request(target: Request | tuple[Request, Options] | str | Path) -> tuple[Request, Options]:
+    if isinstance(target, tuple):
+        return target
+    return (target if isinstance(target, Request) else Request(str(target))), Options()
+
+
+def _check_names(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputsError(f"several targets are called {', '.join(twice)}. Give each a name of its own (NAME=TARGET).")
+
+
+def _descriptions(planned: dict[str, tuple[Target, Axes]]) -> dict[str, str]:
+    return {
+        name: engine(name, writes=target.writes).description
+        for target, axes in planned.values()
+        for name in axes.engines
+    }

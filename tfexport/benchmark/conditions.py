@@ -1,0 +1,57 @@
+"""What of a results file's environment makes its times what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+PACKAGES = (
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "onnxruntime-genai",
+    "openvino",
+    "tensorflow",
+    "tf-keras",
+    "torch",
+    "transformers",
+    "optimum",
+    "optimum-onnx",
+    "numpy",
+)
+"""Packages that compute, or that call what does."""
+
+
+def hardware(document: Mapping[str, Any]) -> dict[str, str]:
+    """What it ran on, by name; what is not known is left out."""
+    before = document["environment"]["before"]
+    cpus = before["cpus"]
+    told = {
+        "processor": before["cpu"],
+        "usable processors": cpus.get("usable"),
+        "governor": cpus.get("governor"),
+        "GPU": ", ".join(f"{gpu['name']} (driver {gpu['driver']})" for gpu in before.get("gpus", ())) or None,
+    }
+    return {name: str(value) for name, value in told.items() if value is not None}
+
+
+def software(document: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of Python and of the packages that matter, those that were installed."""
+    before = document["environment"]["before"]
+    versions = before["versions"]
+    python = {"Python": str(before["python"])} if "python" in before else {}
+    return python | {name: str(versions[name]) for name in PACKAGES if name in versions}
+
+
+def variables(document: Mapping[str, Any]) -> dict[str, str]:
+    """Environment variables that change speeds, those that were set."""
+    return dict(document["environment"]["before"].get("variables", {}))
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """A line for whatever makes times of two results files hard to compare."""
+    before, after = ({**hardware(each), **software(each), **variables(each)} for each in (old, new))
+    return [
+        f"{name}: {before.get(name, 'none')} before, {after.get(name, 'none')} now"
+        for name in dict.fromkeys([*before, *after])
+        if before.get(name) != after.get(name)
+    ]

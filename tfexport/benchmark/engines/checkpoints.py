@@ -1,0 +1,68 @@
+"""A checkpoint loaded by its framework, for the engines that run it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from tfexport.benchmark.work import Work
+
+if TYPE_CHECKING:
+    from tfexport.backends.base import LoadedModel
+    from tfexport.checkpoint import Checkpoint
+    from tfexport.framework import FrameworkChoice
+
+
+class LoadedCheckpoint:
+    """The framework's model of a checkpoint, its declaration, and the values that the declaration overrides.
+
+    Args:
+        work: what is run.
+        framework: that loads it.
+        load: from the checkpoint, the class's name and the choice of framework to the loaded model.
+    """
+
+    def __init__(
+        self, work: Work, framework: str, load: Callable[[Checkpoint, str, FrameworkChoice], LoadedModel]
+    ) -> None:
+        from tfexport.backends.base import prepared  # here: what an engine's module imports is not timed
+        from tfexport.plan import make_plan
+
+        plan = make_plan(
+            work.model.converted.get(framework) or work.model.checkpoint or "",
+            feature=work.model.feature or "default",
+            framework=framework,
+            opset=None,
+            atol=None,
+            rtol=None,
+            cache_dir=None,
+            model_type=None,
+        )
+        self.config = plan.config
+        self.model: Any = load(plan.checkpoint, plan.model_class, plan.choice).model
+        self.context = ExitStack()
+        if not work.cell.setting.tokens:  # as when it was exported, for as long as it is run
+            self.context.enter_context(prepared(self.model, self.config))
+
+
+def generation(tokens: int, start: int | None) -> Any:
+    """Greedy, with a cache, and as many tokens as are asked for: nothing of the model's own settings."""
+    from transformers import GenerationConfig
+
+    return GenerationConfig(
+        max_new_tokens=tokens,
+        min_new_tokens=tokens,
+        do_sample=False,
+        num_beams=1,
+        use_cache=True,
+        decoder_start_token_id=start,
+        pad_token_id=0,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+
+
+def before(work: Work, prompt: Any) -> int:
+    """Tokens that ``generate`` returns before the new ones: the prompt, or a decoder's first token."""
+    return 1 if work.model.start is not None else int(prompt["input_ids"].shape[1])

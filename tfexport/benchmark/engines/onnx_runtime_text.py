@@ -1,0 +1,167 @@
+"""ONNX Runtime writing text: a bare loop over the exported files, greedily and with their cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfexport.benchmark.engines.base import Engine
+from tfexport.benchmark.engines.onnx_runtime import EXTRA, PACKAGES, Session
+from tfexport.benchmark.work import Arrays, Work
+from tfexport.dummy_inputs import PAST, PRESENT
+from tfexport.encoder_decoder_parts import DECODER_PART, ENCODER_PART, ENCODER_STATES, MERGED_PART, NEXT_STEP_PART
+
+LOGITS = "logits"
+_BRANCH = "use_cache_branch"
+
+
+class Steps:
+    """Steps of a session with IO binding: what it returns as a cache it is given again, as the runtime's own value.
+
+    Args:
+        loaded: the session.
+        state: what each step is given beside its tokens.
+    """
+
+    def __init__(self, loaded: Session, state: Mapping[str, Any]) -> None:
+        import onnxruntime
+
+        self._loaded = loaded
+        self._make = onnxruntime.OrtValue.ortvalue_from_numpy
+        self.state = {
+            name: self._make(value, loaded.device, 0) if isinstance(value, np.ndarray) else value
+            for name, value in state.items()
+        }
+
+    def __call__(self, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Logits ``(batch, new tokens, vocabulary)`` of some new tokens."""
+        binding = self._loaded.session.io_binding()
+        for name in self._loaded.inputs:
+            if name in feeds:
+                binding.bind_cpu_input(name, np.ascontiguousarray(feeds[name]))
+            else:
+                binding.bind_ortvalue_input(name, self.state[name])
+        for name in self._loaded.outputs:
+            binding.bind_output(name, "cpu" if name == LOGITS else self._loaded.device)
+        self._loaded.session.run_with_iobinding(binding)
+        outputs = dict(zip(self._loaded.outputs, binding.get_outputs(), strict=True))
+        logits = outputs.pop(LOGITS)
+        self.state |= {name.replace(PRESENT, PAST, 1): value for name, value in outputs.items()}
+        return np.asarray(logits.numpy())
+
+
+class OnnxRuntimeText(Engine):
+    """A decoder, or an encoder and its two decoders."""
+
+    name = "ort"
+    description = "ONNX Runtime, a bare loop with IO binding; the cache stays in the runtime's values"
+    writes = True
+    packages = PACKAGES
+    modules = ("onnxruntime",)
+    providers = None
+    precisions = ("fp32", "tf32", "fp16")
+    converts_files = True
+    boundaries = ("host",)
+    extra = EXTRA
+
+    def load(self, work: Work) -> None:
+        self._start, self._tokens = work.model.start, work.cell.setting.tokens
+        self._sessions = {name: Session(work.model.files[name], work) for name in self._parts(work.model.files)}
+
+    def _parts(self, files: Mapping[str, Any]) -> tuple[str, ...]:
+        return (ENCODER_PART, DECODER_PART, NEXT_STEP_PART) if ENCODER_PART in files else ("model",)
+
+    def feed(self, inputs: Arrays) -> Any:
+        return inputs
+
+    def run(self, fed: Any) -> Any:
+        return self._decode(fed) if ENCODER_PART in self._sessions else self._go_on(fed)
+
+    def _go_on(self, inputs: Arrays) -> np.ndarray:
+        """A decoder alone reads the prompt, and goes on with it."""
+        loaded = self._sessions["model"]
+        batch, length = inputs["input_ids"].shape
+        mask = np.ones((batch, length + self._tokens), np.int64)
+        positions = np.broadcast_to(np.arange(length + self._tokens), mask.shape)
+        written = np.empty((batch, self._tokens), np.int64)
+        step = Steps(loaded, _empty_cache(loaded, batch))
+        new, read = inputs["input_ids"], 0
+        for index in range(self._tokens):
+            end = read + new.shape[1]
+            feeds = {"input_ids": new, "attention_mask": mask[:, :end], "position_ids": positions[:, read:end]}
+            written[:, index] = step(feeds)[:, -1].argmax(-1)
+            new, read = written[:, index : index + 1], end
+        return written
+
+    def _decode(self, inputs: Arrays) -> np.ndarray:
+        """An encoder reads the inputs; the decoder begins with its first token."""
+        state: dict[str, Any] = {ENCODER_STATES: _encode(self._sessions[ENCODER_PART], inputs)}
+        batch = len(next(iter(inputs.values())))
+        if "attention_mask" in inputs:
+            state["encoder_attention_mask"] = inputs["attention_mask"]
+        first, later = self._decoders()
+        written = np.empty((batch, self._tokens), np.int64)
+        step = Steps(first, {**self._at_first(batch), **state})
+        new = np.full((batch, 1), self._start, np.int64)
+        for index in range(self._tokens):
+            written[:, index] = step({"input_ids": new})[:, -1].argmax(-1)
+            if index == 0:
+                step = Steps(later, {**step.state, **self._afterwards()})
+            new = written[:, index : index + 1]
+        return written
+
+    def _decoders(self) -> tuple[Session, Session]:
+        return self._sessions[DECODER_PART], self._sessions[NEXT_STEP_PART]
+
+    def _at_first(self, batch: int) -> Mapping[str, np.ndarray]:
+        return {}
+
+    def _afterwards(self) -> Mapping[str, np.ndarray]:
+        return {}
+
+    def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
+        return {"tokens": outputs}
+
+    def describe(self) -> Mapping[str, Any]:
+        return {name: loaded.describe() for name, loaded in self._sessions.items()}
+
+
+class OnnxRuntimeMergedText(OnnxRuntimeText):
+    """The encoder and the merged decoder."""
+
+    name = "ort-merged"
+    description = "ONNX Runtime, the same loop over decoder_model_merged.onnx"
+
+    @classmethod
+    def check(cls, work: Work) -> str | None:
+        return None if MERGED_PART in work.model.files else f"there is no {MERGED_PART}.onnx"
+
+    def _parts(self, files: Mapping[str, Any]) -> tuple[str, ...]:
+        return (ENCODER_PART, MERGED_PART)
+
+    def _decoders(self) -> tuple[Session, Session]:
+        return self._sessions[MERGED_PART], self._sessions[MERGED_PART]
+
+    def _at_first(self, batch: int) -> Mapping[str, np.ndarray]:
+        return {**_empty_cache(self._sessions[MERGED_PART], batch), _BRANCH: np.array([False])}
+
+    def _afterwards(self) -> Mapping[str, np.ndarray]:
+        return {_BRANCH: np.array([True])}
+
+
+def _empty_cache(loaded: Session, batch: int) -> Mapping[str, np.ndarray]:
+    from tfexport.validation.generation import empty_cache
+
+    return empty_cache(loaded.session, batch)
+
+
+def _encode(loaded: Session, inputs: Arrays) -> Any:
+    """What the encoder made of its inputs, where it computes."""
+    binding = loaded.session.io_binding()
+    for name in loaded.inputs:
+        binding.bind_cpu_input(name, inputs[name])
+    binding.bind_output(loaded.outputs[0], loaded.device)
+    loaded.session.run_with_iobinding(binding)
+    return binding.get_outputs()[0]

@@ -1,0 +1,143 @@
+"""Facts of an ONNX file: ops, opset, axes, inputs of random values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from tfexport.errors import BenchmarkError, CorruptCheckpointError, InputsError
+
+_BATCH = ("batch",)
+_SEQUENCE = ("sequence", "seq", "length", "time", "token")
+_MASK = "mask"
+
+
+def read(path: Path) -> onnx.ModelProto:
+    """A file without its external data.
+
+    Raises:
+        CorruptCheckpointError: it is no ONNX file.
+    """
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except Exception as error:  # protobuf raises a class of its own for each implementation
+        raise CorruptCheckpointError(f"{path} is no ONNX file that can be read: {error}.") from error
+    if not model.graph.output:
+        raise CorruptCheckpointError(f"{path} is no ONNX file: it has no output.")
+    return model
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """Of a results file: number of nodes, ops with those of subgraphs, opset, dynamic axes."""
+    model = read(path)
+    ops = Counter(f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in _nodes(model.graph))
+    return {
+        "nodes": sum(ops.values()),
+        "ops": dict(ops.most_common()),
+        "fused": sum(count for op, count in ops.items() if "." in op),
+        "opset": {entry.domain or "ai.onnx": entry.version for entry in model.opset_import},
+        "inputs": {value.name: shape_of(value) for value in real_inputs(model)},
+        "outputs": {value.name: shape_of(value) for value in model.graph.output},
+    }
+
+
+def real_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
+    """The inputs that are no weights."""
+    weights = {tensor.name for tensor in model.graph.initializer}
+    return [value for value in model.graph.input if value.name not in weights]
+
+
+def shape_of(value: onnx.ValueInfoProto) -> list[int | str]:
+    """A length or a name for each axis; an empty name for an axis without."""
+    return [
+        axis.dim_value if axis.HasField("dim_value") else axis.dim_param for axis in value.type.tensor_type.shape.dim
+    ]
+
+
+def has_sequence(model: onnx.ModelProto) -> bool:
+    """Whether an input has an axis of tokens."""
+    return any(_is(axis, _SEQUENCE) for value in real_inputs(model) for axis in shape_of(value))
+
+
+def random_inputs(
+    model: onnx.ModelProto, batch: int, sequence: int | None, axes: Mapping[str, int]
+) -> dict[str, np.ndarray]:
+    """Inputs of a file of which nothing else is known: masks of ones, other integers 0 or 1, normal floats.
+
+    Args:
+        model: the file.
+        batch: length of axes whose name has ``batch``, and of a first axis without a name.
+        sequence: length of axes whose name has ``sequence``, ``seq``, ``length``, ``time`` or ``token``.
+        axes: lengths of others, by their names.
+
+    Raises:
+        InputsError: an axis whose length is not known, or a dtype that cannot be drawn.
+    """
+    random = np.random.default_rng((batch, sequence or 0))
+    arrays = {}
+    for value in real_inputs(model):
+        shape = [_length(value.name, index, axis, batch, sequence, axes) for index, axis in enumerate(shape_of(value))]
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        arrays[value.name] = _drawn(value.name, shape, dtype, random)
+    return arrays
+
+
+def _drawn(name: str, shape: list[int], dtype: np.dtype[Any], random: np.random.Generator) -> np.ndarray:
+    if dtype.kind in "iu":
+        return np.ones(shape, dtype) if _MASK in name else random.integers(0, 2, shape).astype(dtype)
+    if dtype.kind == "b":
+        return np.ones(shape, dtype)
+    if dtype.kind == "f":
+        return random.standard_normal(shape).astype(dtype)
+    raise InputsError(
+        f"the input {name} has dtype {dtype}, for which no values are drawn. Benchmark a checkpoint instead."
+    )
+
+
+def _length(name: str, index: int, axis: int | str, batch: int, sequence: int | None, axes: Mapping[str, int]) -> int:
+    if isinstance(axis, int):
+        return axis
+    if axis in axes:
+        return axes[axis]
+    if _is(axis, _BATCH) or (index == 0 and not axis):
+        return batch
+    if sequence is not None and _is(axis, _SEQUENCE):
+        return sequence
+    raise InputsError(
+        f"axis {index} of the input {name} is called {axis or 'nothing'!r}, which does not say how long it is. "
+        f"Give its length with --axis {axis or 'NAME'}=LENGTH."
+    )
+
+
+def _is(axis: int | str, words: tuple[str, ...]) -> bool:
+    return isinstance(axis, str) and any(word in axis.lower() for word in words)
+
+
+def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                yield from _nodes(attribute.g)
+            for inner in attribute.graphs:
+                yield from _nodes(inner)
+
+
+def half_precision(source: Path, target: Path) -> None:
+    """A file's copy that computes in float16, with the same inputs and outputs (ONNX Runtime's own conversion).
+
+    Raises:
+        BenchmarkError: its weights do not fit in one file.
+    """
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    try:
+        converted = convert_float_to_float16(onnx.load(str(source)), keep_io_types=True, disable_shape_infer=True)
+        onnx.save(converted, str(target))
+    except ValueError as error:  # protobuf's limit of 2 GiB
+        raise BenchmarkError(f"{source.name} could not be made float16: {error}") from error

@@ -1,0 +1,71 @@
+"""What every engine must give: inputs of each setting, and what the reference makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfexport.benchmark.cells import Cell, Setting
+from tfexport.benchmark.engines import engine
+from tfexport.benchmark.parity import TOKENS
+from tfexport.benchmark.work import Arrays, Model, Work
+from tfexport.errors import BenchmarkError
+
+
+def save(path: Path, arrays: Arrays) -> None:
+    """Write arrays to one file, by name."""
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def make_references(model: Model, name: str, settings: Sequence[Setting], folder: Path) -> dict[str, tuple[int, ...]]:
+    """Run the reference on the inputs of each setting. To be called in a process of its own.
+
+    A text of few tokens is the beginning of one of many.
+
+    Args:
+        model: what is run.
+        name: of the engine that is the reference. ONNX Runtime runs without its optimisations.
+        settings: of one target, with different inputs.
+        folder: where ``{inputs}.inputs.npz`` lie, and ``{inputs}.outputs.npz`` are written.
+
+    Returns:
+        Shape of each output of the last setting.
+
+    Raises:
+        BenchmarkError: the reference itself gives NaN or infinite values.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    most = max(setting.tokens for setting in settings)
+    plain = replace(settings[0], tokens=most, precision="fp32", boundary="host", streams=1)
+    running = engine(name, writes=most > 0)()
+    running.load(Work(model, Cell(name, "cpu", plain), level="disabled"))
+    for longest in (setting for setting in settings if setting.tokens == most):
+        inputs = dict(np.load(folder / f"{longest.inputs}.inputs.npz"))
+        outputs = running.fetch(running.run(running.feed(inputs)))
+        _check(name, longest, outputs)
+        kept = {output: outputs[output] for output in model.outputs or outputs}
+        for setting in (each for each in settings if replace(each, tokens=most) == longest):
+            cut = {TOKENS: kept[TOKENS][:, : setting.tokens]} if most else kept
+            save(folder / f"{setting.inputs}.outputs.npz", cut)
+        shapes = {output: value.shape for output, value in kept.items()}
+    return shapes
+
+
+def _check(name: str, setting: Setting, outputs: Mapping[str, Any]) -> None:
+    bad = [output for output, value in outputs.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
+    if bad:
+        raise BenchmarkError(
+            f"the reference, {name}, gives NaN or infinite values in {', '.join(bad)} at {setting.name}: nothing can be "
+            "compared with it."
+        )
+
+
+def distinct(settings: Iterable[Setting]) -> list[Setting]:
+    """One setting for each set of inputs, which differ in those alone."""
+    first, *others = settings
+    alike = [replace(first, batch=each.batch, sequence=each.sequence, tokens=each.tokens) for each in (first, *others)]
+    return list(dict.fromkeys(alike))

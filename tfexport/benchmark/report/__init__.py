@@ -1,0 +1,21 @@
+"""Reports on a results document: for a terminal, as Markdown, as comma-separated values, as a page; and their rows."""
+
+from tfexport.benchmark.report.comma_separated import comma_separated
+from tfexport.benchmark.report.html import html
+from tfexport.benchmark.report.markdown import markdown
+from tfexport.benchmark.report.summary import all_measured, summary
+from tfexport.benchmark.report.table import Row, Table, rows, tables
+from tfexport.benchmark.report.writing import render
+
+__all__ = [
+    "Row",
+    "Table",
+    "all_measured",
+    "comma_separated",
+    "html",
+    "markdown",
+    "render",
+    "rows",
+    "summary",
+    "tables",
+]

@@ -1,0 +1,91 @@
+"""Results files: one JSON document, of a version, with every raw value."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from tfexport.errors import ResultsError
+
+SCHEMA_VERSION = 1
+_SCHEMA = "results.schema.json"
+
+
+def created() -> str:
+    """Now, for a results file."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def write(path: Path, document: dict[str, Any]) -> None:
+    """Write a results file, whole or not at all."""
+    check(document, str(path))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(dumps(document))
+    partial.replace(path)
+
+
+def dumps(document: dict[str, Any]) -> str:
+    """As JSON: a line for each list of numbers, so that the file stays readable."""
+    return _indented(document, 0) + "\n"
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a results file.
+
+    Raises:
+        ResultsError: it is none, or one of another version.
+    """
+    try:
+        document = json.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise ResultsError(f"{path} does not exist. Expected a results file of tfexport benchmark.") from error
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} is no results file of tfexport benchmark: {error}.") from error
+    check(document, str(path))
+    return dict(document)
+
+
+def check(document: Any, name: str) -> None:
+    """Refuse a document that is no results file of this version.
+
+    Raises:
+        ResultsError: it is not.
+    """
+    import jsonschema
+
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version != SCHEMA_VERSION:
+        found = "it has no schema_version" if version is None else f"its schema_version is {version}"
+        raise ResultsError(
+            f"{name} is no results file that can be read: {found}, expected {SCHEMA_VERSION}. Measure again."
+        )
+    try:
+        jsonschema.validate(document, schema())
+    except jsonschema.ValidationError as error:
+        at = "/".join(map(str, error.absolute_path)) or "its top"
+        raise ResultsError(
+            f"{name} is no results file of tfexport benchmark: at {at}, {error.message[:200]}."
+        ) from error
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a results file."""
+    return dict(json.loads((files(__package__) / _SCHEMA).read_text()))
+
+
+def _indented(value: Any, depth: int) -> str:
+    """JSON, indented, with what holds no mappings on one line."""
+    if isinstance(value, dict) and value:
+        inner = " " * (depth + 1)
+        lines = (f"{inner}{json.dumps(name)}: {_indented(each, depth + 1)}" for name, each in value.items())
+        return "{\n" + ",\n".join(lines) + f"\n{' ' * depth}}}"
+    if isinstance(value, list) and any(isinstance(each, dict) for each in value):
+        inner = " " * (depth + 1)
+        return "[\n" + ",\n".join(f"{inner}{_indented(each, depth + 1)}" for each in value) + f"\n{' ' * depth}]"
+    return json.dumps(value, allow_nan=False)

@@ -1,0 +1,125 @@
+"""Suites: what is measured, and how, in a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from tfexport.benchmark.targets import Request
+from tfexport.errors import InputsError
+
+_SINGLE: dict[str, Any] = {"launches": int, "round_s": (int, float), "time_limit_s": (int, float)}
+"""Options that are one number; the others are lists."""
+_TARGET = ("path", "name", "feature", "framework", "reference", "axes")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked for; None for what suits the target.
+
+    Attributes:
+        engines: names, or ``module:Class``; the first is what the others are compared with.
+        providers: execution providers, as ``cpu`` and ``cuda``.
+        batch_sizes: samples a call.
+        sequence_lengths: tokens a row.
+        threads: numbers, or ``all`` for every processor that may be used.
+        boundaries: ``host``, ``device``, or both.
+        streams: calls under way at a time.
+        precisions: fp32, tf32, bf16, fp16.
+        tokens: that a model which writes text writes; 1 for the time to the first one.
+        launches: processes of each cell.
+        round_s: seconds for which a cell calls in a round.
+        time_limit_s: seconds after which no further round begins.
+    """
+
+    engines: tuple[str, ...] | None = None
+    providers: tuple[str, ...] | None = None
+    batch_sizes: tuple[int, ...] | None = None
+    sequence_lengths: tuple[int, ...] | None = None
+    threads: tuple[int | str, ...] | None = None
+    boundaries: tuple[str, ...] | None = None
+    streams: tuple[int, ...] | None = None
+    precisions: tuple[str, ...] | None = None
+    tokens: tuple[int, ...] | None = None
+    launches: int | None = None
+    round_s: float | None = None
+    time_limit_s: float | None = None
+
+    def over(self, others: Options) -> Options:
+        """These, and the others' where these have none."""
+        mine = {each.name: getattr(self, each.name) for each in fields(self)}
+        return Options(**{name: getattr(others, name) if value is None else value for name, value in mine.items()})
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite.
+
+    Attributes:
+        name: for the results.
+        options: of all targets.
+        targets: what is measured, each with options of its own, which come first.
+    """
+
+    name: str
+    options: Options
+    targets: tuple[tuple[Request, Options], ...] = field(default=())
+
+
+def read_suite(path: Path) -> Suite:
+    """Read a suite.
+
+    ::
+
+        name = "cpu"
+        engines = ["ort", "tf-function"]      # any of `Options`
+        [[targets]]
+        path = "../exports/minilm"            # relative to the file
+        batch_sizes = [1, 8]                  # of this target alone
+
+    Raises:
+        InputsError: it is no TOML, or names something that a suite does not have.
+    """
+    try:
+        document = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputsError(f"{path} is no suite that can be read: {error}.") from error
+    name, targets = document.pop("name", path.stem), document.pop("targets", [])
+    if not isinstance(targets, list) or not all(isinstance(each, dict) and "path" in each for each in targets):
+        raise InputsError(f"{path}: every [[targets]] of a suite needs a path.")
+    return Suite(str(name), _options(document, path), tuple(_target(each, path) for each in targets))
+
+
+def _target(values: Mapping[str, Any], path: Path) -> tuple[Request, Options]:
+    named = {name: value for name, value in values.items() if name in _TARGET}
+    for name in ("path", "reference"):
+        if name in named and (path.parent / named[name]).exists():
+            named[name] = str(path.parent / named[name])
+    return Request(**named), _options({name: value for name, value in values.items() if name not in _TARGET}, path)
+
+
+def _options(values: Mapping[str, Any], path: Path) -> Options:
+    known = [each.name for each in fields(Options)]
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise InputsError(
+            f"{path}: a suite has no {', '.join(unknown)}; it has {', '.join(known)}, and targets with {', '.join(_TARGET)}."
+        )
+    return Options(**{name: _checked(name, value, path) for name, value in values.items()})
+
+
+def _checked(name: str, value: Any, path: Path) -> Any:
+    """A value of the kind that an option has.
+
+    Raises:
+        InputsError: it is of another.
+    """
+    kind = _SINGLE.get(name)
+    if kind is None and isinstance(value, list):
+        return tuple(value)
+    if kind is not None and isinstance(value, kind) and not isinstance(value, bool):
+        return value
+    raise InputsError(f"{path}: {name} is {value!r}; expected {'a list' if kind is None else 'a number'}.")
