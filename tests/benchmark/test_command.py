@@ -60,6 +60,9 @@ def test_a_cell_without_a_number_is_told_by_the_exit_code(cli: Cli, chain: Path)
         (("--batch-sizes", "two"), "--batch-sizes is 'two'"),
         (("--threads", "few"), "'few' is no number of threads"),
         (("--suite", "absent.toml"), "no suite that can be read"),
+        (("--output", "/proc/nothing/results.json"), "cannot be written"),
+        (("--html", "/tmp"), "it is a folder"),
+        (("--engines", "ort,ort"), "engines has a value twice"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(cli: Cli, chain: Path, arguments: tuple[str, str], told: str) -> None:

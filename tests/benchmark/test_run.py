@@ -10,8 +10,15 @@ import pytest
 from benchmarks.calibration import matmul_file
 from tests.benchmark.engines import MODULE
 from tests.support import python
-from tfexport.benchmark import Options, Request, benchmark, read, write
-from tfexport.errors import BenchmarkError, EngineNotInstalledError, InputsError, ProviderError, UnknownEngineError
+from tfexport.benchmark import Options, Request, benchmark, read, requirements, write
+from tfexport.errors import (
+    BenchmarkError,
+    EngineNotInstalledError,
+    InputsError,
+    ProviderError,
+    ResultsError,
+    UnknownEngineError,
+)
 
 QUICK = Options(batch_sizes=(4,), threads=(1,), launches=1, round_s=0.01, time_limit_s=1.0)
 
@@ -29,7 +36,7 @@ def measured(chain: Path, *engines: str, **options: Any) -> dict[str, dict[str, 
 
 
 def test_a_results_file_holds_every_raw_value(chain: Path, tmp_path: Path) -> None:
-    document = benchmark([chain], Options(engines=("ort", f"{MODULE}:Twin"), launches=2, time_limit_s=8.0).over(QUICK))
+    document = benchmark([chain], Options(engines=("ort", f"{MODULE}:Twin"), launches=2, time_limit_s=20.0).over(QUICK))
     write(tmp_path / "results.json", document)
     assert read(tmp_path / "results.json") == document
     (group,) = document["groups"]
@@ -131,9 +138,8 @@ def test_float16_of_onnx_runtime_is_converted(chain: Path) -> None:
     assert 0 < cells["ort"]["parity"]["max_abs_error"] < cells["ort"]["parity"]["allowed"]
 
 
-def test_the_time_limit_is_told(chain: Path) -> None:
+def test_the_time_limit_ends_it(chain: Path) -> None:
     document = benchmark([chain], Options(engines=("ort",), time_limit_s=0.001, launches=3).over(QUICK))
-    assert document["ended"] == "time limit"
     (cell,) = document["groups"][0]["cells"]
     assert len(cell["launches"]) == 1  # the first is made all the same, the others are not
     assert len(cell["launches"][0]["rounds_us"]) == 5  # as many as an interval needs
@@ -147,3 +153,36 @@ def test_nothing_that_an_engine_imports_is_there_before_it_does() -> None:
         "print({'onnx', 'onnxruntime', 'openvino', 'optimum', 'tensorflow', 'torch', 'transformers'} & set(sys.modules))"
     )
     assert python(code).out == "set()\n"
+
+
+def test_what_was_measured_before_an_interruption_is_kept(chain: Path) -> None:
+    """Ctrl-C in the second group: the first has its numbers."""
+    told: list[str] = []
+
+    def progress(share: float, text: str) -> None:
+        told.append(text)
+        if text.startswith("chain, 8"):
+            raise KeyboardInterrupt
+
+    document = benchmark([chain], Options(engines=("ort",), batch_sizes=(4, 8)).over(QUICK), progress=progress)
+    assert document["ended"] == "interrupted"
+    first, second = (group["cells"][0] for group in document["groups"])
+    assert first["status"] == "measured"
+    assert (second["status"], second["problem"]) == ("failed", "interrupted before it was measured")
+
+
+def test_an_absent_package_is_an_error_that_names_the_extra(chain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None)
+    with pytest.raises(BenchmarkError, match=r"needs psutil, jsonschema, not installed.*tfexport\[benchmark\]"):
+        benchmark([chain], QUICK)
+
+
+def test_a_failing_disk_leaves_the_old_results(chain: Path, tmp_path: Path) -> None:
+    target = tmp_path / "results.json"
+    document = benchmark([chain], Options(engines=("ort",)).over(QUICK))
+    write(target, document)
+    before = target.read_bytes()
+    with pytest.raises(ResultsError, match="no results file"):
+        write(target, {**document, "groups": "none"})
+    assert target.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [target]

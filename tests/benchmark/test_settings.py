@@ -76,7 +76,17 @@ class TestSuites:
         assert (suite.name, request.path) == ("mine", str(tmp_path / "exported"))
         assert own.over(suite.options) == Options(engines=("ort",), batch_sizes=(4,))
 
-    @pytest.mark.parametrize("text", ['engine = ["ort"]', "[[targets]]\nname = 'x'", "engines = ["])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            'engine = ["ort"]',
+            "[[targets]]\nname = 'x'",
+            "engines = [",
+            'engines = "ort"',
+            "launches = true",
+            "[[targets]]\npath = 'x'\nlaunches = 2",
+        ],
+    )
     def test_a_mistake_is_an_error(self, text: str, tmp_path: Path) -> None:
         (tmp_path / "mine.toml").write_text(text)
         with pytest.raises(InputsError, match=r"mine\.toml"):

@@ -13,6 +13,7 @@ from tfexport.benchmark.cells import Axes
 from tfexport.benchmark.engines import engine, engines, missing
 from tfexport.benchmark.environment import load_average, machine, usable_cpus
 from tfexport.benchmark.groups import check_engines, make_groups, reference_of
+from tfexport.benchmark.requirements import MEASURING, require
 from tfexport.benchmark.results import SCHEMA_VERSION, created
 from tfexport.benchmark.run import LAUNCHES, ROUND_S, TIME_LIMIT_S, Limits, Progress, measure
 from tfexport.benchmark.suite import Options
@@ -43,6 +44,7 @@ def benchmark(
 
     Returns:
         A document as in ``results.schema.json``: `tfexport.benchmark.write` writes it, `tfexport.benchmark.report` renders it.
+        Interrupted while it measures (Ctrl-C), it returns what was measured until then.
 
     Raises:
         BenchmarkError: what was asked for cannot be measured here: an engine, a provider, a target.
@@ -54,6 +56,7 @@ def benchmark(
     say = progress or (lambda share, text: None)
     requests = [_request(each) for each in targets]
     shared = options or Options()
+    require(MEASURING)
     before, begin = machine(), time.perf_counter()
     with ExitStack() as stack:
         where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-benchmark-")))
@@ -71,12 +74,12 @@ def benchmark(
         for called, (target, axes) in planned.items():
             say(0.0, f"running {called} in {reference_of(target)} for reference")
             groups += make_groups(target, axes, scratch / called)
-        precise = measure(groups, limits, begin, say)
+        ended = measure(groups, limits, begin, say)
     return {
         "schema_version": SCHEMA_VERSION,
         "created": created(),
         "name": name or ", ".join(planned),
-        "ended": "precise" if precise else "time limit",
+        "ended": ended,
         "settings": {**vars(limits), "axes": {target: axes.as_dict() for target, (_, axes) in planned.items()}},
         "environment": {"before": before, "load_average_after": load_average()},
         "engines": _descriptions(planned),

@@ -80,9 +80,14 @@ class Measured:
         return [[measured.values_us for measured in launch.rounds] for launch in self.launches]
 
     @property
+    def rounds(self) -> list[Round]:
+        """Of all launches."""
+        return [measured for launch in self.launches for measured in launch.rounds]
+
+    @property
     def precise(self) -> bool:
         """Whether the median is known as well as it is to be."""
-        return any(map(len, self.samples)) and statistics.median_of(self.samples).half_width <= PRECISION
+        return bool(self.rounds) and statistics.median_of(self.samples).half_width <= PRECISION
 
     def as_dict(self) -> dict[str, Any]:
         """For a results file: raw values, and what they amount to. A cell without a number has no times of calls."""
@@ -98,7 +103,7 @@ class Measured:
         if self.launches:
             last = self.launches[-1].loaded
             told |= {"about": last.about, "cold": self._cold(), "memory": self._memory()}
-        if self.alive and any(map(len, self.samples)):
+        if self.alive and self.rounds:
             told |= {"summary": self.summary(), "launches": [_raw(launch) for launch in self.launches]}
         return told
 
@@ -122,10 +127,7 @@ class Measured:
         """What the values amount to: times in milliseconds, a second's work."""
         found = statistics.summarise(self.samples)
         setting = self.cell.setting
-        rounds = [each for launch in self.launches for each in launch.rounds]
-        samples_s = (
-            setting.batch * sum(len(each.values_us) for each in rounds) / sum(each.span.seconds for each in rounds)
-        )
+        samples_s = setting.batch * found.samples / sum(each.span.seconds for each in self.rounds)
         told = {
             **milliseconds(found.estimate),
             "precise": self.precise,
@@ -173,7 +175,7 @@ def comparisons(cells: list[Measured], export_s: float | None) -> list[dict[str,
         cells: of one group; the first is what the others are compared with.
         export_s: what exporting took, which the first one needs; None where it is not known.
     """
-    measured = [cell for cell in cells if cell.alive and any(map(len, cell.samples))]
+    measured = [cell for cell in cells if cell.alive and cell.rounds]
     if not measured or measured[0] is not cells[0]:
         return []
     first, *others = measured

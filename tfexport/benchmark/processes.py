@@ -76,11 +76,6 @@ class CellProcess:
             self._process.join()
         self._connection.close()
 
-    @property
-    def pid(self) -> int | None:
-        """Of the process."""
-        return self._process.pid
-
     def _ask(self, *request: Any) -> Any:
         """Send a request, and wait for its answer.
 

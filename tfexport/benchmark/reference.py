@@ -21,7 +21,7 @@ def save(path: Path, arrays: Arrays) -> None:
     np.savez(path, **arrays)  # type: ignore[arg-type]
 
 
-def make_references(model: Model, name: str, settings: Sequence[Setting], folder: Path) -> dict[str, tuple[int, ...]]:
+def make_references(model: Model, name: str, settings: Sequence[Setting], folder: Path) -> None:
     """Run the reference on the inputs of each setting. To be called in a process of its own.
 
     A text of few tokens is the beginning of one of many.
@@ -32,13 +32,9 @@ def make_references(model: Model, name: str, settings: Sequence[Setting], folder
         settings: of one target, with different inputs.
         folder: where ``{inputs}.inputs.npz`` lie, and ``{inputs}.outputs.npz`` are written.
 
-    Returns:
-        Shape of each output of the last setting.
-
     Raises:
         BenchmarkError: the reference itself gives NaN or infinite values.
     """
-    shapes: dict[str, tuple[int, ...]] = {}
     most = max(setting.tokens for setting in settings)
     plain = replace(settings[0], tokens=most, precision="fp32", boundary="host", streams=1)
     running = engine(name, writes=most > 0)()
@@ -51,8 +47,6 @@ def make_references(model: Model, name: str, settings: Sequence[Setting], folder
         for setting in (each for each in settings if replace(each, tokens=most) == longest):
             cut = {TOKENS: kept[TOKENS][:, : setting.tokens]} if most else kept
             save(folder / f"{setting.inputs}.outputs.npz", cut)
-        shapes = {output: value.shape for output, value in kept.items()}
-    return shapes
 
 
 def _check(name: str, setting: Setting, outputs: Mapping[str, Any]) -> None:

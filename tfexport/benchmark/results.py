@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tfexport.errors import ResultsError
+from tfexport.errors import OutputError, ResultsError
 
 SCHEMA_VERSION = 1
 _SCHEMA = "results.schema.json"
@@ -21,12 +21,20 @@ def created() -> str:
 
 
 def write(path: Path, document: dict[str, Any]) -> None:
-    """Write a results file, whole or not at all."""
+    """Write a results file, whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     check(document, str(path))
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(dumps(document))
-    partial.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(dumps(document))
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"the results {path} cannot be written: {error.strerror}.") from error
 
 
 def dumps(document: dict[str, Any]) -> str:

@@ -29,7 +29,7 @@ _LEAST = 2
 _PATIENCE_S = 10.0
 """For so long a launch goes on to `LEAST_ROUNDS`, however little time there is; then `_LEAST` rounds are enough."""
 _LEAST_WARM_UP_S = 1.0
-_WORTHWHILE_S = 10.0
+_WORTHWHILE_S = 5.0
 """A launch is worth its loading when a group is measured for so long."""
 _WARM_UP_SHARE = 0.3
 _SEED = 0
@@ -86,7 +86,7 @@ class _Live:
             self._launch.rounds.append(self.process.round(seconds))
 
 
-def measure(groups: Sequence[Group], limits: Limits, begin: float, progress: Progress) -> bool:
+def measure(groups: Sequence[Group], limits: Limits, begin: float, progress: Progress) -> str:
     """Measure groups, launch by launch: when time runs out, all of them have had as many.
 
     Args:
@@ -96,8 +96,18 @@ def measure(groups: Sequence[Group], limits: Limits, begin: float, progress: Pro
         progress: called as it goes on.
 
     Returns:
-        Whether every median is known well enough; else the time limit was reached.
+        How it ended: ``precise``, every median known well enough; ``time limit``; or ``interrupted``, with what was measured.
     """
+    try:
+        _measure(groups, limits, begin, progress)
+    except KeyboardInterrupt:
+        for cell in (cell for group in groups for cell in group.alive if not cell.rounds):
+            cell.give_up("failed", "interrupted before it was measured")
+        return "interrupted"
+    return "precise" if all(group.precise for group in groups) else "time limit"
+
+
+def _measure(groups: Sequence[Group], limits: Limits, begin: float, progress: Progress) -> None:
     order = random.Random(_SEED)
     plan = _Plan(limits, len(groups), begin)
     for launch in range(limits.launches):
@@ -107,7 +117,6 @@ def measure(groups: Sequence[Group], limits: Limits, begin: float, progress: Pro
                 progress(share, group.setting.name)
                 _visit(group, partial(plan.seconds, launch, index), limits.round_s, order)
     progress(1.0, "done")
-    return all(group.precise for group in groups)
 
 
 class _Plan:

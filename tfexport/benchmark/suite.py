@@ -13,6 +13,7 @@ from tfexport.errors import InputsError
 
 _SINGLE: dict[str, Any] = {"launches": int, "round_s": (int, float), "time_limit_s": (int, float)}
 """Options that are one number; the others are lists."""
+_OF_ALL = ("launches", "round_s", "time_limit_s")
 _TARGET = ("path", "name", "feature", "framework", "reference", "axes")
 
 
@@ -98,6 +99,9 @@ def _target(values: Mapping[str, Any], path: Path) -> tuple[Request, Options]:
     for name in ("path", "reference"):
         if name in named and (path.parent / named[name]).exists():
             named[name] = str(path.parent / named[name])
+    for name in _OF_ALL:
+        if name in values:
+            raise InputsError(f"{path}: {name} is of all targets; give it at the top of the suite.")
     return Request(**named), _options({name: value for name, value in values.items() if name not in _TARGET}, path)
 
 

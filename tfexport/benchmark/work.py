@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -45,13 +44,11 @@ class Work:
         model: what is run.
         cell: how.
         level: optimisation level of ONNX Runtime, ``"all"`` or ``"disabled"``.
-        options: the engine's own settings.
     """
 
     model: Model
     cell: Cell
     level: str = "all"
-    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def resident(self) -> bool:

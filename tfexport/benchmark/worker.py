@@ -6,6 +6,7 @@ request after the other; what it times lies between two readings of one clock, i
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -153,6 +154,9 @@ def serve(connection: Connection, work: Work, inputs: Path) -> None:
     """
     from tfexport.quiet import quiet
 
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches every process: what was measured is asked for once more
     with quiet(verbose=False):
         try:
             bench = Bench(work, dict(np.load(inputs)))

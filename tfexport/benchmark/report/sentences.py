@@ -76,9 +76,11 @@ def method(document: Mapping[str, Any], tables: tuple[Table, ...]) -> str:
 
 
 def ended(document: Mapping[str, Any]) -> str | None:
-    """A warning where the time limit came first."""
+    """A warning where something else came first."""
     if document["ended"] == "precise":
         return None
+    if document["ended"] == "interrupted":
+        return "Interrupted: what had been measured until then."
     limit_s = document["settings"]["time_limit_s"]
     return f"The time limit of {limit_s:g} s came before every median was known to {percent(PRECISION)}."
 
