@@ -19,10 +19,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.environment import environment
 from benchmarks.generation import models
 from benchmarks.generation.engines import ENGINES
 from benchmarks.generation.run import Settings, measure
+from tfexport.benchmark.environment import machine
 
 RESULTS = Path(__file__).resolve().parents[1] / "results" / "generation.json"
 _BUSY = 0.2
@@ -58,7 +58,7 @@ def main() -> None:
         warm_ups=arguments.warm_ups,
         threads=arguments.threads,
     )
-    document: dict[str, Any] = {"environment": environment(), "settings": asdict(settings), "models": []}
+    document: dict[str, Any] = {"environment": machine(), "settings": asdict(settings), "models": []}
     for name in arguments.models or models.DEFAULT:
         folder = None if arguments.folder is None else arguments.folder / name
         row = measure(name, settings, _say, folder)

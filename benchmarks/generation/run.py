@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.generation.engines import ENGINES, FRAMEWORKS, REFERENCE
-from benchmarks.generation.models import make_prompt
+from benchmarks.generation.models import make_prompt, prepare
 from benchmarks.generation.summary import Leads, first_difference, leads_of, ratio, spread, tokens_a_second
-from benchmarks.generation.worker import Answer, Worker, WorkerError, prepare_apart
+from benchmarks.generation.worker import Answer, Worker, WorkerError
+from tfexport.benchmark.processes import call_apart
 
 _SEED = 0
 
@@ -87,12 +88,12 @@ def measure(model: str, settings: Settings, say: Callable[[str], None], folder: 
         folder: where to keep the model and its files; a temporary one by default.
 
     Raises:
-        WorkerError: the model cannot be made or exported.
+        CellError: the model cannot be made or exported.
     """
     with tempfile.TemporaryDirectory(prefix="tfexport-generation-") as temporary:
         where = folder or Path(temporary)
         say(f"{model}: making it, and exporting it from TensorFlow")
-        made = prepare_apart(model, where)
+        made = call_apart(prepare, model, where)
         chosen = [name for name in settings.engines if ENGINES[name].suits(model)]
         with _workers(model, chosen, where, settings.threads, say) as (workers, told):
             batches = [_at_batch(model, batch, workers, settings, say) for batch in settings.batches]

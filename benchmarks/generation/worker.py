@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -12,13 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.environment import Span, Stopwatch
-from benchmarks.generation.models import Prepared, prepare
-from benchmarks.memory import peak_mib
+from benchmarks.generation.models import Prepared
+from tfexport.benchmark.memory import peak_mib
+from tfexport.benchmark.processes import surroundings
+from tfexport.benchmark.stopwatch import Span, Stopwatch
 
 TIMEOUT_S = 1800.0
-_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-_QUIET = {"HF_HUB_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "TRANSFORMERS_VERBOSITY": "error"}
 _processes = multiprocessing.get_context("spawn")
 
 
@@ -56,7 +54,7 @@ class Worker:
         self.engine = engine
         self._connection, theirs = _processes.Pipe()
         self._process = _processes.Process(target=_serve, args=(theirs, engine, model, folder, threads), daemon=True)
-        with _environment({**_QUIET, **dict.fromkeys(_THREADS, str(threads))}):
+        with surroundings(threads):
             self._process.start()
         theirs.close()
         try:
@@ -118,38 +116,6 @@ class Worker:
         self._connection.close()
 
 
-def prepare_apart(model: str, folder: Path) -> dict[str, Any]:
-    """`models.prepare` in a process of its own, so that both frameworks' memory is given back.
-
-    Raises:
-        WorkerError: it fails.
-    """
-    ours, theirs = _processes.Pipe()
-    process = _processes.Process(target=_prepare, args=(theirs, model, folder))
-    with _environment(_QUIET):
-        process.start()
-    theirs.close()
-    try:
-        failed, answer = ours.recv()
-    except EOFError:
-        failed, answer = True, "the process died"
-    process.join()
-    if failed:
-        raise WorkerError(f"{model} could not be made: {answer}")
-    return dict(answer)
-
-
-def _prepare(connection: Connection, model: str, folder: Path) -> None:
-    from tfexport.quiet import quiet
-
-    try:
-        with quiet(verbose=False):
-            answer: tuple[bool, Any] = (False, prepare(model, folder))
-    except Exception as error:  # noqa: BLE001  the process boundary
-        answer = (True, _told(error))
-    connection.send(answer)
-
-
 def _serve(connection: Connection, engine: str, model: str, folder: Path, threads: int) -> None:
     from benchmarks.generation.engines import ENGINES, TensorFlowEager
     from tfexport.quiet import quiet
@@ -175,21 +141,3 @@ def _serve(connection: Connection, engine: str, model: str, folder: Path, thread
 
 def _told(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())[:2000]
-
-
-class _environment:
-    """Environment variables, set for what is started within a block."""
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        self._variables = variables
-
-    def __enter__(self) -> None:
-        self._before = {name: os.environ.get(name) for name in self._variables}
-        os.environ.update(self._variables)
-
-    def __exit__(self, *_: object) -> None:
-        for name, value in self._before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.environment import Span
 from benchmarks.generation import run
 from benchmarks.generation.__main__ import table
 from benchmarks.generation.engines import ENGINES, FRAMEWORKS, REFERENCE
 from benchmarks.generation.models import SHAPES, make_prompt
 from benchmarks.generation.summary import first_difference, leads_of, ratio, spread, tokens_a_second
 from benchmarks.generation.worker import Answer, WorkerError
+from tfexport.benchmark.stopwatch import Span
 
 
 class TestSpread:
@@ -159,4 +159,4 @@ def test_prompts_are_of_the_vocabulary_and_the_same_each_time(name: str) -> None
     one, other = (make_prompt(name, 3, 16) for _ in range(2))
     assert one["input_ids"].shape == one["attention_mask"].shape == (3, 16)
     assert (one["input_ids"] == other["input_ids"]).all()
-    assert one["input_ids"].max() < SHAPES[name].sizes.get("vocab_size", 32100)
+    assert one["input_ids"].max() < SHAPES[name].shape.sizes.get("vocab_size", 32100)

@@ -115,12 +115,9 @@ def axes_of(target: Target, options: Options) -> Axes:
 
 def _default_engines(target: Target) -> list[str]:
     known = engines(writes=target.writes)
-    chosen = ["ort"]
-    if "openvino" in known and not missing(known["openvino"]):
-        chosen.append("openvino")
-    if target.framework is not None:
-        chosen.append((_COMPILED_TEXT if target.writes else _COMPILED)[target.framework])
-    return [each for each in chosen if not missing(known[each])]
+    frameworks = _COMPILED_TEXT if target.writes else _COMPILED
+    suitable = ["ort", "openvino", *([frameworks[target.framework]] if target.framework is not None else [])]
+    return [each for each in suitable if each in known and not missing(known[each])]
 
 
 def _threads(asked: int | str, cpus: int) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 
 from tfexport.errors import BenchmarkError, CorruptCheckpointError, InputsError
 
@@ -25,16 +26,15 @@ def read(path: Path) -> onnx.ModelProto:
     """
     try:
         model = onnx.load(str(path), load_external_data=False)
-    except Exception as error:  # protobuf raises a class of its own for each implementation
+    except (OSError, DecodeError) as error:
         raise CorruptCheckpointError(f"{path} is no ONNX file that can be read: {error}.") from error
     if not model.graph.output:
         raise CorruptCheckpointError(f"{path} is no ONNX file: it has no output.")
     return model
 
 
-def facts(path: Path) -> dict[str, Any]:
+def facts(model: onnx.ModelProto) -> dict[str, Any]:
     """Of a results file: number of nodes, ops with those of subgraphs, opset, dynamic axes."""
-    model = read(path)
     ops = Counter(f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in _nodes(model.graph))
     return {
         "nodes": sum(ops.values()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -42,8 +42,7 @@ class CellProcess:
         self.work = work
         self._connection, theirs = _processes.Pipe()
         self._process = _processes.Process(target=serve, args=(theirs, work, inputs), daemon=True)
-        threads = dict.fromkeys(_THREADS, str(work.cell.setting.threads))
-        with _variables({**_QUIET, **threads}):
+        with surroundings(work.cell.setting.threads):
             self._process.start()
         theirs.close()
         try:
@@ -125,7 +124,7 @@ def call_apart(function: Callable[..., Any], *arguments: Any) -> Any:
     """
     ours, theirs = _processes.Pipe()
     process = _processes.Process(target=_call, args=(theirs, function, arguments))
-    with _variables(_QUIET):
+    with surroundings():
         process.start()
     theirs.close()
     try:
@@ -153,8 +152,13 @@ def _call(connection: Connection, function: Callable[..., Any], arguments: tuple
 
 
 @contextmanager
-def _variables(variables: Mapping[str, str]) -> Iterator[None]:
-    """Environment variables, set for what is started within a block."""
+def surroundings(threads: int | None = None) -> Iterator[None]:
+    """Environment variables, set for what is started within a block: no noise, no network, and numbers of threads.
+
+    Args:
+        threads: that what is started may use; None leaves it to each library.
+    """
+    variables = _QUIET if threads is None else {**_QUIET, **dict.fromkeys(_THREADS, str(threads))}
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -37,7 +37,6 @@ class Target:
 
     Attributes:
         model: in the forms that engines take.
-        kind: ``export``, ``onnx`` or ``checkpoint``.
         writes: whether it writes text.
         has_sequence: whether it has an axis of tokens.
         longest: the longest row that it takes, what it writes included; None for any.
@@ -50,7 +49,6 @@ class Target:
     """
 
     model: Model
-    kind: str
     writes: bool
     has_sequence: bool
     longest: int | None
@@ -133,7 +131,6 @@ def _open_file(request: Request, path: Path) -> Target:
         )
     return Target(
         model=Model(request.called, {path.stem: path.absolute()}, tuple(value.name for value in model.graph.output)),
-        kind="onnx",
         writes=False,
         has_sequence=graph_facts.has_sequence(model),
         longest=None,
@@ -141,7 +138,7 @@ def _open_file(request: Request, path: Path) -> Target:
         atol=_ATOL,
         rtol=DEFAULT_RTOL,
         make_inputs=lambda setting: graph_facts.random_inputs(model, setting.batch, setting.sequence, request.axes),
-        about=_about(request.called, "onnx", {path.stem: path}, None),
+        about=_about(request.called, "onnx", {path.stem: path}, {path.stem: graph_facts.facts(model)}, {}),
     )
 
 
@@ -160,7 +157,8 @@ def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | No
     feature = choose_feature(named, described.config, str(folder))
     model_type = described.config.model_type
     declared = config_factory(model_type, feature.removesuffix(WITH_PAST), str(folder))(described.config)
-    writes = _writes(folder, files)
+    graphs = {stem: graph_facts.facts(graph_facts.read(file)) for stem, file in files.items()}
+    writes = _writes(folder, graphs)
     preprocessor = load_preprocessor(described).value
     source = checkpoint or _source_of(manifest)
     start = _start(folder, described.config) if writes and ENCODER_PART in files else None
@@ -168,12 +166,11 @@ def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | No
         model=Model(
             name=request.called,
             files=files,
-            outputs=() if writes else tuple(graph_facts.facts(files["model"])["outputs"]),
+            outputs=() if writes else tuple(graphs["model"]["outputs"]),
             checkpoint=source,
             feature=feature,
             start=start,
         ),
-        kind=kind,
         writes=writes,
         has_sequence=any("sequence" in label for label in _axes(_read_by_user(declared, writes))),
         longest=longest_sequence(declared),
@@ -182,7 +179,7 @@ def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | No
         rtol=DEFAULT_RTOL,
         make_inputs=lambda setting: _inputs(declared, preprocessor, setting),
         export_s=sum(stage["seconds"] for stage in manifest["stages"].values()) if manifest else None,
-        about=_about(request.called, kind, files, manifest) | {"model_type": model_type, "feature": feature},
+        about=_about(request.called, kind, files, graphs, manifest) | {"model_type": model_type, "feature": feature},
     )
 
 
@@ -192,18 +189,18 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return dict(json.loads(file.read_text())) if file.is_file() else {}
 
 
-def _writes(folder: Path, files: Mapping[str, Path]) -> bool:
+def _writes(folder: Path, graphs: Mapping[str, Mapping[str, Any]]) -> bool:
     """Whether the files write text.
 
     Raises:
         BenchmarkError: they compute parts of what writes text, and not all of them.
     """
-    if "model" in files:
-        return any(value.name.startswith(PAST) for value in graph_facts.real_inputs(graph_facts.read(files["model"])))
-    if {ENCODER_PART, DECODER_PART, NEXT_STEP_PART} <= set(files):
+    if "model" in graphs:
+        return any(name.startswith(PAST) for name in graphs["model"]["inputs"])
+    if {ENCODER_PART, DECODER_PART, NEXT_STEP_PART} <= set(graphs):
         return True
     raise BenchmarkError(
-        f"{folder} holds {', '.join(sorted(files))}, without a key-value cache. Export it with a feature with past, "
+        f"{folder} holds {', '.join(sorted(graphs))}, without a key-value cache. Export it with a feature with past, "
         "or give one of the files."
     )
 
@@ -253,15 +250,21 @@ def _inputs(declared: OnnxConfig, preprocessor: Any, setting: Setting) -> Arrays
     return {name: made[name] for name in _read_by_user(declared, setting.tokens > 0)}
 
 
-def _about(name: str, kind: str, files: Mapping[str, Path], manifest: Mapping[str, Any] | None) -> dict[str, Any]:
-    listed = (manifest or {}).get("files", {})
+def _about(
+    name: str,
+    kind: str,
+    files: Mapping[str, Path],
+    graphs: Mapping[str, Mapping[str, Any]],
+    manifest: Mapping[str, Any],
+) -> dict[str, Any]:
+    listed = manifest.get("files", {})
     data = {file.name: file for path in files.values() for file in (path, *path.parent.glob(f"{path.name}*data"))}
     return {
         "name": name,
         "kind": kind,
-        "exported_from": (manifest or {}).get("framework", {}).get("name"),
-        "exporter": (manifest or {}).get("exporter"),
-        "validated": (manifest or {}).get("validated"),
+        "exported_from": manifest.get("framework", {}).get("name"),
+        "exporter": manifest.get("exporter"),
+        "validated": manifest.get("validated"),
         "files": {
             file: {
                 "bytes": path.stat().st_size,
@@ -269,5 +272,5 @@ def _about(name: str, kind: str, files: Mapping[str, Path], manifest: Mapping[st
             }
             for file, path in data.items()
         },
-        "graphs": {stem: graph_facts.facts(path) for stem, path in files.items()},
+        "graphs": dict(graphs),
     }

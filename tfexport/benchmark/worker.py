@@ -154,9 +154,7 @@ def serve(connection: Connection, work: Work, inputs: Path) -> None:
     """
     from tfexport.quiet import quiet
 
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches every process: what was measured is asked for once more
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: it is the parent's to end this one
     with quiet(verbose=False):
         try:
             bench = Bench(work, dict(np.load(inputs)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.work import Work
 
 if TYPE_CHECKING:
@@ -44,6 +46,31 @@ class LoadedCheckpoint:
         self.context = ExitStack()
         if not work.cell.setting.tokens:  # as when it was exported, for as long as it is run
             self.context.enter_context(prepared(self.model, self.config))
+
+
+class CheckpointEngine(Engine):
+    """An engine that runs the framework's own model."""
+
+    needs_checkpoint = True
+    providers = ("cpu", "cuda")
+    _work: Work
+
+    @abstractmethod
+    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
+        """What a call calls, with the framework's tensors by name."""
+
+
+class WritesText(CheckpointEngine):
+    """Such an engine that writes text by ``generate``, whose new tokens stand behind others."""
+
+    writes = True
+    boundaries = ("host",)
+
+    def _settings(self) -> Any:
+        return generation(self._work.cell.setting.tokens, self._work.model.start)
+
+    def run(self, fed: Any) -> Any:
+        return super().run(fed), before(self._work, fed)  # type: ignore[safe-super]  # of the framework's engine
 
 
 def generation(tokens: int, start: int | None) -> Any:

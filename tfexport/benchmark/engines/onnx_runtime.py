@@ -16,6 +16,7 @@ from tfexport.errors import ProviderError
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 EXTRA = "tfexport[cpu] or tfexport[gpu]"
 _CUDA = "CUDAExecutionProvider"
+_SPINNING = "session.intra_op.allow_spinning"
 
 
 class Session:
@@ -42,6 +43,7 @@ class Session:
         levels = onnxruntime.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if work.level == "all" else levels.ORT_DISABLE_ALL
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        options.add_session_config_entry(_SPINNING, "1")  # its default, stated
         self.options = options
         self.provider_options = {**self._stated(setting.precision), **(provider_options or {})}
         providers: list[Any] = [(self.asked, self.provider_options)]
@@ -74,7 +76,7 @@ class Session:
             "intra_op_num_threads": self.options.intra_op_num_threads,
             "inter_op_num_threads": self.options.inter_op_num_threads,
             "optimisation": str(self.options.graph_optimization_level).rsplit(".", 1)[-1],
-            "spinning": True,  # its default
+            "spinning": self.options.get_session_config_entry(_SPINNING) == "1",
             "placement": self.placement.as_dict(),
         }
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tfexport.benchmark.engines.base import Engine
-from tfexport.benchmark.engines.checkpoints import LoadedCheckpoint, before, generation
+from tfexport.benchmark.engines.checkpoints import CheckpointEngine, LoadedCheckpoint, WritesText
 from tfexport.benchmark.work import Arrays, Work
 from tfexport.errors import ProviderError
 
@@ -17,12 +16,10 @@ _EXTRA = "tfexport[torch]"
 _HALVES = {"fp16": "float16", "bf16": "bfloat16"}
 
 
-class _PyTorch(Engine):
-    needs_checkpoint = True
+class _PyTorch(CheckpointEngine):
     framework = "pt"
     packages = ("torch",)
     modules = ("torch", "transformers.modeling_utils")
-    providers = ("cpu", "cuda")
     precisions = ("fp32", "tf32", "bf16", "fp16")
     extra = _EXTRA
 
@@ -42,9 +39,6 @@ class _PyTorch(Engine):
         self._dtype = getattr(torch, _HALVES.get(setting.precision, "float32"))
         self._loaded.model.eval().to(self._device, self._dtype)
         self._call = self._made(self._loaded)
-
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        raise NotImplementedError
 
     def feed(self, inputs: Arrays) -> Any:
         return {name: self._moved(self._torch.from_numpy(array)) for name, array in inputs.items()}
@@ -102,22 +96,17 @@ class PyTorchCompile(PyTorchEager):
         return super()._made(loaded)
 
 
-class PyTorchEagerText(_PyTorch):
+class PyTorchEagerText(WritesText, _PyTorch):
     """``generate``."""
 
     name = "torch-eager"
     description = "PyTorch generate, eager, with a dynamic cache"
-    writes = True
-    boundaries = ("host",)
 
     def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
         from transformers import GenerationMixin
 
-        settings = generation(self._work.cell.setting.tokens, self._work.model.start)
+        settings = self._settings()
         return lambda tensors: GenerationMixin.generate(loaded.model, **tensors, generation_config=settings)
-
-    def run(self, fed: Any) -> Any:
-        return super().run(fed), before(self._work, fed)
 
     def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
         text, length = outputs

@@ -7,20 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from tfexport.benchmark.engines.base import Engine
-from tfexport.benchmark.engines.checkpoints import LoadedCheckpoint, before, generation
+from tfexport.benchmark.engines.checkpoints import CheckpointEngine, LoadedCheckpoint, WritesText
 from tfexport.benchmark.work import Arrays, Work
 from tfexport.errors import ProviderError
 
 _EXTRA = "tfexport[tensorflow]"
 
 
-class _TensorFlow(Engine):
-    needs_checkpoint = True
+class _TensorFlow(CheckpointEngine):
     framework = "tf"
     packages = ("tensorflow",)
     modules = ("tensorflow", "tf_keras", "transformers.modeling_tf_utils")
-    providers = ("cpu", "cuda")
     precisions = ("fp32", "tf32")
     extra = _EXTRA
 
@@ -48,9 +45,6 @@ class _TensorFlow(Engine):
                 f"{provider} was asked for, and TensorFlow finds no GPU. Nothing is run on the CPU in its place."
             )
         return "/GPU:0"
-
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        raise NotImplementedError
 
     def run(self, fed: Any) -> Any:
         with self._tf.device(self._device):
@@ -110,18 +104,16 @@ class TensorFlowXla(TensorFlowFunction):
     _compiles = True
 
 
-class TensorFlowEagerText(_TensorFlow):
+class TensorFlowEagerText(WritesText, _TensorFlow):
     """``generate`` as it is called without further ado."""
 
     name = "tf-eager"
     description = "TensorFlow generate, eager"
-    writes = True
-    boundaries = ("host",)
 
     def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
         from transformers import TFGenerationMixin
 
-        settings = generation(self._work.cell.setting.tokens, self._work.model.start)
+        settings = self._settings()
         # The mixin's own: a model's override (Whisper's) adds tokens that were not asked for.
         return lambda tensors: TFGenerationMixin.generate(loaded.model, **tensors, generation_config=settings)
 
@@ -132,9 +124,6 @@ class TensorFlowEagerText(_TensorFlow):
                 name: tf.constant(array, tf.int32 if array.dtype == np.int64 else None)
                 for name, array in inputs.items()
             }
-
-    def run(self, fed: Any) -> Any:
-        return super().run(fed), before(self._work, fed)
 
     def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
         text, length = outputs
