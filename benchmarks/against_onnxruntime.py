@@ -2,9 +2,10 @@
 
     python -m benchmarks.against_onnxruntime          # writes benchmarks/results/against_onnxruntime.json
 
-In turn, several times: `tfexport.benchmark`; ``onnxruntime.transformers.bert_perf_test``, as its users run it; and the loop of
-``onnxruntime_perf_test`` (one input, ``session.run`` for a fixed number of times, every call timed), whose program no wheel
-holds, in a process of its own. A machine that drifts does so between them: what counts is the ratio of neighbours.
+In turns, in an order drawn anew each time: `tfexport.benchmark`; ``onnxruntime.transformers.bert_perf_test``, as its users run
+it; and the loop of ``onnxruntime_perf_test`` (one input, ``session.run`` for a fixed number of times, every call timed), whose
+program no wheel holds, in a process of its own. A machine that drifts does so between them: what counts is the ratio of
+neighbours.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import argparse
 import csv
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +46,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / arguments.shape
         call_apart(_export, call_apart(prepare, arguments.shape), exported)
-        rounds = [_round(exported) for _ in range(arguments.rounds)]
-    medians = {name: [each[name]["median_ms"] for each in rounds] for name in rounds[0]}
+        order = random.Random(0)
+        rounds = [_round(exported, order) for _ in range(arguments.rounds)]
+    medians = {name: [each[name]["median_ms"] for each in rounds] for name in _TOOLS}
     document: dict[str, Any] = {
         "environment": before,
         "shape": arguments.shape,
@@ -76,13 +80,11 @@ def _export(source: Path, target: Path) -> None:
     export_checkpoint(source, target)
 
 
-def _round(exported: Path) -> dict[str, Any]:
-    path = exported / "model.onnx"
-    return {
-        "tfexport": _ours(exported),
-        "bert_perf_test": {"median_ms": _bert_perf_test(path)},
-        "perf_test_loop": {"median_ms": call_apart(_perf_test_loop, path)},
-    }
+def _round(exported: Path, order: random.Random) -> dict[str, Any]:
+    """Each tool once, in an order drawn anew: what drifts, drifts for all."""
+    names = list(_TOOLS)
+    order.shuffle(names)
+    return {name: _TOOLS[name](exported) for name in names}
 
 
 def _ours(exported: Path) -> dict[str, Any]:
@@ -99,10 +101,11 @@ def _ours(exported: Path) -> dict[str, Any]:
     return {name: summary[name] for name in ("median_ms", "interval_ms", "samples")}
 
 
-def _bert_perf_test(path: Path) -> float:
+def _bert_perf_test(exported: Path) -> dict[str, Any]:
     """The median that ONNX Runtime's tool writes, in milliseconds."""
     import onnxruntime.transformers
 
+    path = exported / "model.onnx"
     script = Path(onnxruntime.transformers.__file__).parent / "bert_perf_test.py"
     with tempfile.TemporaryDirectory() as folder:  # it writes its results beside the file
         for file in path.parent.glob(f"{path.name}*"):
@@ -120,19 +123,23 @@ def _bert_perf_test(path: Path) -> float:
         )
         (written,) = Path(folder).glob("perf_results_*.txt")
         (row,) = csv.DictReader(written.read_text().splitlines(), delimiter="\t")
-        return float(row["Latency_P50"])
+        return {"median_ms": float(row["Latency_P50"])}
 
 
-def _perf_test_loop(path: Path) -> float:
+def _perf_test_loop(exported: Path) -> dict[str, Any]:
+    return {"median_ms": call_apart(_loop, exported / "model.onnx")}
+
+
+def _loop(path: Path) -> float:
     """The median of a loop as ``onnxruntime_perf_test -m times`` has it, in milliseconds."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     feeds = {
-        value.name: random.integers(1000, 2000, (BATCH, LENGTH))
+        value.name: generator.integers(1000, 2000, (BATCH, LENGTH))
         if value.name == "input_ids"
         else np.ones((BATCH, LENGTH), np.int64)
         for value in session.get_inputs()
@@ -144,6 +151,13 @@ def _perf_test_loop(path: Path) -> float:
         session.run(None, feeds)
         taken.append(time.perf_counter() - start)
     return float(np.median(taken)) * 1000
+
+
+_TOOLS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "tfexport": _ours,
+    "bert_perf_test": _bert_perf_test,
+    "perf_test_loop": _perf_test_loop,
+}
 
 
 if __name__ == "__main__":

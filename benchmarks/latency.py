@@ -3,6 +3,7 @@
     python -m benchmarks.latency cpu text throughput       # writes benchmarks/results/latency_{suite}.json, .md and .html
     python -m benchmarks.latency cpu --only bert-base      # a part of it, nothing is written
     python -m benchmarks.latency path/to/suite.toml --results somewhere
+    python -m benchmarks.latency cuda --without tf-function tf-xla    # where TensorFlow is not installed
 
 The path of a target that is not there is a name of `benchmarks.shapes`, which makes it.
 """
@@ -18,7 +19,7 @@ from benchmarks.shapes import REAL, SHAPES, prepare
 from tfexport.benchmark import benchmark, read_suite, write
 from tfexport.benchmark.processes import call_apart
 from tfexport.benchmark.report import markdown, render
-from tfexport.benchmark.suite import Suite
+from tfexport.benchmark.suite import Options, Suite
 
 _FOLDER = Path(__file__).resolve().parent
 RESULTS = _FOLDER / "results"
@@ -28,12 +29,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suites", nargs="+", help="names of benchmarks/suites, or TOML files")
     parser.add_argument("--only", nargs="+", help="of these targets")
+    parser.add_argument("--without", nargs="+", default=[], help="these engines of the suite")
+    parser.add_argument("--time-limit", type=float, help="seconds, in place of the suite's")
     parser.add_argument("--results", type=Path, help="where to write; benchmarks/results by default")
     arguments = parser.parse_args()
     for name in arguments.suites:
         file = Path(name) if name.endswith(".toml") else _FOLDER / "suites" / f"{name}.toml"
-        suite = prepared(read_suite(file), arguments.only)
-        document = benchmark(suite.targets, suite.options, name=suite.name, progress=_say)
+        suite = prepared(read_suite(file), arguments.only, arguments.without)
+        options = Options(time_limit_s=arguments.time_limit).over(suite.options)
+        document = benchmark(suite.targets, options, name=suite.name, progress=_say)
         print(markdown(document))
         folder = arguments.results or (None if arguments.only else RESULTS)
         if folder is not None:
@@ -42,16 +46,21 @@ def main() -> None:
             render(document, html=stem.with_suffix(".html"), markdown=stem.with_suffix(".md"))
 
 
-def prepared(suite: Suite, only: list[str] | None) -> Suite:
-    """A suite whose checkpoints are there."""
+def prepared(suite: Suite, only: list[str] | None, without: list[str]) -> Suite:
+    """A suite whose checkpoints are there, of some of its targets, without some of its engines."""
     targets = []
     for request, options in suite.targets:
         if only is not None and request.called not in only:
             continue
         if request.path in {*SHAPES, *REAL}:
             request = replace(request, path=str(call_apart(prepare, request.path)))
-        targets.append((request, options))
-    return replace(suite, targets=tuple(targets))
+        targets.append((request, _without(options, without)))
+    return replace(suite, options=_without(suite.options, without), targets=tuple(targets))
+
+
+def _without(options: Options, engines: list[str]) -> Options:
+    kept = tuple(name for name in options.engines or () if name not in engines)
+    return replace(options, engines=kept or None)
 
 
 def _say(share: float, text: str) -> None:

@@ -3,6 +3,8 @@
 Where a model writes text, its weights are wide enough that the likeliest token leads clearly, and that a text is not one token
 over and over: engines that compute something else write something else.
 
+They are checkpoints of TensorFlow; of PyTorch where TensorFlow is not installed.
+
     python -m benchmarks.shapes bert-base gpt2      # make them under .cache/shapes
 """
 
@@ -15,7 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.real_weights import MINILM, cache_folder, tensorflow_checkpoint
+from benchmarks.real_weights import MINILM, cache_folder, fetch, tensorflow_checkpoint
+from tfexport.backends import installed_frameworks
+from tfexport.tasks import Framework
 
 _SEED = 0
 
@@ -25,13 +29,13 @@ class Shape:
     """A model's shape.
 
     Attributes:
-        tensorflow_class: the class that makes it.
+        class_name: the class that makes it, without TensorFlow's prefix.
         model_type: of the configuration.
         sizes: arguments of the configuration; its defaults otherwise.
         embedding_scale: factor on the token embedding. With the usual one, T5's logits are those of the token it reads.
     """
 
-    tensorflow_class: str
+    class_name: str
     model_type: str
     sizes: Mapping[str, Any] = field(default_factory=dict)
     embedding_scale: float = 1.0
@@ -41,14 +45,14 @@ _NO_END = {"eos_token_id": None, "pad_token_id": 0}
 """Every text is as long as it is asked to be."""
 _GPT2 = {"initializer_range": 0.1, "bos_token_id": None, **_NO_END}
 _T5 = {"initializer_factor": 1.5, "decoder_start_token_id": 0, **_NO_END}
-_T5_CLASS = "TFT5ForConditionalGeneration"
+_T5_CLASS = "T5ForConditionalGeneration"
 SHAPES = {
-    "bert-base": Shape("TFBertModel", "bert"),
-    "vit-base": Shape("TFViTForImageClassification", "vit"),
-    "gpt2": Shape("TFGPT2LMHeadModel", "gpt2", _GPT2),
+    "bert-base": Shape("BertModel", "bert"),
+    "vit-base": Shape("ViTForImageClassification", "vit"),
+    "gpt2": Shape("GPT2LMHeadModel", "gpt2", _GPT2),
     "t5-small": Shape(_T5_CLASS, "t5", _T5, embedding_scale=0.02),
     "whisper-tiny": Shape(
-        "TFWhisperForConditionalGeneration",
+        "WhisperForConditionalGeneration",
         "whisper",
         {
             "d_model": 384,
@@ -65,7 +69,7 @@ SHAPES = {
         },
     ),
     "bert-tiny": Shape(
-        "TFBertModel",
+        "BertModel",
         "bert",
         {
             "hidden_size": 64,
@@ -76,10 +80,10 @@ SHAPES = {
         },
     ),
     "gpt2-tiny": Shape(
-        "TFGPT2LMHeadModel", "gpt2", {"n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 1000, **_GPT2}
+        "GPT2LMHeadModel", "gpt2", {"n_embd": 64, "n_layer": 2, "n_head": 4, "vocab_size": 1000, **_GPT2}
     ),
     "whisper-micro": Shape(
-        "TFWhisperForConditionalGeneration",
+        "WhisperForConditionalGeneration",
         "whisper",
         {
             "d_model": 32,
@@ -109,40 +113,42 @@ REAL = {"minilm": (MINILM, "TFBertModel")}
 """Trained weights."""
 
 
-def folder_of(name: str) -> Path:
-    """Where a checkpoint lies, or will."""
-    return cache_folder() / "shapes" / name
-
-
 def prepare(name: str) -> Path:
     """A checkpoint, made the first time.
 
     Raises:
         KeyError: there is none of this name.
     """
+    tensorflow = "tf" in installed_frameworks()
     if name in REAL:
-        return tensorflow_checkpoint(*REAL[name])
-    folder = folder_of(name)
+        return tensorflow_checkpoint(*REAL[name]) if tensorflow else fetch(REAL[name][0])
+    folder = cache_folder() / "shapes" / (name if tensorflow else f"{name}-pt")
     if not folder.is_dir():
-        partial = folder.with_name(f".{name}.partial")
+        partial = folder.with_name(f".{folder.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        make(SHAPES[name]).save_pretrained(str(partial), safe_serialization=False)
+        make(SHAPES[name], "tf" if tensorflow else "pt").save_pretrained(
+            str(partial), safe_serialization=not tensorflow
+        )
         partial.rename(folder)
     return folder
 
 
-def make(shape: Shape) -> Any:
-    """The TensorFlow model, with the same weights each time."""
+def make(shape: Shape, framework: Framework = "tf") -> Any:
+    """The framework's model, with the same weights each time."""
     import transformers
 
     config = transformers.CONFIG_MAPPING[shape.model_type](**shape.sizes)
-    chosen = getattr(transformers, shape.tensorflow_class)
+    chosen = getattr(transformers, f"TF{shape.class_name}" if framework == "tf" else shape.class_name)
     transformers.set_seed(_SEED)  # after the import of the class, so that nothing in it can draw numbers in between
     model = chosen(config)
-    model.build_in_name_scope()
+    if framework == "tf":
+        model.build_in_name_scope()
     if shape.embedding_scale != 1.0:
-        embedding = model.get_input_embeddings().weights[0]
-        embedding.assign(embedding * shape.embedding_scale)
+        embedding = model.get_input_embeddings()
+        if framework == "tf":
+            embedding.weights[0].assign(embedding.weights[0] * shape.embedding_scale)
+        else:
+            embedding.weight.data *= shape.embedding_scale
     return model
 
 

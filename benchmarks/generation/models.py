@@ -89,7 +89,7 @@ def prepare(name: str, folder: Path) -> dict[str, Any]:
     parameters = sum(weight.shape.num_elements() for weight in model.weights)
     return {
         "model": name,
-        "model_class": shape.shape.tensorflow_class,
+        "model_class": f"TF{shape.shape.class_name}",
         "parameters": parameters,
         "weights_mib": round(parameters * 4 / 2**20, 1),
         "exported_from": exported.choice.framework,

@@ -101,11 +101,3 @@ def test_a_session_proves_its_placement(tmp_path: Path) -> None:
 def test_a_session_on_cuda_is_refused_here(tmp_path: Path) -> None:
     with pytest.raises(ProviderError, match="'cuda' was asked for"):
         Session(matmul_file(tmp_path / "chain.onnx", width=8), work(tmp_path / "chain.onnx", "cuda"))
-
-
-@pytest.mark.skipif(CUDA not in onnxruntime.get_available_providers(), reason="needs a GPU and ONNX Runtime for CUDA")
-def test_a_session_computes_on_cuda(tmp_path: Path) -> None:
-    found = Session(matmul_file(tmp_path / "chain.onnx", width=8), work(tmp_path / "chain.onnx", "cuda"))
-    assert found.session.get_providers()[0] == CUDA
-    assert found.placement.share == 1.0
-    assert found.provider_options["use_tf32"] == "0"

@@ -15,7 +15,7 @@ from tfexport.benchmark.environment import load_average, machine, usable_cpus
 from tfexport.benchmark.groups import check_engines, make_groups, reference_of
 from tfexport.benchmark.requirements import MEASURING, require
 from tfexport.benchmark.results import SCHEMA_VERSION, created
-from tfexport.benchmark.run import LAUNCHES, ROUND_S, TIME_LIMIT_S, Limits, Progress, measure
+from tfexport.benchmark.run import INTERRUPTED, LAUNCHES, ROUND_S, TIME_LIMIT_S, Limits, Progress, measure
 from tfexport.benchmark.suite import Options
 from tfexport.benchmark.targets import Request, Target, open_target
 from tfexport.errors import InputsError
@@ -44,7 +44,7 @@ def benchmark(
 
     Returns:
         A document as in ``results.schema.json``: `tfexport.benchmark.write` writes it, `tfexport.benchmark.report` renders it.
-        Interrupted while it measures (Ctrl-C), it returns what was measured until then.
+        Interrupted while it measures (Ctrl-C), it returns what was measured until then, without groups of which nothing was.
 
     Raises:
         BenchmarkError: what was asked for cannot be measured here: an engine, a provider, a target.
@@ -87,7 +87,7 @@ def benchmark(
             {**target.about, "export_s": target.export_s, "reference": reference_of(target)}
             for target, _ in planned.values()
         ],
-        "groups": [group.as_dict() for group in groups],
+        "groups": [group.as_dict() for group in groups if group.begun or ended != INTERRUPTED],
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tfexport.benchmark.cells import Axes, Setting
-from tfexport.benchmark.engines import Engine, engine, installed
+from tfexport.benchmark.engines import Engine, engine, installed, missing
 from tfexport.benchmark.graph_facts import half_precision
 from tfexport.benchmark.measured import Measured, comparisons
 from tfexport.benchmark.processes import call_apart
@@ -46,6 +46,11 @@ class Group:
         return [cell for cell in self.cells if cell.alive]
 
     @property
+    def begun(self) -> bool:
+        """Whether anything was measured."""
+        return any(cell.rounds for cell in self.cells)
+
+    @property
     def precise(self) -> bool:
         """Whether every median is known well enough."""
         return all(cell.precise for cell in self.alive)
@@ -61,8 +66,15 @@ class Group:
 
 
 def reference_of(target: Target) -> str:
-    """The engine that every other one must agree with: the framework itself, or ONNX Runtime without its optimisations."""
-    return _EAGER[target.framework] if target.framework is not None else _OWN
+    """The engine that every other one must agree with.
+
+    The framework that the files were made from; where it is not installed, the other one, with the same checkpoint; without a
+    checkpoint, ONNX Runtime without its optimisations.
+    """
+    if target.framework is None:
+        return _OWN
+    own = _EAGER[target.framework]
+    return next((name for name in (own, *_EAGER.values()) if not missing(engine(name))), own)
 
 
 def make_groups(target: Target, axes: Axes, folder: Path) -> list[Group]:

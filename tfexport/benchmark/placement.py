@@ -16,7 +16,7 @@ LIGHT = frozenset(
     {
         "Shape", "Size", "Gather", "Slice", "Concat", "Unsqueeze", "Squeeze", "Reshape", "Cast", "Constant",
         "ConstantOfShape", "Range", "Where", "Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "Not", "And",
-        "Or", "Add", "Sub", "Mul", "Div", "Mod", "Neg", "Min", "Max", "Floor", "Ceil", "ReduceProd", "ReduceMax",
+        "Or", "Add", "Sub", "Mul", "Div", "Mod", "Neg", "Pow", "Sqrt", "Min", "Max", "Floor", "Ceil", "ReduceProd", "ReduceMax",
         "ReduceMin", "ReduceSum", "Expand", "Tile", "Identity", "Flatten", "NonZero", "CumSum", "Split", "Transpose",
         "MemcpyToHost", "MemcpyFromHost", "If", "Loop", "Scan",
     }

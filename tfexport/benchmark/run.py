@@ -22,6 +22,7 @@ from tfexport.benchmark.processes import CellProcess
 from tfexport.benchmark.sampling import WARM_UP_S
 from tfexport.benchmark.statistics import LEAST_ROUNDS
 
+INTERRUPTED = "interrupted"
 LAUNCHES = 3
 ROUND_S = 0.2
 TIME_LIMIT_S = 110.0
@@ -103,7 +104,7 @@ def measure(groups: Sequence[Group], limits: Limits, begin: float, progress: Pro
     except KeyboardInterrupt:
         for cell in (cell for group in groups for cell in group.alive if not cell.rounds):
             cell.give_up("failed", "interrupted before it was measured")
-        return "interrupted"
+        return INTERRUPTED
     return "precise" if all(group.precise for group in groups) else "time limit"
 
 

@@ -26,25 +26,38 @@ class Session:
         path: the ONNX file.
         work: how it is to be run.
         provider_options: the provider's own.
+        shares_threads: whether it computes on the threads of the process (`share_threads`), not on its own.
 
     Raises:
         ProviderError: the provider cannot be had, or does not run the file.
         PlacementError: nodes that compute fell back to the CPU.
     """
 
-    def __init__(self, path: Path, work: Work, provider_options: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        work: Work,
+        provider_options: Mapping[str, str] | None = None,
+        *,
+        shares_threads: bool = False,
+    ) -> None:
         import onnxruntime
 
         setting = work.cell.setting
         self.asked = provider_name(work.cell.provider, onnxruntime.get_available_providers())
+        if self.asked == _CUDA:
+            onnxruntime.preload_dlls()  # CUDA's and cuDNN's, where they are installed as Python packages
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = setting.threads
-        options.inter_op_num_threads = 1
+        if shares_threads:
+            options.use_per_session_threads = False
+        else:
+            options.intra_op_num_threads = setting.threads
+            options.inter_op_num_threads = 1
         levels = onnxruntime.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if work.level == "all" else levels.ORT_DISABLE_ALL
         options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         options.add_session_config_entry(_SPINNING, "1")  # its default, stated
-        self.options = options
+        self.options, self._threads = options, setting.threads
         self.provider_options = {**self._stated(setting.precision), **(provider_options or {})}
         providers: list[Any] = [(self.asked, self.provider_options)]
         if self.asked != CPU:
@@ -73,12 +86,24 @@ class Session:
         return {
             "provider": self.asked,
             "provider_options": self.provider_options,
-            "intra_op_num_threads": self.options.intra_op_num_threads,
-            "inter_op_num_threads": self.options.inter_op_num_threads,
+            "intra_op_num_threads": self._threads,
+            "inter_op_num_threads": 1,
+            "threads_of": "the session" if self.options.use_per_session_threads else "the process",
             "optimisation": str(self.options.graph_optimization_level).rsplit(".", 1)[-1],
             "spinning": self.options.get_session_config_entry(_SPINNING) == "1",
             "placement": self.placement.as_dict(),
         }
+
+
+def share_threads(threads: int) -> None:
+    """Let sessions that are made with ``shares_threads`` compute on the same threads.
+
+    Sessions that take turns, each with threads of its own, disturb each other: those of the last one go on spinning for a
+    while (T5-small on two processors: 32 tokens take 1.3 times as long).
+    """
+    import onnxruntime
+
+    onnxruntime.set_global_thread_pool_sizes(threads, 1)
 
 
 class OnnxRuntime(Engine):
@@ -101,18 +126,29 @@ class OnnxRuntime(Engine):
 
     def feed(self, inputs: Arrays) -> Any:
         taken = {name: inputs[name] for name in self._loaded.inputs}
-        return self._bind(taken) if self._work.resident else taken
+        return self._bind(self._placed(taken)) if self._work.resident else taken
 
-    def _bind(self, inputs: Arrays) -> Any:
+    def _placed(self, inputs: Arrays) -> dict[str, Any]:
+        """The inputs as ONNX Runtime's values, where it computes."""
+        import onnxruntime
+
+        make = onnxruntime.OrtValue.ortvalue_from_numpy
+        return {name: make(array, self._loaded.device, 0) for name, array in inputs.items()}
+
+    def _bind(self, inputs: Mapping[str, Any]) -> Any:
         import onnxruntime
 
         device, session = self._loaded.device, self._loaded.session
         binding = session.io_binding()
-        for name, array in inputs.items():
-            binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(array, device, 0))
+        for name, value in inputs.items():
+            binding.bind_ortvalue_input(name, value)
         for name in self._loaded.outputs:
             binding.bind_output(name, device)
-        session.run_with_iobinding(binding)  # tells the shapes of the outputs, which are written in place from now on
+        once = onnxruntime.RunOptions()
+        once.add_run_config_entry("gpu_graph_id", "-1")  # not to be captured: its outputs have no lasting address
+        session.run_with_iobinding(
+            binding, once
+        )  # tells the shapes of the outputs, which are written in place from now on
         for name, value in zip(self._loaded.outputs, binding.get_outputs(), strict=True):
             binding.bind_ortvalue_output(name, value)
         return binding
@@ -143,3 +179,22 @@ class OnnxRuntimeCudaGraph(OnnxRuntime):
     providers = ("cuda",)
     boundaries = ("device",)
     _provider_options = {"enable_cuda_graph": "1"}
+
+    @classmethod
+    def check(cls, work: Work) -> str | None:
+        streams = work.cell.setting.streams
+        return None if streams == 1 else f"ONNX Runtime replays a CUDA graph in one thread at a time, not in {streams}"
+
+    def load(self, work: Work) -> None:
+        super().load(work)
+        self._bound: tuple[Any, dict[str, Any]] | None = None
+
+    def feed(self, inputs: Arrays) -> Any:
+        """The one binding, whose addresses the graph holds. Another call overwrites its inputs."""
+        if self._bound is None:
+            values = self._placed({name: inputs[name] for name in self._loaded.inputs})
+            self._bound = self._bind(values), values
+        binding, values = self._bound
+        for name, value in values.items():
+            value.update_inplace(inputs[name])
+        return binding

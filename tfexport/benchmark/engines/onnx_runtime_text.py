@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfexport.benchmark.engines.base import Engine
-from tfexport.benchmark.engines.onnx_runtime import EXTRA, PACKAGES, Session
+from tfexport.benchmark.engines.onnx_runtime import EXTRA, PACKAGES, Session, share_threads
 from tfexport.benchmark.work import Arrays, Work
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.encoder_decoder_parts import DECODER_PART, ENCODER_PART, ENCODER_STATES, MERGED_PART, NEXT_STEP_PART
@@ -56,7 +56,9 @@ class OnnxRuntimeText(Engine):
     """A decoder, or an encoder and its two decoders."""
 
     name = "ort"
-    description = "ONNX Runtime, a bare loop with IO binding; the cache stays in the runtime's values"
+    description = (
+        "ONNX Runtime, a bare loop with IO binding; the cache stays in the runtime's values, sessions share threads"
+    )
     writes = True
     packages = PACKAGES
     modules = ("onnxruntime",)
@@ -68,7 +70,11 @@ class OnnxRuntimeText(Engine):
 
     def load(self, work: Work) -> None:
         self._start, self._tokens = work.model.start, work.cell.setting.tokens
-        self._sessions = {name: Session(work.model.files[name], work) for name in self._parts(work.model.files)}
+        parts = self._parts(work.model.files)
+        several = len(parts) > 1
+        if several:
+            share_threads(work.cell.setting.threads)
+        self._sessions = {name: Session(work.model.files[name], work, shares_threads=several) for name in parts}
 
     def _parts(self, files: Mapping[str, Any]) -> tuple[str, ...]:
         return (ENCODER_PART, DECODER_PART, NEXT_STEP_PART) if ENCODER_PART in files else ("model",)
