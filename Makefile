@@ -30,10 +30,12 @@ test: check
 zoo: setup
 	$(BIN)/python -m benchmarks.zoo.run $(if $(CLUSTER),--cluster $(CLUSTER))
 
+# An hour and a half, on a machine that does nothing else.
 bench: setup
 	$(BIN)/python -m benchmarks.export_memory
-	$(BIN)/python -m benchmarks.generation
 	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.latency cpu text throughput
+	$(BIN)/python -m benchmarks.against_onnxruntime
 
 clean:
 	rm -rf $(VENV) .cache demo-output .pytest_cache .mypy_cache .ruff_cache

@@ -27,9 +27,9 @@ import numpy as np
 
 from benchmarks.latency import RESULTS
 from benchmarks.shapes import prepare
+from tfexport.apart import call_apart
 from tfexport.benchmark import Options, Request, benchmark
 from tfexport.benchmark.environment import machine
-from tfexport.benchmark.processes import call_apart
 from tfexport.benchmark.statistics import ratio
 from tfexport.line import export_checkpoint
 

@@ -16,8 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.shapes import REAL, SHAPES, prepare
+from tfexport.apart import call_apart
 from tfexport.benchmark import benchmark, read_suite, write
-from tfexport.benchmark.processes import call_apart
 from tfexport.benchmark.report import markdown, render
 from tfexport.benchmark.suite import Options, Suite
 

@@ -27,6 +27,7 @@
     │   │   └── PlacementError              part of the model would be computed by another one
     │   ├── CellError                   one measurement failed, or its process died
     │   └── ResultsError                a file is no results file, or one of another version (also a ValueError)
+    ├── ProcessError                work in a process of its own failed, or the process died
     └── OutputError                 the directory cannot be written or published (also an OSError)
         └── OutputExistsError           the target holds files that are not an earlier export's
 
@@ -173,6 +174,10 @@ class CellError(BenchmarkError):
 
 class ResultsError(BenchmarkError, ValueError):
     """A file is no results file, or one of a version that is not known."""
+
+
+class ProcessError(TfExportError):
+    """Work in a process of its own failed, or the process died."""
 
 
 class OutputError(TfExportError, OSError):

@@ -278,7 +278,7 @@ class TestPage:
         text = html(usual())
         assert "prefers-color-scheme: dark" in text
         drawn = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
-        assert "var(--engine-1)" in drawn
+        assert "var(--series-1)" in drawn
         assert not re.search(r"(fill|stroke): #(?!fff)", drawn)
 
     def test_the_same_results_give_the_same_bytes(self) -> None:

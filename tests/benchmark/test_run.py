@@ -10,7 +10,8 @@ import pytest
 from benchmarks.calibration import matmul_file
 from tests.benchmark.engines import MODULE
 from tests.support import python
-from tfexport.benchmark import Options, Request, benchmark, read, requirements, write
+from tfexport import requirements
+from tfexport.benchmark import Options, Request, benchmark, read, write
 from tfexport.errors import (
     BenchmarkError,
     EngineNotInstalledError,

@@ -34,6 +34,11 @@ class TestMedian:
     def test_is_numpys(self) -> None:
         assert median_of([[[1.0, 5.0], [3.0]], [[2.0, 4.0]]]).median == 3.0
 
+    def test_a_round_of_many_fast_calls_counts_as_one_of_few_slow_ones(self) -> None:
+        rounds = [[[1.0] * 9, [3.0], [3.0]], [[1.0] * 9, [3.0], [3.0]]]
+        found = median_of(rounds)
+        assert found.low <= found.median == 3.0 <= found.high
+
     def test_the_interval_holds_the_true_median_as_often_as_it_says(self) -> None:
         """Over launches too, whose number is small: nine in ten at least, of intervals that say 95 %."""
         held = sum((found := median_of(drawn(seed, launches=6))).low <= 100.0 <= found.high for seed in range(200))

@@ -56,7 +56,28 @@ def test_one_element_among_many() -> None:
 def test_numbers_that_are_none(value: float, message: str) -> None:
     assert f"the file gives {message}" in _problems(A, _changed(value))
     assert f"the source itself gives {message}" in _problems(_changed(value), A)
-    assert "the source itself" in _problems(_changed(value), _changed(value))  # equal NaN prove nothing
+    assert _problems(_changed(value), _changed(value)) == ""  # the source has it at the very same place
+    assert "the source itself" in _problems(_changed(value), _changed(value, (0, 0, 0)))
+    assert "nothing can be compared" in _problems(np.full_like(A, value), np.full_like(A, value))
+
+
+def test_infinities_of_another_sign() -> None:
+    assert "the source itself" in _problems(_changed(np.inf), _changed(-np.inf))
+
+
+def test_what_is_measured() -> None:
+    logits = np.array([[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, -1.0], [7.0, 0.5, 0.0, 2.0, 1.0, 3.0, 4.0]], np.float32)
+    other = logits.copy()
+    other[0, 5] = 4.5
+    (told,) = compare(CASE, {"logits": logits}, {"logits": other}, TOLERANCE).outputs
+    assert (told.max_abs_error, told.worst) == (1.5, (0, 5))
+    assert told.max_rel_error == pytest.approx(0.25)
+    assert told.p99_abs_error == pytest.approx(np.percentile(np.abs(logits - other), 99))
+    assert (told.same_first, told.same_five) == (0.5, 1.0)
+    expected = float((logits * other).sum() / np.linalg.norm(logits) / np.linalg.norm(other))
+    assert told.cosine == pytest.approx(expected, abs=1e-6)
+    (plain,) = compare(CASE, {"states": logits}, {"states": other}, TOLERANCE).outputs
+    assert (plain.same_first, plain.same_five) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -48,6 +49,33 @@ class LoadedModel:
     missing_weights: frozenset[str]
 
 
+class Layers(dict[str, np.ndarray]):
+    """What layers gave, by name, in the order in which they ended: float arrays alone.
+
+    A layer that is called again is ``name#2``; of several tensors the later ones are ``name[1]``, ``name[2]``.
+    """
+
+    def add(
+        self, name: str, values: Sequence[Any], is_float: Callable[[Any], bool], array: Callable[[Any], Any]
+    ) -> None:
+        """Add what one call of a layer gave.
+
+        Args:
+            name: of the layer.
+            values: its outputs.
+            is_float: whether one of them is a tensor of floats.
+            array: from such a one to NumPy.
+        """
+        self._calls[name] += 1
+        called = name if self._calls[name] == 1 else f"{name}#{self._calls[name]}"
+        for index, value in enumerate(filter(is_float, values)):
+            self[f"{called}[{index}]" if index else called] = np.array(array(value))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls: Counter[str] = Counter()
+
+
 class Backend(Protocol):
     """One framework."""
 
@@ -81,6 +109,14 @@ class Backend(Protocol):
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         """Run the model itself: all its outputs by name, nested ones flattened as the declaration says.
+
+        Raises:
+            ContractError: the model does not take a declared input.
+            TracingError: the model fails on these inputs.
+        """
+
+    def layers(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> Layers:
+        """Run the model itself, and tell what each of its layers gives.
 
         Raises:
             ContractError: the model does not take a declared input.

@@ -13,12 +13,12 @@ from tfexport.benchmark.cells import Axes
 from tfexport.benchmark.engines import engine, engines, missing
 from tfexport.benchmark.environment import load_average, machine, usable_cpus
 from tfexport.benchmark.groups import check_engines, make_groups, reference_of
-from tfexport.benchmark.requirements import MEASURING, require
 from tfexport.benchmark.results import SCHEMA_VERSION, created
 from tfexport.benchmark.run import INTERRUPTED, LAUNCHES, ROUND_S, TIME_LIMIT_S, Limits, Progress, measure
 from tfexport.benchmark.suite import Options
 from tfexport.benchmark.targets import Request, Target, open_target
 from tfexport.errors import InputsError
+from tfexport.requirements import MEASURING, require
 
 ALL = "all"
 _COMPILED = {"tf": "tf-function", "pt": "torch-eager"}

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from tfexport.benchmark import statistics
 from tfexport.benchmark.conditions import differences
 from tfexport.benchmark.report.table import BUSY, MEASURED, Interval, others_cpus
-from tfexport.benchmark.wording import aligned, plural, significant, with_interval
 from tfexport.errors import ResultsError, abbreviate
+from tfexport.wording import aligned, plural, significant, with_interval
 
 Verdict = Literal[
     "faster", "slower", "no difference", "unknown", "lost", "gained", "no number", "only in old", "only in new"

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tfexport.apart import call_apart
 from tfexport.benchmark.cells import Axes, Setting
 from tfexport.benchmark.engines import Engine, engine, installed, missing
 from tfexport.benchmark.graph_facts import half_precision
 from tfexport.benchmark.measured import Measured, comparisons
-from tfexport.benchmark.processes import call_apart
 from tfexport.benchmark.reference import distinct, make_references, save
 from tfexport.benchmark.targets import Target
 from tfexport.benchmark.work import Model, Work
 from tfexport.checkpoint import open_checkpoint
-from tfexport.errors import BenchmarkError, CellError
+from tfexport.errors import BenchmarkError, ProcessError
 
 _EAGER = {"tf": "tf-eager", "pt": "torch-eager"}
 _OWN = "ort"
@@ -101,7 +101,7 @@ def make_groups(target: Target, axes: Axes, folder: Path) -> list[Group]:
     name = reference_of(target)
     try:
         call_apart(make_references, target.model, name, inputs, folder)
-    except CellError as error:
+    except ProcessError as error:
         raise BenchmarkError(f"the reference, {name}, failed on {target.model.name}: {error}") from error
     return [_group(target, axes, setting, folder) for setting in settings]
 
@@ -123,7 +123,7 @@ def _with_checkpoints(target: Target, axes: Axes, folder: Path) -> Model:
         converted[framework] = folder / f"checkpoint-{framework}"
         try:
             call_apart(_convert, model, framework, converted[framework])
-        except CellError as error:
+        except ProcessError as error:
             raise BenchmarkError(f"{model.name} could not be converted for {framework}: {error}") from error
     return replace(model, converted=converted)
 
@@ -182,7 +182,7 @@ def check_engines(target: Target, axes: Axes) -> None:
         if found.providers is None:
             import onnxruntime
 
-            from tfexport.benchmark.placement import provider_name
+            from tfexport.placement import provider_name
 
             for provider in axes.providers:
                 provider_name(provider, onnxruntime.get_available_providers())

@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from tfexport.benchmark import statistics
 from tfexport.benchmark.cells import Cell
 from tfexport.benchmark.sampling import PRECISION
@@ -201,7 +199,7 @@ def _break_even(first: Measured, other: Measured, export_s: float | None) -> int
 
     What one pays once, and saves with each call: exporting, importing, loading and the first call, against each call's time.
     """
-    saved = float(np.median(statistics.pooled(other.samples)) - np.median(statistics.pooled(first.samples)))
+    saved = statistics.median_of(other.samples).median - statistics.median_of(first.samples).median
     paid = (export_s or 0.0) + _once(first) - _once(other)
     if paid <= 0:
         return 0 if saved >= 0 else None

@@ -1,30 +1,18 @@
-"""Processes of their own: for each cell, and for what loads a framework on the way."""
+"""The process of a cell."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from multiprocessing.connection import Connection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tfexport.apart import PROCESSES, death, surroundings
 from tfexport.benchmark.work import Work
-from tfexport.benchmark.worker import Loaded, Round, serve, told
+from tfexport.benchmark.worker import Loaded, Round, serve
 from tfexport.errors import CellError
 
 TIMEOUT_S = 1800.0
 _ENDING_S = 30.0
-_QUIET = {
-    "HF_HUB_OFFLINE": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "TOKENIZERS_PARALLELISM": "false",
-}
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-_processes = multiprocessing.get_context("spawn")
 
 
 class CellProcess:
@@ -40,8 +28,8 @@ class CellProcess:
 
     def __init__(self, work: Work, inputs: Path) -> None:
         self.work = work
-        self._connection, theirs = _processes.Pipe()
-        self._process = _processes.Process(target=serve, args=(theirs, work, inputs), daemon=True)
+        self._connection, theirs = PROCESSES.Pipe()
+        self._process = PROCESSES.Process(target=serve, args=(theirs, work, inputs), daemon=True)
         with surroundings(work.cell.setting.threads):
             self._process.start()
         theirs.close()
@@ -102,70 +90,3 @@ class CellProcess:
     def _death(self) -> str:
         self._process.join(_ENDING_S)
         return death(self._process.exitcode)
-
-
-def death(exitcode: int | None) -> str:
-    """How a process died, by its exit code: negative for a signal."""
-    if exitcode is not None and exitcode < 0:
-        name = signal.Signals(-exitcode).name
-        return f"its process was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return f"its process died, exit code {exitcode}"
-
-
-def call_apart(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function in a process of its own, whose memory is given back, and frameworks with it.
-
-    Args:
-        function: of a module, so that it can be sent; like its arguments and what it returns.
-        arguments: of the function.
-
-    Raises:
-        CellError: it fails, or its process died.
-    """
-    ours, theirs = _processes.Pipe()
-    process = _processes.Process(target=_call, args=(theirs, function, arguments))
-    with surroundings():
-        process.start()
-    theirs.close()
-    try:
-        failed, answer = ours.recv()
-    except EOFError:
-        process.join()
-        raise CellError(death(process.exitcode)) from None
-    finally:
-        ours.close()
-    process.join()
-    if failed:
-        raise CellError(answer)
-    return answer
-
-
-def _call(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    from tfexport.quiet import quiet
-
-    try:
-        with quiet(verbose=False):
-            answer: tuple[bool, Any] = (False, function(*arguments))
-    except Exception as error:  # the process boundary
-        answer = (True, told(error))
-    connection.send(answer)
-
-
-@contextmanager
-def surroundings(threads: int | None = None) -> Iterator[None]:
-    """Environment variables, set for what is started within a block: no noise, no network, and numbers of threads.
-
-    Args:
-        threads: that what is started may use; None leaves it to each library.
-    """
-    variables = _QUIET if threads is None else {**_QUIET, **dict.fromkeys(_THREADS, str(threads))}
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -40,7 +40,7 @@ class Estimate:
     """A median with its interval.
 
     Attributes:
-        median: of all values, or of the rounds' ratios.
+        median: of the rounds' medians, or of their ratios.
         low: lower end of the 95 % interval; NaN, as the other, of fewer rounds than `LEAST_ROUNDS`.
         high: upper end.
     """
@@ -117,10 +117,11 @@ def summarise(samples: Samples) -> Summary:
 
 
 def median_of(samples: Samples) -> Estimate:
-    """The median of all values, with its interval."""
-    median = float(np.median(pooled(samples)))
-    low, high = _interval(_round_medians(samples))
-    return Estimate(median, low, high)
+    """The median of the rounds' medians, with its interval.
+
+    Not that of all values: a round lasts as long whatever its calls take, so that slow rounds would count for less.
+    """
+    return _estimate(_round_medians(samples))
 
 
 def ratio(samples: Samples, base: Samples) -> Estimate:
@@ -150,7 +151,8 @@ def unpaired_ratio(samples: Samples, base: Samples) -> Estimate:
     low = high = float("nan")
     if all(sum(map(len, rounds)) >= LEAST_ROUNDS for rounds in medians):
         low, high = _ends(_draw(medians[1]) / _draw(medians[0], _SEED + 1))
-    return Estimate(float(np.median(pooled(base)) / np.median(pooled(samples))), low, high)
+    mine, others = (float(np.median(list(chain.from_iterable(rounds)))) for rounds in medians)
+    return Estimate(others / mine, low, high)
 
 
 def _round_medians(samples: Samples) -> list[list[float]]:
@@ -160,7 +162,7 @@ def _round_medians(samples: Samples) -> list[list[float]]:
 def _estimate(rounds: Sequence[Sequence[float]]) -> Estimate:
     values = list(chain.from_iterable(rounds))
     if not values:
-        raise ValueError("there is no round that both were measured in")
+        raise ValueError("there is no round to tell a median of")
     return Estimate(float(np.median(values)), *_interval(rounds))
 
 

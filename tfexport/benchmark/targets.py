@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tfexport.apart import call_apart
 from tfexport.artifacts import MANIFEST
 from tfexport.benchmark import graph_facts
 from tfexport.benchmark.cells import Setting
-from tfexport.benchmark.processes import call_apart
 from tfexport.benchmark.work import Arrays, Model
 from tfexport.checkpoint import CONFIG, Checkpoint, sha256_of
 from tfexport.companions import GENERATION_CONFIG
 from tfexport.dummy_inputs import PAST
 from tfexport.encoder_decoder_parts import DECODER_PART, ENCODER_PART, NEXT_STEP_PART, EncoderPart
-from tfexport.errors import BenchmarkError, CellError, CheckpointNotFoundError
+from tfexport.errors import BenchmarkError, CheckpointNotFoundError, ProcessError
 from tfexport.features import AUTO, choose_feature, config_factory
 from tfexport.onnx_config import OnnxConfig
 from tfexport.preprocessor import load_preprocessor
@@ -111,7 +111,7 @@ def open_target(request: Request, folder: Path, say: Callable[[str], None]) -> T
     say(f"exporting {request.called}")
     try:
         call_apart(_export, request, exported)
-    except CellError as error:
+    except ProcessError as error:
         raise BenchmarkError(f"{request.path} could not be exported: {error}") from error
     return _open_export(request, exported, "checkpoint", request.path)
 

@@ -18,15 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from tfexport.apart import told
 from tfexport.benchmark.engines import Engine, engine
 from tfexport.benchmark.memory import gpu_mib, peak_mib, resident_mib
 from tfexport.benchmark.sampling import warm_up
 from tfexport.benchmark.stopwatch import Span, Stopwatch
 from tfexport.benchmark.work import Arrays, Work
-from tfexport.errors import TfExportError
 
 _NS = 1000
-_LONGEST = 2000
 MOST_CALLS = 64
 """Of a round: more of very short calls say no more."""
 
@@ -179,9 +178,3 @@ _ANSWERS: dict[str, Callable[..., Any]] = {
     "warm_up": Bench.warm_up,
     "round": Bench.round,
 }
-
-
-def told(error: Exception) -> str:
-    """What is sent of an error: the message of one that was raised on purpose, the class too of any other."""
-    text = " ".join(str(error).split())[:_LONGEST] or "no message"
-    return text if isinstance(error, TfExportError) else f"{type(error).__name__}: {text}"

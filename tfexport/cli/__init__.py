@@ -9,6 +9,7 @@ import typer
 
 from tfexport import __version__
 from tfexport.cli.benchmark import app as benchmark_app
+from tfexport.cli.parity import parity, validate
 from tfexport.cli.screen import DONE, INVALID, AsJson, Debug, Verbose, print_json, print_table, progress, screen
 
 app = typer.Typer(
@@ -19,6 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(benchmark_app, name="benchmark")
+app.command()(parity)
+app.command()(validate)
 
 
 @app.callback(invoke_without_command=True)

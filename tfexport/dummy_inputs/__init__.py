@@ -18,6 +18,7 @@ from tfexport.dummy_inputs.padding import Side, pad_rows
 from tfexport.dummy_inputs.request import Arrays, Request
 from tfexport.dummy_inputs.sizes import Sizes
 from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary, positions, vocabulary
+from tfexport.dummy_inputs.values import Values, with_values
 from tfexport.dummy_inputs.vision import image_size
 from tfexport.errors import InputsError
 from tfexport.tasks import Axes, check_framework
@@ -28,6 +29,7 @@ __all__ = [
     "TOKEN_IDS",
     "Side",
     "Sizes",
+    "Values",
     "Vocabulary",
     "generate",
     "image_size",
@@ -35,6 +37,7 @@ __all__ = [
     "positions",
     "to_framework",
     "vocabulary",
+    "with_values",
 ]
 
 PAST, PRESENT = "past_key_values", "present"

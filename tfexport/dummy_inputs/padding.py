@@ -9,11 +9,13 @@ import numpy as np
 
 from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary
 
-Side = Literal["left", "right"]
+Side = Literal["left", "right", "to few"]
+"""Where the padding stands; ``to few``: on the right, and of each row no more than one to three tokens are left."""
 
 _MASK = "attention_mask"
 _TEXTS = ("", "decoder_", "context_")
 """What the names of a text's inputs begin with: each text has a mask, and is padded, of its own."""
+_FEW = 3
 _ZERO_WHERE_PADDED = ("global_attention_mask", "token_type_ids")
 
 
@@ -27,9 +29,9 @@ def pad_rows(
 ) -> dict[str, Any]:
     """Pad each row of each attention mask by a different length, on one side.
 
-    Row `i` loses ``i + 1`` tokens (never its last one), so that no two neighbouring rows are padded alike; and one
-    more in the decoder's text, so that its rows are not padded as the encoder's are. Special tokens that open or
-    close a row stand at the ends of what is left of it, where a tokenizer puts them.
+    Row `i` loses ``i + 1`` tokens (never its last one; or all but one to three), so that no two neighbouring rows are
+    padded alike; and one more in the decoder's text, so that its rows are not padded as the encoder's are. Special
+    tokens that open or close a row stand at the ends of what is left of it, where a tokenizer puts them.
 
     Args:
         arrays: inputs with an ``attention_mask`` ``(..., sequence)``; of the decoder's text, and of retrieved
@@ -75,19 +77,20 @@ def _hide(mask: np.ndarray, side: Side, more: int) -> list[int]:
     length = mask.shape[-1]
     counts = []
     for index, row in enumerate(mask.reshape(-1, length)):
-        hidden = 1 + (index + more) % (length - 1)
-        row[slice(length - hidden, None) if side == "right" else slice(hidden)] = 0
+        turn = (index + more) % min(_FEW, length - 1) if side == "to few" else (index + more) % (length - 1)
+        hidden = length - 1 - turn if side == "to few" else 1 + turn
+        row[slice(hidden) if side == "left" else slice(length - hidden, None)] = 0
         counts.append(hidden)
     return counts
 
 
 def _frame(ids: np.ndarray, hidden: list[int], side: Side, words: Vocabulary | None) -> None:
     """Move the special tokens at the padded end of each row, in place, to the end of what is left of it."""
-    special = () if words is None else words.suffix if side == "right" else words.prefix
+    special = () if words is None else words.prefix if side == "left" else words.suffix
     length = ids.shape[-1]
     for row, count in zip(ids.reshape(-1, length), hidden, strict=True):
         kept = length - count
-        if side == "right" and special and tuple(row[length - len(special) :]) == special:
+        if side != "left" and special and tuple(row[length - len(special) :]) == special:
             room = special[:kept]
             row[kept - len(room) : kept] = room
         elif side == "left" and special and tuple(row[: len(special)]) == special:

@@ -1,6 +1,6 @@
 """Does the file compute what its source computes? Cases, comparison, and a verdict."""
 
-from tfexport.validation.cases import Case, case_inputs, standard_cases
+from tfexport.validation.cases import Case, case_inputs, standard_cases, thorough_cases
 from tfexport.validation.comparison import (
     CaseReport,
     GenerationReport,
@@ -24,5 +24,6 @@ __all__ = [
     "compare",
     "flatten_inputs",
     "standard_cases",
+    "thorough_cases",
     "validate",
 ]

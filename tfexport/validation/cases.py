@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfexport import dummy_inputs
-from tfexport.dummy_inputs import PAST, TOKEN_IDS, Side
+from tfexport.dummy_inputs import PAST, TOKEN_IDS, Side, Values
 from tfexport.onnx_config import OnnxConfig
 
 DECODER_AXIS = "decoder_sequence"
@@ -31,6 +31,8 @@ class Case:
         seconds: of audio.
         images: images, in models that compare them with texts, of which there are `batch`.
         past: tokens in the key-value cache.
+        values: what the inputs are filled with.
+        seed: 0 for the first values drawn, any other for others.
     """
 
     batch: int
@@ -42,6 +44,8 @@ class Case:
     seconds: float | None = None
     images: int | None = None
     past: int | None = None
+    values: Values = "drawn"
+    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -58,6 +62,10 @@ class Case:
             parts.append(f"{self.seconds:g} s")
         if self.padding:
             parts.append(f"padded {self.padding}")
+        if self.values != "drawn":
+            parts.append(self.values)
+        if self.seed:
+            parts.append(f"seed {self.seed}")
         return ", ".join(parts)
 
 
@@ -72,6 +80,8 @@ class _Variation:
     wider: int = 0
     seconds: float = 1.0
     past: int = 0
+    values: Values = "drawn"
+    seed: int = 0
 
 
 _STANDARD = (
@@ -83,8 +93,30 @@ _STANDARD = (
 )
 
 
+_MAXIMUM = 1024
+_THOROUGH = (
+    *_STANDARD,
+    _Variation(1, _MAXIMUM),
+    _Variation(3, 8, "to few", past=2),
+    _Variation(2, 10, past=1, seed=1),
+    _Variation(2, 9, past=1, values="zeros"),
+    _Variation(2, 9, past=1, values="largest"),
+    _Variation(2, 9, past=1, values="repeated"),
+)
+
+
 def standard_cases(config: OnnxConfig) -> tuple[Case, ...]:
     """The cases for a declaration: only axes that it names vary, and no row is longer than the model can take."""
+    return _cases(config, _STANDARD)
+
+
+def thorough_cases(config: OnnxConfig) -> tuple[Case, ...]:
+    """More of them: the longest row that the model takes (no longer than 1024 tokens), rows of which few tokens are left,
+    another seed, zeros, the largest values, one value repeated."""
+    return _cases(config, _THOROUGH)
+
+
+def _cases(config: OnnxConfig, variations: tuple[_Variation, ...]) -> tuple[Case, ...]:
     labels = {label for axes in config.inputs.values() for label in axes.values()}
     has_choices = bool(labels & {"choice", "num_choices"})
     has_sequence = any("sequence" in label for label in labels)
@@ -105,8 +137,10 @@ def standard_cases(config: OnnxConfig) -> tuple[Case, ...]:
             seconds=vary.seconds if labels & {"samples", "frames"} else None,
             images=_fewer(vary.batch) if IMAGES_AXIS in labels else None,
             past=_past(config, vary, longest) if has_past else None,
+            values=vary.values,
+            seed=vary.seed,
         )
-        for vary in _STANDARD
+        for vary in variations
     ]
     return tuple(dict.fromkeys(cases))
 
@@ -155,14 +189,28 @@ def case_inputs(config: OnnxConfig, preprocessor: Any, case: Case | None, framew
     arrays = _cut(_cut(arrays, config, DECODER_AXIS, tokens), config, IMAGES_AXIS, images)
     if case is not None and case.past is not None:
         arrays = _with_past(arrays, config, case.past)
-    if case is not None and case.padding is not None:
-        words = dummy_inputs.vocabulary(config._config, preprocessor)
-        decoder = dummy_inputs.vocabulary(config._config, preprocessor, decoder=True)
-        arrays = dummy_inputs.pad_rows(arrays, case.padding, words.pad_id, words=words, decoder_words=decoder)
+    if case is not None:
+        arrays = _filled(arrays, config, preprocessor, case)
     if "position_ids" in arrays:
         arrays["position_ids"] = dummy_inputs.positions(arrays["attention_mask"])[:, -arrays["position_ids"].shape[1] :]
     declared = {name.split(".")[0] for name in config.inputs}
     return _in_order({name: value for name, value in arrays.items() if name in declared}, config)
+
+
+def _filled(arrays: dict[str, Any], config: OnnxConfig, preprocessor: Any, case: Case) -> dict[str, Any]:
+    """Arrays with the values and the padding of a case."""
+    filled = case.values != "drawn" or case.seed != 0
+    words = decoder = None
+    if case.padding is not None or (filled and any(name in TOKEN_IDS for name in arrays)):
+        words = dummy_inputs.vocabulary(config._config, preprocessor)
+        decoder = dummy_inputs.vocabulary(config._config, preprocessor, decoder=True)
+    if filled:
+        arrays = dummy_inputs.with_values(arrays, case.values, case.seed, words, decoder)
+    if case.padding is not None:
+        arrays = dummy_inputs.pad_rows(
+            arrays, case.padding, words.pad_id if words else None, words=words, decoder_words=decoder
+        )
+    return arrays
 
 
 def _arguments(case: Case | None) -> dict[str, Any]:

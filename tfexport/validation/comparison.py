@@ -12,6 +12,9 @@ from tfexport.errors import InputsError
 from tfexport.validation.cases import Case
 
 DEFAULT_RTOL = 2e-5
+_NOTHING = float("nan")
+_FEW = 5
+_SMALL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,12 @@ class OutputReport:
         allowed: what the tolerance allows.
         reference_max: largest magnitude in the reference.
         problem: None when it agrees, else why it does not.
+        p99_abs_error: what 99 % of the absolute differences stay within.
+        max_rel_error: largest difference relative to the element, of elements of a thousandth of the largest one or more.
+        cosine: of the angle between the two, as vectors.
+        same_first: of logits, the share of rows whose largest element is the same one.
+        same_five: of logits, the mean share of the five largest elements that both have.
+        worst: where the largest difference is; None when nothing was compared.
     """
 
     name: str
@@ -60,6 +69,12 @@ class OutputReport:
     allowed: float
     reference_max: float
     problem: str | None
+    p99_abs_error: float = _NOTHING
+    max_rel_error: float = _NOTHING
+    cosine: float = _NOTHING
+    same_first: float | None = None
+    same_five: float | None = None
+    worst: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -175,36 +190,87 @@ def compare(
 
 
 def compare_output(name: str, reference: np.ndarray, onnx: np.ndarray, tolerance: Tolerance) -> OutputReport:
-    """Compare one output: shape, dtype, that all is finite, and the largest error."""
+    """Compare one output: shape, dtype, what is not finite, and the largest error.
+
+    NaN and infinity fail, but where the source has the very same at the very same places.
+    """
     allowed = tolerance.allowed(reference) if reference.dtype.kind == "f" else 0.0
-    nothing = float("nan")
-
-    def report(problem: str | None, worst: float = nothing, mean: float = nothing) -> OutputReport:
-        largest = float(np.abs(reference).max(initial=0.0)) if reference.dtype.kind in "fiu" else nothing
-        return OutputReport(name, tuple(reference.shape), worst, mean, allowed, largest, problem)
-
-    if reference.shape != onnx.shape:
-        return report(f"shape {onnx.shape}, expected {reference.shape}")
-    if reference.dtype != onnx.dtype:
-        return report(f"dtype {onnx.dtype}, expected {reference.dtype}")
-    if reference.size == 0:
-        return report("empty: nothing was compared")
-    if not np.isfinite(reference).all():
-        return report(f"the source itself gives {_count_bad(reference)} here: nothing can be compared")
-    if not np.isfinite(onnx).all():
-        return report(f"the file gives {_count_bad(onnx)} where the source is finite")
-    difference = np.abs(onnx.astype(np.float64) - reference.astype(np.float64))
-    worst, mean = float(difference.max()), float(difference.mean())
-    if worst <= allowed:
-        return report(None, worst, mean)
-    index = tuple(int(i) for i in np.unravel_index(int(difference.argmax()), difference.shape))
-    share = float((difference > allowed).mean())
-    return report(
-        f"differs by {worst:.3g} at {index} ({_show(onnx[index])} for {_show(reference[index])}); "
-        f"{allowed:.3g} is allowed, {share:.1%} of the elements exceed it",
-        worst,
-        mean,
+    magnitudes = np.abs(reference[np.isfinite(reference)]) if reference.dtype.kind in "fiu" else None
+    plain = OutputReport(
+        name,
+        tuple(reference.shape),
+        _NOTHING,
+        _NOTHING,
+        allowed,
+        _NOTHING if magnitudes is None else float(magnitudes.max(initial=0.0)),
+        None,
     )
+    if reference.shape != onnx.shape:
+        return replace(plain, problem=f"shape {onnx.shape}, expected {reference.shape}")
+    if reference.dtype != onnx.dtype:
+        return replace(plain, problem=f"dtype {onnx.dtype}, expected {reference.dtype}")
+    if reference.size == 0:
+        return replace(plain, problem="empty: nothing was compared")
+    finite = np.isfinite(reference)
+    strange = _differently_strange(reference, onnx)
+    if strange is not None:
+        return replace(plain, problem=strange)
+    wide, found = reference.astype(np.float64), onnx.astype(np.float64)
+    difference = np.abs(np.subtract(found, wide, where=finite, out=np.zeros_like(wide)))
+    report = _measured(plain, wide, found, difference, finite)
+    if report.max_abs_error <= allowed:
+        return report
+    index = report.worst or ()
+    share = float((difference > allowed).mean())
+    return replace(
+        report,
+        problem=f"differs by {report.max_abs_error:.3g} at {index} ({_show(onnx[index])} for {_show(reference[index])}); "
+        f"{allowed:.3g} is allowed, {share:.1%} of the elements exceed it",
+    )
+
+
+def _differently_strange(reference: np.ndarray, onnx: np.ndarray) -> str | None:
+    """What is wrong with values that are not finite; None where there are none, or the same ones at the same places."""
+    if np.isfinite(onnx).all() and np.isfinite(reference).all():
+        return None
+    if np.isfinite(reference).all():
+        return f"the file gives {_count_bad(onnx)} where the source is finite"
+    if not np.isfinite(reference).any():
+        return f"the source itself gives {_count_bad(reference)} here: nothing can be compared"
+    alike = (reference == onnx) | (np.isnan(reference) & np.isnan(onnx))
+    if not np.where(np.isfinite(reference), np.isfinite(onnx), alike).all():
+        return (
+            f"the source itself gives {_count_bad(reference)} here, and the file {_count_bad(onnx)}, or at other places"
+        )
+    return None
+
+
+def _measured(
+    plain: OutputReport, reference: np.ndarray, onnx: np.ndarray, difference: np.ndarray, finite: np.ndarray
+) -> OutputReport:
+    """A report with every measure of a difference, of float64 arrays of one shape."""
+    compared, magnitudes = difference[finite], np.abs(reference[finite])
+    large = magnitudes >= max(_SMALL * magnitudes.max(), np.finfo(np.float64).tiny)
+    lengths = np.linalg.norm(reference[finite]) * np.linalg.norm(onnx[finite])
+    rows = plain.name.endswith("logits") and plain.shape[-1:] > (1,) and bool(finite.all())
+    return replace(
+        plain,
+        max_abs_error=float(difference.max()),
+        mean_abs_error=float(compared.mean()),
+        p99_abs_error=float(np.percentile(compared, 99)),
+        max_rel_error=float((compared[large] / magnitudes[large]).max(initial=0.0)),
+        cosine=float(reference[finite] @ onnx[finite] / lengths) if lengths else _NOTHING,
+        same_first=float((reference.argmax(-1) == onnx.argmax(-1)).mean()) if rows else None,
+        same_five=_same_few(reference, onnx) if rows else None,
+        worst=tuple(int(i) for i in np.unravel_index(int(difference.argmax()), difference.shape)),
+    )
+
+
+def _same_few(reference: np.ndarray, onnx: np.ndarray) -> float:
+    few = min(_FEW, reference.shape[-1])
+    largest = [np.argpartition(each, -few, axis=-1)[..., -few:] for each in (reference, onnx)]
+    shared = (largest[0][..., :, None] == largest[1][..., None, :]).any(-1)
+    return float(shared.mean())
 
 
 def _count_bad(array: np.ndarray) -> str:

@@ -75,21 +75,40 @@ def validate(
         session = open_session(path)
     except RUNTIME_ERRORS as error:
         return ValidationReport(tolerance, problem=f"ONNX Runtime does not load the file: {error}")
-    broken = None if contract is None else _broken_contract(session, contract)
+    broken = None if contract is None else broken_contract(session, contract)
     if broken is not None:
         return ValidationReport(tolerance, problem=broken)
     return ValidationReport(tolerance, tuple(_run_case(session, source, case, tolerance) for case in cases))
 
 
-def open_session(path: Path) -> Any:
+_LEVELS = {
+    "disabled": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+
+
+def open_session(path: Path, level: str = "all") -> Any:
     """An ONNX Runtime session on the CPU that says nothing but errors.
+
+    Args:
+        path: the ONNX file.
+        level: of its optimisations: disabled, basic, extended or all.
 
     Raises:
         one of `RUNTIME_ERRORS`: the file does not load.
     """
+    options = session_options(level)
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def session_options(level: str) -> Any:
+    """Options of a session that says nothing but errors, at a level of optimisation."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    options.graph_optimization_level = _LEVELS[level]
+    return options
 
 
 def _run_case(session: Any, source: Source, case: Case, tolerance: Tolerance) -> CaseReport:
@@ -121,7 +140,8 @@ def flatten_inputs(config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, n
     return {name: value.astype(np.int64) if value.dtype == np.int32 else value for name, value in flat.items()}
 
 
-def _broken_contract(session: Any, contract: Contract) -> str | None:
+def broken_contract(session: Any, contract: Contract) -> str | None:
+    """How a session's inputs or outputs are not those promised; None when they are."""
     for kind, found, declared in (
         ("inputs", session.get_inputs(), contract.inputs),
         ("outputs", session.get_outputs(), contract.outputs),

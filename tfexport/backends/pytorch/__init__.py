@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from tfexport.backends.base import LoadedModel, check_inputs, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.base import Layers, LoadedModel, check_inputs, flatten_outputs, mapped, model_errors, prepared
 from tfexport.backends.pytorch import dynamo, torchscript
+from tfexport.backends.pytorch.layers import recorded
 from tfexport.backends.pytorch.loading import load_model
 from tfexport.backends.pytorch.tracing import as_input, call_model, for_inference, trace_arguments
 from tfexport.checkpoint import Checkpoint
@@ -50,6 +51,12 @@ class PyTorchBackend:
         with prepared(model, config), for_inference(model), model_errors(model):
             outputs = call_model(model, config, tensors)
         return {name: value.numpy(force=True) for name, value in flatten_outputs(config, outputs).items()}
+
+    def layers(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> Layers:
+        found = Layers()
+        with recorded(model, found):
+            self.run(model, config, inputs)
+        return found
 
     def tensor(self, array: np.ndarray) -> Any:
         return torch.from_numpy(array)

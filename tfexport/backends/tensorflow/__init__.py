@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfexport.backends.base import LoadedModel, check_inputs, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.base import Layers, LoadedModel, check_inputs, flatten_outputs, mapped, model_errors, prepared
 from tfexport.backends.tensorflow.calling import call_model
 from tfexport.backends.tensorflow.conversion import convert_function
+from tfexport.backends.tensorflow.layers import recorded
 from tfexport.backends.tensorflow.loading import load_model
 from tfexport.backends.tensorflow.patches import ctrl_cache, patched_tensorflow
 from tfexport.backends.tensorflow.soft_dependencies import stand_ins
@@ -50,6 +51,12 @@ class TensorFlowBackend:
             tensors = {name: mapped(value, tf.constant) for name, value in inputs.items()}
             outputs = call_model(model, config, tensors)
         return {name: np.asarray(value) for name, value in flatten_outputs(config, outputs).items()}
+
+    def layers(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> Layers:
+        found = Layers()
+        with recorded(found):
+            self.run(model, config, inputs)
+        return found
 
     def tensor(self, array: np.ndarray) -> Any:
         return tf.constant(array)

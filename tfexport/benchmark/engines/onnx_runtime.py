@@ -9,13 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tfexport.benchmark.engines.base import Engine
-from tfexport.benchmark.placement import CPU, Placement, placement_of, provider_name
 from tfexport.benchmark.work import Arrays, Work
-from tfexport.errors import ProviderError
+from tfexport.placement import CPU, CUDA, RECORDED, Placement, proven, provider_name
 
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 EXTRA = "tfexport[cpu] or tfexport[gpu]"
-_CUDA = "CUDAExecutionProvider"
 _SPINNING = "session.intra_op.allow_spinning"
 
 
@@ -45,7 +43,7 @@ class Session:
 
         setting = work.cell.setting
         self.asked = provider_name(work.cell.provider, onnxruntime.get_available_providers())
-        if self.asked == _CUDA:
+        if self.asked == CUDA:
             onnxruntime.preload_dlls()  # CUDA's and cuDNN's, where they are installed as Python packages
         options = onnxruntime.SessionOptions()
         if shares_threads:
@@ -55,7 +53,7 @@ class Session:
             options.inter_op_num_threads = 1
         levels = onnxruntime.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if work.level == "all" else levels.ORT_DISABLE_ALL
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        options.add_session_config_entry(RECORDED, "1")
         options.add_session_config_entry(_SPINNING, "1")  # its default, stated
         self.options, self._threads = options, setting.threads
         self.provider_options = {**self._stated(setting.precision), **(provider_options or {})}
@@ -64,22 +62,18 @@ class Session:
             providers.append(CPU)  # for shapes, which ONNX Runtime keeps there on purpose; `placement` proves the rest
         self.session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         self.session.disable_fallback()
-        used = self.session.get_providers()[0]
-        if used != self.asked:
-            raise ProviderError(f"{self.asked} was asked for and could not be set up: the session runs on {used}.")
-        self.placement: Placement = placement_of(self.asked, self.session.get_provider_graph_assignment_info())
-        self.placement.check()
+        self.placement: Placement = proven(self.session, self.asked)
         self.inputs = [value.name for value in self.session.get_inputs()]
         self.outputs = [value.name for value in self.session.get_outputs()]
 
     def _stated(self, precision: str) -> dict[str, str]:
         """TensorFloat-32 is on by default on CUDA: what is asked for is stated."""
-        return {"use_tf32": "1" if precision == "tf32" else "0"} if self.asked == _CUDA else {}
+        return {"use_tf32": "1" if precision == "tf32" else "0"} if self.asked == CUDA else {}
 
     @property
     def device(self) -> str:
         """Where tensors lie, as IO binding calls it."""
-        return "cuda" if self.asked == _CUDA else "cpu"
+        return "cuda" if self.asked == CUDA else "cpu"
 
     def describe(self) -> dict[str, Any]:
         """Settings in force, and the placement."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -67,14 +67,16 @@ class OnnxRuntimeText(Engine):
     converts_files = True
     boundaries = ("host",)
     extra = EXTRA
+    shares_threads: ClassVar[bool] = True
+    """Whether several sessions compute on the same threads."""
 
     def load(self, work: Work) -> None:
         self._start, self._tokens = work.model.start, work.cell.setting.tokens
         parts = self._parts(work.model.files)
-        several = len(parts) > 1
-        if several:
+        share = self.shares_threads and len(parts) > 1
+        if share:
             share_threads(work.cell.setting.threads)
-        self._sessions = {name: Session(work.model.files[name], work, shares_threads=several) for name in parts}
+        self._sessions = {name: Session(work.model.files[name], work, shares_threads=share) for name in parts}
 
     def _parts(self, files: Mapping[str, Any]) -> tuple[str, ...]:
         return (ENCODER_PART, DECODER_PART, NEXT_STEP_PART) if ENCODER_PART in files else ("model",)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfexport.benchmark.report import plots, sentences
-from tfexport.benchmark.report.plots import Plot
 from tfexport.benchmark.report.table import Against, Group, Table, tables
-from tfexport.benchmark.wording import significant, with_interval
+from tfexport.pages import Plot, environment
+from tfexport.wording import with_interval
 
 _TEMPLATE = "report.html.j2"
 
@@ -33,17 +33,8 @@ class _Section:
 
 def html(document: Mapping[str, Any]) -> str:
     """A results document as a page: who is how many times as fast, tables, plots, and how and on what it was measured."""
-    import jinja2
-    from markupsafe import Markup
-
-    page = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__, "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page.filters |= {"significant": significant, "with_interval": with_interval, "drawn": Markup}
+    assert __package__
+    page = environment(__package__)
     page.globals |= {
         "headline": sentences.headline,
         "outcome": sentences.outcome,

@@ -8,7 +8,7 @@ from typing import Any
 
 from tfexport.benchmark.report import sentences
 from tfexport.benchmark.report.table import Row, Table, tables
-from tfexport.benchmark.wording import significant, with_interval
+from tfexport.wording import significant, with_interval
 
 
 def markdown(document: Mapping[str, Any]) -> str:

@@ -1,17 +1,9 @@
-"""Plots for a page: SVG as text, in the colours of the page around it, the same bytes for the same results.
-
-Matplotlib draws in stand-in colours, which are then replaced by the page's CSS variables, so that light and dark hold in
-the plots too. Text stays text.
-"""
+"""The benchmark's plots for a page."""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
@@ -19,24 +11,14 @@ import numpy as np
 
 from tfexport.benchmark.cells import Setting
 from tfexport.benchmark.report.table import Group, Row, Table
-from tfexport.benchmark.wording import significant
+from tfexport.pages.drawing import INK, SERIES, WIDTH, Plot, as_svg, figure_of, finish, plain, without_frame
+from tfexport.wording import significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-COLOURS = 8
-"""Engines that are told apart by colour; further ones begin anew, with other dashes."""
-_INK, _QUIET = "#010101", "#020202"
-_ENGINES = tuple(f"#03030{index}" for index in range(COLOURS))
-_VARIABLES = {_INK: "currentColor", _QUIET: "var(--line)"} | {
-    colour: f"var(--engine-{index})" for index, colour in enumerate(_ENGINES)
-}
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
 _MARKERS = "osD^vPX"
-_WIDTH = 4.2
-"""Inches, as all lengths here: narrow, so that letters keep their size on a phone."""
-_FONT_SIZE = 10
 _LETTER, _LINE, _EDGE = 0.08, 0.18, 0.14
 _BAR = 0.23
 _LONGEST_NAME, _LONGEST_LINE = 24, 46
@@ -45,19 +27,6 @@ _HEIGHT = 2.0
 _POINTS = 101
 """Of a distribution, from the smallest value to the largest: more would not be seen."""
 _DECADE = 10
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A plot.
-
-    Attributes:
-        svg: an element for a page.
-        caption: what it shows.
-    """
-
-    svg: str
-    caption: str
 
 
 def medians(table: Table, numbers: Mapping[str, int]) -> Plot:
@@ -74,14 +43,14 @@ def medians(table: Table, numbers: Mapping[str, int]) -> Plot:
     names = _LETTER * max(len(_short(engine)) for engine in table.engines) + _EDGE
     total = sum(heights) + _EDGE
     caption = "Median time of a call in milliseconds, with its 95 % interval. Each setting has a scale of its own."
-    with _figure(f"medians {table.target}", total) as figure:
+    with figure_of(f"medians {table.target}", total) as figure:
         top = total
         for head, height, group in zip(heads, heights, table.groups, strict=True):
-            figure.text(_EDGE / 2 / _WIDTH, (top - _EDGE / 2) / total, "\n".join(head), weight="bold", va="top")
+            figure.text(_EDGE / 2 / WIDTH, (top - _EDGE / 2) / total, "\n".join(head), weight="bold", va="top")
             bottom, bars = (top - height) / total, _BAR * len(group.rows) / total
-            _bars(figure.add_axes((names / _WIDTH, bottom, 1 - names / _WIDTH, bars)), group.rows, numbers)
+            _bars(figure.add_axes((names / WIDTH, bottom, 1 - names / WIDTH, bars)), group.rows, numbers)
             top -= height
-        return Plot(_as_svg(figure, f"{table.target}. {caption}"), caption)
+        return Plot(as_svg(figure, f"{table.target}. {caption}"), caption)
 
 
 def _bars(axes: Axes, rows: Sequence[Row], numbers: Mapping[str, int]) -> None:
@@ -93,14 +62,14 @@ def _bars(axes: Axes, rows: Sequence[Row], numbers: Mapping[str, int]) -> None:
         median = row.times.median_ms
         low, high = row.times.interval_ms or (median, median)
         axes.barh(position, median, height=0.7, color=_colour(row.engine, numbers))
-        axes.plot([low, high], [position, position], color=_INK, linewidth=1.4, solid_capstyle="butt")
+        axes.plot([low, high], [position, position], color=INK, linewidth=1.4, solid_capstyle="butt")
         _write(axes, max(median, high), position, significant(median))
         ends.append(high)
     axes.set_xlim(0, max(ends) * _ROOM_FOR_TEXT)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xticks([])
     axes.set_yticks(range(len(rows)), [_short(row.engine) for row in rows])
-    _without_frame(axes, "top", "right", "bottom")
+    without_frame(axes, "top", "right", "bottom")
 
 
 def _write(axes: Axes, end: float, position: int, text: str, **style: Any) -> None:
@@ -119,7 +88,7 @@ def distribution(group: Group, numbers: Mapping[str, int]) -> Plot | None:
     if not measured:
         return None
     caption = f"{group.label}: share of the calls that took at most so many milliseconds."
-    with _figure(f"distribution {group.setting.name}", _height(measured), constrained=True) as figure:
+    with figure_of(f"distribution {group.setting.name}", _height(measured), constrained=True) as figure:
         axes = figure.add_subplot()
         for engine, values in measured.items():
             shares = np.linspace(0, 1, min(len(values), _POINTS))
@@ -127,8 +96,8 @@ def distribution(group: Group, numbers: Mapping[str, int]) -> Plot | None:
         _scale(axes, min(map(min, measured.values())), max(map(max, measured.values())))
         axes.set_yticks([0, 0.5, 0.9, 1], ["0 %", "50 %", "90 %", "100 %"])
         axes.set_xlabel("ms")
-        _finish(figure, axes)
-        return Plot(_as_svg(figure, f"{group.setting.target}, {caption}"), caption)
+        finish(figure, axes)
+        return Plot(as_svg(figure, f"{group.setting.target}, {caption}"), caption)
 
 
 def throughputs(table: Table, numbers: Mapping[str, int]) -> list[Plot]:
@@ -154,16 +123,16 @@ def _throughput(groups: Sequence[Group], numbers: Mapping[str, int]) -> Plot:
                 lines.setdefault(row.engine, []).append((place, per_s))
     unit = "Tokens" if groups[0].setting.tokens > 1 else "Samples"
     caption = f"{unit} a second by batch, from {groups[0].label} to {groups[-1].label}."
-    with _figure(f"throughput {groups[0].setting.name}", _height(lines), constrained=True) as figure:
+    with figure_of(f"throughput {groups[0].setting.name}", _height(lines), constrained=True) as figure:
         axes = figure.add_subplot()
         for engine, points in lines.items():
             axes.plot(*zip(*points, strict=True), marker=_turn(_MARKERS, engine, numbers), **_style(engine, numbers))
         axes.set_xticks(range(len(groups)), [str(group.setting.batch) for group in groups])
         axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(_plain)
+        axes.yaxis.set_major_formatter(plain)
         axes.set_xlabel("batch")
-        _finish(figure, axes)
-        return Plot(_as_svg(figure, f"{groups[0].setting.target}. {caption}"), caption)
+        finish(figure, axes)
+        return Plot(as_svg(figure, f"{groups[0].setting.target}. {caption}"), caption)
 
 
 def _scale(axes: Axes, smallest: float, largest: float) -> None:
@@ -176,25 +145,7 @@ def _scale(axes: Axes, smallest: float, largest: float) -> None:
         axes.xaxis.set_minor_locator(NullLocator())
     else:
         axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(_plain)
-
-
-def _plain(value: float, _: float) -> str:
-    return f"{value:,.10g}"
-
-
-def _finish(figure: Figure, axes: Axes) -> None:
-    """A legend above, a grid behind, and half a frame."""
-    axes.grid(color=_QUIET, linewidth=0.6)
-    axes.set_axisbelow(True)
-    _without_frame(axes, "top", "right")
-    figure.legend(loc="outside upper left", ncols=2, frameon=False, borderpad=0, handlelength=2.8)
-
-
-def _without_frame(axes: Axes, *sides: str) -> None:
-    axes.tick_params(length=0)
-    for side in sides:
-        axes.spines[side].set_visible(False)
+    axes.xaxis.set_major_formatter(plain)
 
 
 def _height(engines: Mapping[str, Any]) -> float:
@@ -212,7 +163,7 @@ def _turn(of: Sequence[Any], engine: str, numbers: Mapping[str, int]) -> Any:
 
 
 def _colour(engine: str, numbers: Mapping[str, int]) -> str:
-    return str(_turn(_ENGINES, engine, numbers))
+    return str(_turn(SERIES, engine, numbers))
 
 
 def _style(engine: str, numbers: Mapping[str, int]) -> dict[str, Any]:
@@ -223,41 +174,3 @@ def _style(engine: str, numbers: Mapping[str, int]) -> dict[str, Any]:
         "linewidth": 1.6,
         "markersize": 4.5,
     }
-
-
-@contextmanager
-def _figure(name: str, height: float, *, constrained: bool = False) -> Iterator[Figure]:
-    """A figure without a window. Its name keeps the ids in its SVG apart from another one's on the page."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    settings: dict[str, Any] = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": name,
-        "text.parse_math": False,  # names may hold dollar signs
-        "font.family": "sans-serif",
-        "font.sans-serif": ["DejaVu Sans"],
-        "font.size": _FONT_SIZE,
-        "axes.linewidth": 0.8,
-        "figure.facecolor": "none",
-        "axes.facecolor": "none",
-        **dict.fromkeys(("text.color", "xtick.color", "ytick.color", "axes.labelcolor", "axes.edgecolor"), _INK),
-    }
-    with matplotlib.rc_context(settings):
-        yield Figure((_WIDTH, height), layout="constrained" if constrained else None)
-
-
-def _as_svg(figure: Figure, label: str) -> str:
-    """A figure as an element: labelled, scaling with the page, without ids that nothing refers to."""
-    written = io.StringIO()
-    figure.savefig(written, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    head, _, body = written.getvalue().partition("<svg")[2].partition(">")
-    box = re.search(r'viewBox="[^"]+"', head)
-    assert box is not None
-    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)  # would be a rule for the whole page
-    referred = set(re.findall(r"#([-\w]+)[)\"]", body))
-    body = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in referred else "", body)
-    for colour, variable in _VARIABLES.items():
-        body = body.replace(colour, variable)
-    lines = "\n".join(line.strip() for line in body.splitlines() if line.strip())
-    return f'<svg {box[0]} role="img" aria-label="{escape(label)}">\n{lines}'

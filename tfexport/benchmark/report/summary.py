@@ -7,7 +7,7 @@ from typing import Any
 
 from tfexport.benchmark.report import sentences
 from tfexport.benchmark.report.table import MEASURED, Row, Table, tables
-from tfexport.benchmark.wording import aligned, significant, with_interval
+from tfexport.wording import aligned, significant, with_interval
 
 
 def summary(document: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What the benchmark needs beside the engines, checked before anything is measured."""
+"""What reports and measurements need beside the frameworks, checked before anything is done."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ def require(packages: Iterable[str]) -> None:
     """
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
-        raise BenchmarkError(
-            f"tfexport benchmark needs {', '.join(missing)}, not installed here. Install tfexport[benchmark]."
-        )
+        raise BenchmarkError(f"this needs {', '.join(missing)}, not installed here. Install tfexport[benchmark].")
 
 
 def check_writable(files: Iterable[Path]) -> None:
@@ -39,6 +37,6 @@ def check_writable(files: Iterable[Path]) -> None:
             with file.open("a"):  # what is there stays there
                 pass
         except OSError as error:
-            raise OutputError(f"{file} cannot be written: {error.strerror or error}. Nothing was measured.") from error
+            raise OutputError(f"{file} cannot be written: {error.strerror or error}. Nothing was done.") from error
         if not file.stat().st_size:
             file.unlink()

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tfexport.errors import PlacementError, ProviderError, abbreviate
 
 _SUFFIX = "ExecutionProvider"
-CPU = f"CPU{_SUFFIX}"
+CPU, CUDA = f"CPU{_SUFFIX}", f"CUDA{_SUFFIX}"
+RECORDED = "session.record_ep_graph_assignment_info"
+"""The configuration entry, ``"1"``, by which a session records which provider computes which node."""
 
 LIGHT = frozenset(
     {
@@ -135,3 +138,50 @@ def placement_of(asked: str, subgraphs: Iterable[Any]) -> Placement:
         for node in part.get_nodes()
     )
     return Placement(asked, nodes)
+
+
+def open_placed(path: Path, provider: str, level: str) -> tuple[Any, Placement]:
+    """An ONNX Runtime session on the provider asked for, and on no other.
+
+    Args:
+        path: the ONNX file.
+        provider: as the user calls it: ``cuda``.
+        level: of the optimisations: disabled, basic, extended or all.
+
+    Raises:
+        ProviderError: the provider cannot be had, or does not run the file.
+        PlacementError: nodes that compute fell back to the CPU.
+        one of `tfexport.validation.validate.RUNTIME_ERRORS`: the file does not load.
+    """
+    import onnxruntime
+
+    from tfexport.validation.validate import session_options
+
+    asked = provider_name(provider, onnxruntime.get_available_providers())
+    if asked == CUDA:
+        onnxruntime.preload_dlls()  # CUDA's and cuDNN's, where they are installed as Python packages
+    options = session_options(level)
+    options.add_session_config_entry(RECORDED, "1")
+    providers: list[Any] = [(asked, {"use_tf32": "0"} if asked == CUDA else {})]
+    session = onnxruntime.InferenceSession(str(path), options, providers=[*providers, *([CPU] if asked != CPU else [])])
+    session.disable_fallback()
+    return session, proven(session, asked)
+
+
+def proven(session: Any, asked: str) -> Placement:
+    """Where a session computes.
+
+    Args:
+        session: made with the entry `RECORDED`.
+        asked: the provider that was asked for, in ONNX Runtime's name.
+
+    Raises:
+        ProviderError: it runs on another one.
+        PlacementError: nodes that compute fell back to the CPU.
+    """
+    used = session.get_providers()[0]
+    if used != asked:
+        raise ProviderError(f"{asked} was asked for and could not be set up: the session runs on {used}.")
+    found = placement_of(asked, session.get_provider_graph_assignment_info())
+    found.check()
+    return found

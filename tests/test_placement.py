@@ -12,9 +12,9 @@ import pytest
 from benchmarks.calibration import matmul_file
 from tfexport.benchmark.cells import Cell, Setting
 from tfexport.benchmark.engines.onnx_runtime import Session
-from tfexport.benchmark.placement import CPU, placement_of, provider_name, short_name
 from tfexport.benchmark.work import Model, Work
 from tfexport.errors import PlacementError, ProviderError
+from tfexport.placement import CPU, placement_of, provider_name, short_name
 
 CUDA = "CUDAExecutionProvider"
 OFFERED = ("TensorrtExecutionProvider", CUDA, CPU)

@@ -1,0 +1,1 @@
+"""Parity of every model type that has classes in both frameworks."""

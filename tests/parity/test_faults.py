@@ -1,0 +1,229 @@
+"""Faults planted into files of six architectures: each is found, and so is its layer."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import pytest
+
+from benchmarks.zoo.models import tiny_model
+from benchmarks.zoo.tiny import tiny_config
+from tests.parity import faults
+from tests.parity.faults import Fault
+from tfexport import export_checkpoint
+from tfexport.parity import localisation
+from tfexport.parity.exchange import Exchange
+from tfexport.parity.files import Files, run_files
+from tfexport.parity.frameworks import Model, Ran, run_model, tolerance_of
+from tfexport.parity.localisation import Located, Side, locate
+from tfexport.parity.matrix import Corner, Pair, compare_corners
+from tfexport.validation import Tolerance
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A model, its sound file, and what the model gives on every case."""
+
+    model: Model
+    file: Path
+    folder: Path
+    ran: Ran
+    tolerance: Tolerance
+
+    def judge(self, file: Path) -> tuple[Pair, Ran]:
+        """A file beside the model."""
+        exchange = Exchange(self.folder)
+        number = {part: len(cases) for part, cases in self.ran.cases.items()}
+        ran = run_files(Files({"model": file}), self.folder, "onnx-tf", number)
+        corners = (Corner("tf", self.ran), Corner("onnx-tf", ran))
+        (pair,) = compare_corners(corners, self.ran.cases, exchange, self.tolerance)
+        return pair, ran
+
+    def locate(self, pair: Pair, file: Path) -> Located:
+        """Where the two part."""
+        sides = Side("tf", self.model), Side("onnx-tf", files={"model": file})
+        found = locate(pair, *sides, Exchange(self.folder), self.tolerance, None)
+        assert found is not None
+        return found
+
+
+@pytest.fixture(autouse=True)
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty faults in processes of their own would take ten minutes; `test_parity` goes through processes."""
+    monkeypatch.setattr(localisation, "call_apart", lambda function, *arguments: function(*arguments))
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Sound]:
+    made: dict[tuple[str, str], Sound] = {}
+
+    def make(model_type: str, feature: str) -> Sound:
+        if (model_type, feature) not in made:
+            folder = tmp_path_factory.mktemp(model_type)
+            _save(folder / "checkpoint", model_type, feature)
+            export_checkpoint(folder / "checkpoint", folder / "export", feature=feature, monolith=True)
+            model = Model(str(folder / "checkpoint"), feature, "tf", monolith=True)
+            ran = run_model(model, folder / "exchange", "tf", makes_inputs=True)
+            assert ran.problems == {"model": {}}
+            made[model_type, feature] = Sound(
+                model, folder / "export" / "model.onnx", folder / "exchange", ran, tolerance_of(model)
+            )
+        return made[model_type, feature]
+
+    return make
+
+
+def _save(folder: Path, model_type: str, feature: str) -> None:
+    """Weights large enough that a layer's part in the outputs is seen."""
+    from tfexport.features import model_class
+
+    config = tiny_config(model_type, feature)
+    for name in ("initializer_range", "init_std", "initializer_factor"):
+        if hasattr(config, name):
+            setattr(config, name, 0.3 if name != "initializer_factor" else 2.0)
+    tiny_model("tf", model_class(model_type, feature, "tf", ()), config).save_pretrained(
+        folder, safe_serialization=False
+    )
+
+
+BERT, ELECTRA, ROBERTA = (f"{name}/encoder/layer_._1" for name in ("bert", "electra", "roberta"))
+DISTIL, VIT = "distilbert/transformer/layer_._1", "vit/encoder/layer_._1"
+ALBERT = "albert_layer_groups_._0/albert_layers_._0"
+GPT2, T5 = "transformer/h_._1", "encoder/block_._1/layer_._0/SelfAttention"
+
+PLANTED: list[tuple[str, str, str, Fault, str]] = [
+    ("bert", "default", "weight", faults.weight(f"{BERT}/intermediate/dense/kernel"), f"{BERT}/intermediate/dense"),
+    ("bert", "default", "int8", faults.int8(f"{BERT}/attention/self/key/kernel"), f"{BERT}/attention/self/key"),
+    (
+        "bert",
+        "default",
+        "transposed",
+        faults.transposed(f"{BERT}/attention/self/query/kernel"),
+        f"{BERT}/attention/self/query",
+    ),
+    (
+        "bert",
+        "default",
+        "swapped biases",
+        faults.swapped(f"{BERT}/attention/self/query/bias", f"{BERT}/attention/self/value/bias"),
+        f"{BERT}/attention/self/",
+    ),
+    (
+        "bert",
+        "default",
+        "epsilon",
+        faults.epsilon(f"{BERT}/attention/output/LayerNorm/batchnorm/add", 1e-2),
+        f"{BERT}/attention/output/LayerNorm",
+    ),
+    ("bert", "default", "tanh", faults.tanh_gelu(f"{BERT}/intermediate"), f"{BERT}/intermediate"),
+    ("bert", "default", "mask", faults.mask_ignored(), "bert/encoder/layer_._0/attention/self"),
+    ("bert", "default", "nan", faults.nan_for_length_1("last_hidden_state"), ""),
+    ("bert", "question-answering", "outputs", faults.outputs_swapped("start_logits", "end_logits"), ""),
+    ("electra", "default", "weight", faults.weight(f"{ELECTRA}/output/dense/kernel"), f"{ELECTRA}/output/dense"),
+    ("electra", "default", "mask", faults.mask_ignored(), "electra/encoder/layer_._0/attention/self"),
+    ("electra", "default", "tanh", faults.tanh_gelu(f"{ELECTRA}/intermediate"), f"{ELECTRA}/intermediate"),
+    (
+        "electra",
+        "default",
+        "int8",
+        faults.int8(f"{ELECTRA}/intermediate/dense/kernel"),
+        f"{ELECTRA}/intermediate/dense",
+    ),
+    (
+        "roberta",
+        "default",
+        "weight",
+        faults.weight(f"{ROBERTA}/attention/output/dense/kernel"),
+        f"{ROBERTA}/attention/output/dense",
+    ),
+    (
+        "roberta",
+        "default",
+        "transposed",
+        faults.transposed(f"{ROBERTA}/attention/self/value/kernel"),
+        f"{ROBERTA}/attention/self/value",
+    ),
+    ("roberta", "default", "mask", faults.mask_ignored(), "roberta/encoder/layer_._0/attention/self"),
+    ("roberta", "default", "nan", faults.nan_for_length_1("last_hidden_state"), ""),
+    ("distilbert", "default", "weight", faults.weight(f"{DISTIL}/ffn/lin1/kernel"), f"{DISTIL}/ffn/lin1"),
+    (
+        "distilbert",
+        "default",
+        "transposed",
+        faults.transposed(f"{DISTIL}/attention/q_lin/kernel"),
+        f"{DISTIL}/attention/q_lin",
+    ),
+    ("distilbert", "default", "int8", faults.int8(f"{DISTIL}/ffn/lin2/kernel"), f"{DISTIL}/ffn/lin2"),
+    ("distilbert", "default", "mask", faults.mask_ignored(), "distilbert/transformer/layer_._0/attention"),
+    ("albert", "default", "weight", faults.weight(f"{ALBERT}/ffn/kernel"), f"{ALBERT}/ffn"),
+    ("albert", "default", "transposed", faults.transposed(f"{ALBERT}/attention/key/kernel"), f"{ALBERT}/attention/key"),
+    ("albert", "default", "int8", faults.int8(f"{ALBERT}/ffn_output/kernel"), f"{ALBERT}/ffn_output"),
+    ("gpt2", "causal-lm-with-past", "weight", faults.weight(f"{GPT2}/mlp/c_fc/weight"), f"{GPT2}/mlp/c_fc"),
+    ("gpt2", "causal-lm-with-past", "int8", faults.int8(f"{GPT2}/attn/c_attn/weight"), f"{GPT2}/attn/c_attn"),
+    ("gpt2", "causal-lm-with-past", "past", faults.shifted("position_ids"), "transformer/"),
+    ("t5", "seq2seq-lm", "weight", faults.weight(f"{T5}/q/kernel"), f"{T5}/q"),
+    ("t5", "seq2seq-lm", "int8", faults.int8(f"{T5}/v/kernel"), f"{T5}/v"),
+    ("t5", "seq2seq-lm", "mask", faults.mask_ignored(), "encoder/block_._0/layer_._0/SelfAttention"),
+    ("vit", "default", "weight", faults.weight(f"{VIT}/intermediate/dense/kernel"), f"{VIT}/intermediate/dense"),
+    (
+        "vit",
+        "default",
+        "transposed",
+        faults.transposed(f"{VIT}/attention/attention/query/kernel"),
+        f"{VIT}/attention/attention/query",
+    ),
+    ("vit", "default", "int8", faults.int8(f"{VIT}/output/dense/kernel"), f"{VIT}/output/dense"),
+]
+
+
+@pytest.mark.parametrize(
+    ("model_type", "feature", "name", "plant", "layer"),
+    PLANTED,
+    ids=[f"{model_type}-{name}" for model_type, _, name, _, _ in PLANTED],
+)
+def test_a_planted_fault_is_found_and_so_is_its_layer(
+    sound: Callable[[str, str], Sound],
+    tmp_path: Path,
+    model_type: str,
+    feature: str,
+    name: str,
+    plant: Fault,
+    layer: str,
+) -> None:
+    source = sound(model_type, feature)
+    model = onnx.load(str(source.file))
+    plant(model)
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    pair, _ = source.judge(tmp_path / "model.onnx")
+    assert not pair.agrees
+    located = source.locate(pair, tmp_path / "model.onnx")
+    assert located.problem is None
+    assert set(located.levels.values()) == {False}
+    if name == "outputs":
+        assert set(located.swapped) == {("start_logits", "end_logits"), ("end_logits", "start_logits")}
+    elif name == "nan":
+        assert {each.report.case.sequence for each in pair.compared if each.report.problems} == {1}
+        assert located.divergence is not None and located.divergence.first is None
+    else:
+        assert located.divergence is not None and located.divergence.first is not None
+        assert layer in located.divergence.first.name, located.sentence
+
+
+@pytest.mark.parametrize(("model_type", "feature"), sorted({(each[0], each[1]) for each in PLANTED}))
+def test_a_sound_file_is_no_false_alarm(
+    sound: Callable[[str, str], Sound], tmp_path: Path, model_type: str, feature: str
+) -> None:
+    source = sound(model_type, feature)
+    shutil.copy(source.file, tmp_path / "model.onnx")
+    pair, ran = source.judge(tmp_path / "model.onnx")
+    assert pair.agrees, pair.problems
+    assert ran.structure == {"model": []}
+
+
+def test_as_many_faults_as_were_promised() -> None:
+    assert len(PLANTED) >= 30
+    assert len({each[0] for each in PLANTED}) >= 6

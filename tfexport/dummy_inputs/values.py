@@ -1,0 +1,57 @@
+"""Values other than those drawn first: the same shapes, filled with what is rare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary
+
+Values = Literal["drawn", "zeros", "largest", "repeated"]
+"""drawn: as they come. zeros: token 0, and 0.0. largest: the highest ordinary token, and numbers eight times as large.
+repeated: one ordinary token all along, and one number."""
+_LARGE = 8.0
+
+
+def with_values(
+    arrays: Mapping[str, Any], values: Values, seed: int, words: Vocabulary | None, decoder_words: Vocabulary | None
+) -> dict[str, Any]:
+    """Arrays with other values: ordinary tokens and floats change, special tokens, masks and caches do not.
+
+    Args:
+        arrays: inputs by name.
+        values: the kind of value.
+        seed: 0 for the values that the arrays have; any other draws tokens anew, and shuffles floats.
+        words: the vocabulary of the text; None where there is no text.
+        decoder_words: that of the decoder's text.
+    """
+    random = np.random.default_rng(seed)
+    changed = dict(arrays)
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            continue
+        if name in TOKEN_IDS:
+            vocabulary = decoder_words if name.startswith("decoder_") else words
+            if vocabulary is not None:
+                changed[name] = _tokens(array, values, seed, vocabulary, random)
+        elif array.dtype.kind == "f":
+            changed[name] = _floats(array, values, seed, random)
+    return changed
+
+
+def _tokens(ids: np.ndarray, values: Values, seed: int, words: Vocabulary, random: np.random.Generator) -> np.ndarray:
+    ordinary = np.isin(ids, words.ids)
+    drawn = np.where(ordinary, random.choice(words.ids, size=ids.shape), ids) if seed else ids
+    told = {"zeros": 0, "largest": int(words.ids.max()), "repeated": int(words.ids[len(words.ids) // 2])}
+    return drawn if values == "drawn" else np.where(ordinary, told[values], ids).astype(ids.dtype)
+
+
+def _floats(array: np.ndarray, values: Values, seed: int, random: np.random.Generator) -> np.ndarray:
+    drawn = random.permutation(array.reshape(-1)).reshape(array.shape) if seed else array
+    if values == "zeros":
+        return np.zeros_like(array)
+    if values == "repeated":
+        return np.full_like(array, 0.5)
+    return drawn * array.dtype.type(_LARGE) if values == "largest" else drawn

@@ -1,0 +1,13 @@
+"""Parity: a checkpoint in both frameworks, and the files made from each, on the same inputs, with a verdict."""
+
+from tfexport.lazy import lazily
+
+__all__ = ["parity", "validate_export"]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "parity": "tfexport.parity.api",
+        "validate_export": "tfexport.parity.export",
+    },
+)

@@ -1,0 +1,139 @@
+"""A framework's corner: the model itself, run in a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfexport.parity.exchange import Exchange
+from tfexport.plan import Plan, Source, load_source, make_plan
+from tfexport.stages import peak_rss_mib
+from tfexport.subject import Subject
+from tfexport.validation import Case, Tolerance, flatten_inputs, thorough_cases
+from tfexport.validation.cases import actual_case
+from tfexport.validation.invariance import can_be_cut, padding_error
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checkpoint in one framework.
+
+    Attributes:
+        checkpoint: a folder, or a hub id.
+        feature: what is compared.
+        framework: that runs it; None for what the checkpoint is.
+        atol, rtol: tolerances asked for; None for the declaration's.
+        cache_dir: where transformers keeps what it downloads.
+        monolith: whether an encoder-decoder is one part.
+    """
+
+    checkpoint: str
+    feature: str
+    framework: str | None
+    atol: float | None = None
+    rtol: float | None = None
+    cache_dir: str | None = None
+    monolith: bool = False
+
+    def plan(self) -> Plan:
+        """How it would be exported."""
+        return make_plan(
+            self.checkpoint,
+            feature=self.feature,
+            framework=self.framework,
+            opset=None,
+            atol=self.atol,
+            rtol=self.rtol,
+            cache_dir=self.cache_dir,
+            model_type=None,
+            monolith=self.monolith,
+        )
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a corner did.
+
+    Attributes:
+        about: what ran: class, versions, providers.
+        cases: of each part, the cases that were run, with the shapes that the inputs really have.
+        problems: of each part, why a case could not be run, by its number.
+        structure: of each part, what is wrong with its file before it computes anything.
+        padding: of each part, how much padding changes each output; nothing where rows cannot be cut.
+        peak_rss_mib: peak resident memory of the process.
+    """
+
+    about: dict[str, Any] = field(default_factory=dict)
+    cases: dict[str, tuple[Case, ...]] = field(default_factory=dict)
+    problems: dict[str, dict[int, str]] = field(default_factory=dict)
+    structure: dict[str, list[str]] = field(default_factory=dict)
+    padding: dict[str, dict[str, float]] = field(default_factory=dict)
+    peak_rss_mib: float = 0.0
+
+
+def tolerance_of(model: Model) -> Tolerance:
+    """What a comparison with a model allows."""
+    return model.plan().tolerance
+
+
+def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ran:
+    """Run a model on every case of every part.
+
+    Args:
+        model: what is run.
+        folder: of the `Exchange`.
+        corner: under which outputs are written.
+        makes_inputs: whether it makes the inputs; else another framework has made them.
+    """
+    from tfexport.errors import TfExportError
+
+    exchange, (plan, source) = Exchange(folder), _loaded(model)
+    cases: dict[str, tuple[Case, ...]] = {}
+    problems: dict[str, dict[int, str]] = {}
+    padding: dict[str, dict[str, float]] = {}
+    for part, subject in source.subjects(plan).items():
+        asked, problems[part], actual = thorough_cases(subject.config), {}, []
+        for number, case in enumerate(asked):
+            actual.append(case)
+            try:
+                if makes_inputs:
+                    actual[-1] = _make_inputs(exchange, part, number, subject, case)
+                inputs = exchange.nested_inputs(part, number)
+                outputs = _declared(subject, inputs)
+            except (TfExportError, FileNotFoundError) as error:
+                problems[part][number] = str(error)
+                continue
+            exchange.save_outputs(part, number, corner, outputs)
+            if case.padding == "right" and can_be_cut(inputs) and part not in padding:
+                padding[part] = padding_error(lambda cut, subject=subject: _declared(subject, cut), inputs, outputs)  # type: ignore[misc]
+        cases[part] = tuple(actual)
+    about = {"model_class": source.loaded.model_class, "missing_weights": sorted(source.loaded.missing_weights)}
+    return Ran(about, cases, problems, {}, padding, peak_rss_mib())
+
+
+def record_layers(model: Model, folder: Path, corner: str, part: str, case: int) -> None:
+    """Record what each layer of a model gives for one case."""
+    exchange, (plan, source) = Exchange(folder), _loaded(model)
+    subject = source.subjects(plan)[part]
+    found = subject.backend.layers(subject.model, subject.config, exchange.nested_inputs(part, case))
+    exchange.save_recording(corner, found)
+
+
+def _loaded(model: Model) -> tuple[Plan, Source]:
+    plan = model.plan()
+    return plan, load_source(plan, "auto")
+
+
+def _make_inputs(exchange: Exchange, part: str, number: int, subject: Subject, case: Case) -> Case:
+    inputs = subject.inputs(case)
+    flat = flatten_inputs(subject.config, subject.config.generate_dummy_inputs_onnxruntime(inputs))
+    exchange.save_inputs(part, number, inputs, flat)
+    return actual_case(subject.config, case, inputs)
+
+
+def _declared(subject: Subject, inputs: Any) -> dict[str, np.ndarray]:
+    outputs = subject.run(inputs)
+    return {name: outputs[name] for name in subject.config.outputs if name in outputs}

@@ -1,0 +1,116 @@
+"""A comparison as a page: the verdict first, then the matrix, the errors by case and by layer, and what it ran on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tfexport.pages import Plot, environment
+from tfexport.pages.drawing import INK, SERIES, as_svg, figure_of, finish, without_frame
+
+_TEMPLATE = "page.html.j2"
+_LEAST = 1e-4
+_ROW, _FOOT = 0.2, 0.7
+_MOST_LAYERS = 60
+_LONGEST = 34
+
+
+def html(document: Mapping[str, Any]) -> str:
+    """A page on a comparison.
+
+    Args:
+        document: what `Report.as_dict` gives.
+    """
+    assert __package__
+    names = [corner["name"] for corner in document["corners"]]
+    pairs = {(pair["first"], pair["second"]): pair for pair in document["pairs"]}
+    return (
+        environment(__package__)
+        .get_template(_TEMPLATE)
+        .render(
+            document=document,
+            names=names,
+            pairs=pairs | {(second, first): pair for (first, second), pair in pairs.items()},
+            by_case=_by_case(document) if document["pairs"] else None,
+            by_layer=[plot for located in document["located"] if (plot := _by_layer(located)) is not None],
+        )
+    )
+
+
+def _by_case(document: Mapping[str, Any]) -> Plot:
+    """The worst error of each case as a share of what is allowed, a series for each pair."""
+    rows = list(dict.fromkeys(_row(case) for pair in document["pairs"] for case in pair["cases"]))
+    caption = "Largest error of each case, as a share of what is allowed: beyond the line it fails."
+    with figure_of(
+        f"cases {document['checkpoint']}", _ROW * len(rows) + _FOOT + 0.25 * len(document["pairs"]) / 2
+    ) as figure:
+        figure.set_layout_engine("constrained")
+        axes = figure.add_subplot()
+        for number, pair in enumerate(document["pairs"]):
+            points = [(share, rows.index(_row(case))) for case in pair["cases"] for share in _shares(case)]
+            if points:
+                axes.plot(
+                    *zip(*points, strict=True),
+                    linestyle="none",
+                    marker="osD^vP"[number % 6],
+                    markersize=4,
+                    color=SERIES[number % len(SERIES)],
+                    label=f"{pair['first']}, {pair['second']}",
+                )
+        axes.axvline(1, color=INK, linewidth=1.2)
+        axes.set_xscale("log")
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlabel("error / allowed")
+        finish(figure, axes)
+        return Plot(as_svg(figure, caption), caption)
+
+
+def _row(case: Mapping[str, Any]) -> str:
+    text = case["case"] if case["part"] == "model" else f"{case['part']}: {case['case']}"
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _shares(case: Mapping[str, Any]) -> Iterator[float]:
+    found = [
+        output["max_abs_error"] / output["allowed"]
+        for output in case["outputs"]
+        if output["max_abs_error"] is not None and output["allowed"]
+    ]
+    if found:
+        yield max(_LEAST, *found)
+
+
+def _by_layer(located: Mapping[str, Any]) -> Plot | None:
+    """The error of each layer, in the order in which they ended: those around the first that differs."""
+    layers = [layer for layer in located["layers"] if layer["error"] is not None]
+    if not layers:
+        return None
+    names = [layer["name"] for layer in layers]
+    first = names.index(located["first"]) if located["first"] in names else len(names) - 1
+    begin = max(0, min(first - _MOST_LAYERS // 2, len(layers) - _MOST_LAYERS))
+    shown = layers[begin : begin + _MOST_LAYERS]
+    caption = f"{located['sentence']}. Errors of the layers around it, as a share of each one's largest magnitude."
+    with figure_of(f"layers {located['pair']}", _ROW * len(shown) + _FOOT) as figure:
+        figure.set_layout_engine("constrained")
+        axes = figure.add_subplot()
+        for place, layer in enumerate(shown):
+            axes.plot(
+                [1e-9, max(1e-9, layer["error"])],
+                [place, place],
+                color=SERIES[1] if not layer["found"] else SERIES[0],
+                linewidth=3,
+                solid_capstyle="butt",
+            )
+        axes.set_xscale("log")
+        axes.set_xlim(left=1e-9)
+        axes.set_ylim(len(shown) - 0.5, -0.5)
+        axes.set_yticks(range(len(shown)), [_end(layer["name"]) for layer in shown])
+        without_frame(axes, "top", "right")
+        axes.set_xlabel("largest difference / largest magnitude")
+        return Plot(as_svg(figure, caption), caption)
+
+
+def _end(name: str) -> str:
+    """The end of a path, which tells layers apart."""
+    return name if len(name) <= _LONGEST else f"…{name[-_LONGEST + 1 :]}"

@@ -1,0 +1,47 @@
+"""Does padding change anything? A row on its own must give what it gives among others, padded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+_MASK = "attention_mask"
+
+Run = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
+
+
+def can_be_cut(inputs: Mapping[str, np.ndarray]) -> bool:
+    """Whether every input is a text ``(batch, sequence)`` under one mask, padded on the right, so that a row can be cut."""
+    mask = inputs.get(_MASK)
+    return (
+        mask is not None
+        and mask.ndim == 2
+        and len(mask) > 1
+        and bool((np.diff(mask, axis=1) <= 0).all())
+        and bool((mask[:, 0] == 1).all())
+        and not bool(mask.all())
+        and all(isinstance(value, np.ndarray) and value.shape == mask.shape for value in inputs.values())
+    )
+
+
+def padding_error(run: Run, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """How much padding changes each output, where there is none: the largest absolute difference over all rows.
+
+    Args:
+        run: computes outputs by name.
+        inputs: for which `can_be_cut` holds.
+        outputs: what they give.
+    """
+    mask = inputs[_MASK]
+    worst = dict.fromkeys((name for name, value in outputs.items() if value.dtype.kind == "f"), 0.0)
+    for row in range(len(mask)):
+        kept = int(mask[row].sum())
+        alone = run({name: value[row : row + 1, :kept] for name, value in inputs.items()})
+        for name in worst:
+            among, single = outputs[name][row], alone[name][0]
+            if among.ndim and among.shape[0] == mask.shape[1]:
+                among = among[:kept]
+            if among.shape == single.shape and among.size:
+                worst[name] = max(worst[name], float(np.abs(among.astype(np.float64) - single).max()))
+    return worst
