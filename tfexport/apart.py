@@ -12,6 +12,8 @@ from typing import Any
 
 from tfexport.errors import ProcessError, TfExportError
 
+Caller = Callable[..., Any]
+"""`call_apart`, or `call_here`."""
 PROCESSES = multiprocessing.get_context("spawn")
 _LONGEST = 2000
 _QUIET = {
@@ -54,6 +56,18 @@ def call_apart(function: Callable[..., Any], *arguments: Any, timeout_s: float |
     if failed:
         raise ProcessError(answer)
     return answer
+
+
+def call_here(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The same in this process: faster, and no shelter from a crash.
+
+    Raises:
+        ProcessError: it fails.
+    """
+    try:
+        return function(*arguments)
+    except TfExportError as error:
+        raise ProcessError(str(error)) from error
 
 
 @contextmanager

@@ -145,7 +145,7 @@ def _attempts(plan: Plan, source: Source, folder: Path, allow_missing_weights: b
 
 def _check_weights(plan: Plan, source: Source, graphs: Mapping[str, OnnxGraph], allow_missing_weights: bool) -> None:
     """Refuse graphs that read weights which the checkpoint did not hold. Those they do not read may be missing."""
-    missing = sorted(source.loaded.missing_weights & weights_read(graphs))
+    missing = sorted(source.loaded.lacking(weights_read(graphs)))
     if missing and not allow_missing_weights:
         raise MissingWeightsError(missing, model_class=source.loaded.model_class, source=plan.checkpoint.source)
 

@@ -69,7 +69,7 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
             "model_type": checkpoint.config.model_type,
             "model_class": source.loaded.model_class,
             "sha256": checkpoint.sha256(choice.weights),
-            "missing_weights": sorted(source.loaded.missing_weights & weights_read(graphs)),
+            "missing_weights": sorted(source.loaded.lacking(weights_read(graphs))),
         },
         "framework": {"name": choice.framework, "reason": choice.reason, "weights_from": choice.weights},
         "feature": plan.feature,

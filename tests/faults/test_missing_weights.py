@@ -69,6 +69,14 @@ def test_a_pooler_that_the_graph_reads_may_not(masked_lm: Callable[[str], Path],
         assert len(caught.value.names) == 4
 
 
+def test_weights_that_a_class_makes_when_it_is_first_called_were_never_loaded(tmp_path: Path) -> None:
+    """TFIdeficsModel of transformers 4.57.6 builds most of its layers then: it neither saves nor loads them."""
+    support.save_tiny(tmp_path / "idefics", "idefics", "IdeficsModel", "h5")
+    with pytest.raises(MissingWeightsError) as caught:
+        tfexport.export_checkpoint(tmp_path / "idefics", tmp_path / "out")
+    assert any("perceiver_resampler" in name for name in caught.value.names)
+
+
 @pytest.mark.parametrize(("form", "framework"), ROUTES)
 def test_a_complete_checkpoint_lacks_nothing(
     form: str, framework: str, classifier: Callable[[str], Path], tmp_path: Path

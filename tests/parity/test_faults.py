@@ -15,7 +15,7 @@ from benchmarks.zoo.tiny import tiny_config
 from tests.parity import faults
 from tests.parity.faults import Fault
 from tfexport import export_checkpoint
-from tfexport.parity import localisation
+from tfexport.apart import call_here
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import Files, run_files
 from tfexport.parity.frameworks import Model, Ran, run_model, tolerance_of
@@ -46,15 +46,11 @@ class Sound:
     def locate(self, pair: Pair, file: Path) -> Located:
         """Where the two part."""
         sides = Side("tf", self.model), Side("onnx-tf", files={"model": file})
-        found = locate(pair, *sides, Exchange(self.folder), self.tolerance, None)
+        found = locate(
+            pair, *sides, Exchange(self.folder), self.tolerance, None, call_here
+        )  # in processes it would take ten minutes
         assert found is not None
         return found
-
-
-@pytest.fixture(autouse=True)
-def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Thirty faults in processes of their own would take ten minutes; `test_parity` goes through processes."""
-    monkeypatch.setattr(localisation, "call_apart", lambda function, *arguments: function(*arguments))
 
 
 @pytest.fixture(scope="module")

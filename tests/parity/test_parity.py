@@ -123,6 +123,8 @@ def _fails_as_a_backend_test(folder: Path) -> None:
         ((), "name one checkpoint, or two by --model-tf and --model-pt"),
         (("nowhere",), "nowhere"),
         (("--model-tf", "a"), "name one checkpoint"),
+        (("nowhere", "--providers", "cpu,cuda"), "'cuda' was asked for"),
+        (("nowhere", "--html", "."), "cannot be written"),
     ],
 )
 def test_what_cannot_be_compared(cli: Callable[..., Ran], arguments: tuple[str, ...], message: str) -> None:

@@ -42,11 +42,18 @@ class LoadedModel:
         model: the framework's model, in inference mode.
         model_class: its class's name.
         missing_weights: weights that the checkpoint did not hold, as the backend names them in its graphs.
+        made_later: tells the weights that the model has made since it was loaded, by the same names: a TensorFlow layer that is
+            not built by then makes them when it is first called, and no checkpoint has filled them.
     """
 
     model: Any
     model_class: str
     missing_weights: frozenset[str]
+    made_later: Callable[[], frozenset[str]] = frozenset
+
+    def lacking(self, read: frozenset[str]) -> frozenset[str]:
+        """Those of some weights that the checkpoint did not fill."""
+        return (self.missing_weights | self.made_later()) & read
 
 
 class Layers(dict[str, np.ndarray]):

@@ -11,8 +11,11 @@ from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary
 
 Values = Literal["drawn", "zeros", "largest", "repeated"]
 """drawn: as they come. zeros: token 0, and 0.0. largest: the highest ordinary token, and numbers eight times as large.
-repeated: one ordinary token all along, and one number."""
+repeated: one ordinary token all along, and the first third of a row of numbers again and again: one number alone has no
+variance, by which models divide."""
 _LARGE = 8.0
+_KEPT = ("noise",)
+"""Of ViT-MAE, which sorts it: equal numbers have no order."""
 
 
 def with_values(
@@ -36,7 +39,7 @@ def with_values(
             vocabulary = decoder_words if name.startswith("decoder_") else words
             if vocabulary is not None:
                 changed[name] = _tokens(array, values, seed, vocabulary, random)
-        elif array.dtype.kind == "f":
+        elif array.dtype.kind == "f" and name not in _KEPT:
             changed[name] = _floats(array, values, seed, random)
     return changed
 
@@ -53,5 +56,5 @@ def _floats(array: np.ndarray, values: Values, seed: int, random: np.random.Gene
     if values == "zeros":
         return np.zeros_like(array)
     if values == "repeated":
-        return np.full_like(array, 0.5)
+        return np.resize(array.reshape(-1)[: 1 + array.shape[-1] // 3], array.shape)
     return drawn * array.dtype.type(_LARGE) if values == "largest" else drawn

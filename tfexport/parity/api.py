@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tfexport.apart import call_apart
+from tfexport.apart import Caller, call_apart
 from tfexport.backends import installed_frameworks
 from tfexport.errors import FrameworkError, InputsError, ProcessError, UnsupportedError
+from tfexport.parity.corners import check_providers, file_corners
 from tfexport.parity.exchange import Exchange
-from tfexport.parity.files import CPU, Files, run_files
+from tfexport.parity.files import CPU
 from tfexport.parity.frameworks import Model, Ran, run_model
 from tfexport.parity.localisation import Located, Side, locate
-from tfexport.parity.manifests import contracts_of
 from tfexport.parity.matrix import Corner, Pair, compare_corners
 from tfexport.parity.report import Report
 from tfexport.plan import Plan
@@ -53,6 +53,7 @@ def parity(
     keep: Path | None = None,
     repro: Path | None = None,
     progress: Progress | None = None,
+    call: Caller = call_apart,
 ) -> Report:
     """Compare a checkpoint in TensorFlow, in PyTorch, and the ONNX files made from each, on the same inputs.
 
@@ -72,13 +73,16 @@ def parity(
         keep: a folder for the exported files; None to throw them away.
         repro: a folder for the failing cases, each in the layout of ONNX's backend tests; None for none.
         progress: called with a line on what is being done.
+        call: how work is called: each in a process of its own, or `tfexport.apart.call_here`, all in this one.
 
     Raises:
         CheckpointError, FrameworkError, UnsupportedError: the checkpoint cannot be used.
         InputsError: neither a checkpoint nor two are named.
+        ProviderError: a provider cannot be had.
         ProcessError: the framework whose checkpoint it is cannot run it.
     """
     say = progress or (lambda text: None)
+    check_providers(providers)
     named = _named(checkpoint, model_tf, model_pt)
     first = named if isinstance(named, str) else named["tf"]
     cache = None if cache_dir is None else str(cache_dir)
@@ -94,14 +98,16 @@ def parity(
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-parity-")))
         exchange = Exchange(work / "exchange")
         say(f"running {plan.choice.framework}")
-        ran: Ran = call_apart(run_model, source, exchange.folder, plan.choice.framework, True)
-        corners = [Corner(plan.choice.framework, ran), _other_corner(other, other_framework, exchange, say)]
+        ran: Ran = call(run_model, source, exchange.folder, plan.choice.framework, True)
+        corners = [Corner(plan.choice.framework, ran), _other_corner(other, other_framework, exchange, call, say)]
         exported: dict[str, _Exported] = {}
         for model, corner in zip((source, other), list(corners), strict=True):
-            corners += _file_corners(model, corner, plan, ran, providers, keep or work, exchange, exported, say)
+            corners += _exported_corners(
+                model, corner, plan, ran, providers, keep or work, exchange, exported, call, say
+            )
         cases = ran.cases
         pairs = compare_corners(corners, cases, exchange, plan.tolerance)
-        located = _locate(pairs, models, exported, plan, exchange, repro, say)
+        located = _locate(pairs, models, exported, plan, exchange, repro, call, say)
     return Report(
         checkpoint=first if isinstance(named, str) else f"{named['tf']} and {named['pt']}",
         feature=plan.feature,
@@ -125,7 +131,7 @@ def _named(
     raise InputsError("name one checkpoint, or two by --model-tf and --model-pt (model_tf, model_pt).")
 
 
-def _other_corner(model: Model, framework: Framework, exchange: Exchange, say: Progress) -> Corner:
+def _other_corner(model: Model, framework: Framework, exchange: Exchange, call: Caller, say: Progress) -> Corner:
     """The other framework's corner, or why there is none."""
     if framework not in installed_frameworks():
         return Corner(framework, None, "it is not installed", expected=False)
@@ -135,12 +141,12 @@ def _other_corner(model: Model, framework: Framework, exchange: Exchange, say: P
         return Corner(framework, None, str(error), expected=False)
     say(f"running {framework}")
     try:
-        return Corner(framework, call_apart(run_model, model, exchange.folder, framework, False))
+        return Corner(framework, call(run_model, model, exchange.folder, framework, False))
     except ProcessError as error:
         return Corner(framework, None, str(error))
 
 
-def _file_corners(
+def _exported_corners(
     model: Model,
     corner: Corner,
     plan: Plan,
@@ -149,6 +155,7 @@ def _file_corners(
     folder: Path,
     exchange: Exchange,
     exported: dict[str, _Exported],
+    call: Caller,
     say: Progress,
 ) -> list[Corner]:
     """The corners of the files made from one framework's model, one a provider."""
@@ -157,22 +164,12 @@ def _file_corners(
         return [Corner(name, None, f"{model.framework} could not be had", expected=corner.expected)]
     say(f"exporting from {model.framework}")
     try:
-        manifest = call_apart(_export, model, folder / name)
+        manifest = call(_export, model, folder / name)
     except ProcessError as error:
         return [Corner(name, None, str(error))]
     exported[name] = _Exported(folder / name, manifest)
     paths = {part: folder / name / f"{part}.onnx" for part in plan.parts}
-    number = {part: len(cases) for part, cases in ran.cases.items()}
-    found = []
-    for provider in providers:
-        called = name if provider == CPU else f"{name} on {provider}"
-        say(f"running {called}")
-        files = Files(paths, contracts_of(manifest), provider)
-        try:
-            found.append(Corner(called, call_apart(run_files, files, exchange.folder, called, number)))
-        except ProcessError as error:
-            found.append(Corner(called, None, str(error)))
-    return found
+    return file_corners(name, paths, manifest, providers, ran, exchange, call, say)
 
 
 def _export(model: Model, folder: Path) -> Mapping[str, Any]:
@@ -198,6 +195,7 @@ def _locate(
     plan: Plan,
     exchange: Exchange,
     repro: Path | None,
+    call: Caller,
     say: Progress,
 ) -> list[Located]:
     """The layers where a framework and its own file, or the two frameworks, part: other pairs follow from these."""
@@ -213,6 +211,6 @@ def _locate(
             continue
         say(f"looking for the layer where {pair.name} part")
         folder = None if repro is None else repro / f"{pair.first}-{pair.second}"
-        located = locate(pair, sides[pair.first], sides[pair.second], exchange, plan.tolerance, folder)
+        located = locate(pair, sides[pair.first], sides[pair.second], exchange, plan.tolerance, folder, call)
         found += [] if located is None else [located]
     return found

@@ -14,13 +14,13 @@ from tfexport.apart import call_apart
 from tfexport.artifacts import MANIFEST
 from tfexport.checkpoint import sha256_of
 from tfexport.encoder_decoder_parts import ENCODER_PART
-from tfexport.errors import CheckpointNotFoundError, CorruptCheckpointError, InputsError, ProcessError
+from tfexport.errors import CheckpointNotFoundError, CorruptCheckpointError, InputsError
 from tfexport.features import AUTO
+from tfexport.parity.corners import check_providers, file_corners
 from tfexport.parity.exchange import Exchange
-from tfexport.parity.files import CPU, Files, run_files
+from tfexport.parity.files import CPU
 from tfexport.parity.frameworks import Model, Ran, run_model
 from tfexport.parity.localisation import Side, locate
-from tfexport.parity.manifests import contracts_of
 from tfexport.parity.matrix import Corner, compare_corners
 from tfexport.parity.report import Report
 
@@ -57,9 +57,11 @@ def validate_export(
     Raises:
         CheckpointError, FrameworkError, UnsupportedError: the reference cannot be used.
         InputsError: no reference is known.
+        ProviderError: a provider cannot be had.
         ProcessError: the reference cannot be run.
     """
     say = progress or (lambda text: None)
+    check_providers(providers)
     folder = Path(directory).expanduser()
     manifest = _manifest(folder)
     source = str(reference or _source(manifest, folder))
@@ -86,23 +88,15 @@ def validate_export(
         say(f"running {plan.choice.framework}")
         ran: Ran = call_apart(run_model, model, exchange.folder, plan.choice.framework, True)
         corners = [Corner(plan.choice.framework, ran)]
-        number = {part: len(cases) for part, cases in ran.cases.items()}
         name = f"onnx-{plan.choice.framework}"
-        for provider in providers:
-            called = name if provider == CPU else f"{name} on {provider}"
-            say(f"running {called}")
-            files = Files(paths, contracts_of(manifest), provider)
-            try:
-                corners.append(Corner(called, call_apart(run_files, files, exchange.folder, called, number)))
-            except ProcessError as error:
-                corners.append(Corner(called, None, str(error)))
+        corners += file_corners(name, paths, manifest, providers, ran, exchange, call_apart, say)
         pairs = compare_corners(corners, ran.cases, exchange, plan.tolerance)
         located = []
         for pair in pairs:
             if not pair.agrees and pair.second == name:
                 say("looking for the layer where they part")
                 sides = Side(pair.first, model), Side(name, files=paths)
-                found = locate(pair, *sides, exchange, plan.tolerance, repro)
+                found = locate(pair, *sides, exchange, plan.tolerance, repro, call_apart)
                 located += [] if found is None else [found]
     return Report(
         checkpoint=f"{folder} beside {source}",

@@ -89,7 +89,7 @@ def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, int])
             if can_be_cut(inputs) and part not in padding:
                 padding[part] = padding_error(lambda cut, session=session: _run(session, cut), inputs, outputs)  # type: ignore[misc]
         structure[part] += _fixed(session, exchange, part, cases[part])
-    return Ran(about, {}, problems, structure, padding, peak_rss_mib())
+    return Ran(about, {}, {}, problems, structure, padding, peak_rss_mib())
 
 
 def record_tensors(path: Path, folder: Path, corner: str, part: str, case: int) -> dict[str, str]:

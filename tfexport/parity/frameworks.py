@@ -60,6 +60,7 @@ class Ran:
     Attributes:
         about: what ran: class, versions, providers.
         cases: of each part, the cases that were run, with the shapes that the inputs really have.
+        labels: of each part, the names of the axes of its inputs and outputs, by name and axis.
         problems: of each part, why a case could not be run, by its number.
         structure: of each part, what is wrong with its file before it computes anything.
         padding: of each part, how much padding changes each output; nothing where rows cannot be cut.
@@ -68,6 +69,7 @@ class Ran:
 
     about: dict[str, Any] = field(default_factory=dict)
     cases: dict[str, tuple[Case, ...]] = field(default_factory=dict)
+    labels: dict[str, dict[str, dict[int, str]]] = field(default_factory=dict)
     problems: dict[str, dict[int, str]] = field(default_factory=dict)
     structure: dict[str, list[str]] = field(default_factory=dict)
     padding: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -92,6 +94,7 @@ def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ra
 
     exchange, (plan, source) = Exchange(folder), _loaded(model)
     cases: dict[str, tuple[Case, ...]] = {}
+    labels: dict[str, dict[str, dict[int, str]]] = {}
     problems: dict[str, dict[int, str]] = {}
     padding: dict[str, dict[str, float]] = {}
     for part, subject in source.subjects(plan).items():
@@ -106,12 +109,22 @@ def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ra
             except (TfExportError, FileNotFoundError) as error:
                 problems[part][number] = str(error)
                 continue
+            nothing = [name for name, value in outputs.items() if value.size and not np.isfinite(value).any()]
+            if nothing and makes_inputs:
+                problems[part][number] = f"it gives no finite number in {', '.join(nothing)}"
+                continue
             exchange.save_outputs(part, number, corner, outputs)
             if case.padding == "right" and can_be_cut(inputs) and part not in padding:
                 padding[part] = padding_error(lambda cut, subject=subject: _declared(subject, cut), inputs, outputs)  # type: ignore[misc]
         cases[part] = tuple(actual)
-    about = {"model_class": source.loaded.model_class, "missing_weights": sorted(source.loaded.missing_weights)}
-    return Ran(about, cases, problems, {}, padding, peak_rss_mib())
+        labels[part] = {
+            name: dict(axes) for name, axes in (*subject.config.inputs.items(), *subject.config.outputs.items())
+        }
+    about = {
+        "model_class": source.loaded.model_class,
+        "missing_weights": sorted(source.loaded.missing_weights | source.loaded.made_later()),
+    }
+    return Ran(about, cases, labels, problems, {}, padding, peak_rss_mib())
 
 
 def record_layers(model: Model, folder: Path, corner: str, part: str, case: int) -> None:

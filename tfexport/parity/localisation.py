@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfexport.apart import call_apart
+from tfexport.apart import Caller
 from tfexport.errors import ProcessError
 from tfexport.parity.divergence import Divergence, first_divergent, holds, swapped_outputs
 from tfexport.parity.exchange import Exchange
@@ -17,6 +17,9 @@ from tfexport.parity.frameworks import Model, record_layers
 from tfexport.parity.matrix import Compared, Pair
 from tfexport.parity.repro import write_repro
 from tfexport.validation.comparison import Tolerance, compare
+
+_NEAR = 0.2
+"""Within this share of the largest magnitude a tensor is like a layer's; beyond it any other one might be as near."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Located:
         part: of the model.
         case: on which it was looked for: the failing one with the fewest elements.
         divergence: layer by layer; None where nothing could be recorded.
-        node: the file's node that makes the tensor nearest to the layer's, as ``op (name)``; empty for a framework.
+        node: the file's node that makes the tensor nearest to the layer's, as ``op (name)``; empty where none is near.
         levels: whether the file agrees at each level of ONNX Runtime's optimisations.
         swapped: outputs that have another one's values.
         repro: the folder with the case; None where none was asked for.
@@ -83,7 +86,13 @@ class Side:
 
 
 def locate(
-    pair: Pair, first: Side, second: Side, exchange: Exchange, tolerance: Tolerance, repro: Path | None
+    pair: Pair,
+    first: Side,
+    second: Side,
+    exchange: Exchange,
+    tolerance: Tolerance,
+    repro: Path | None,
+    call: Caller,
 ) -> Located | None:
     """Look for the layer in which two corners part.
 
@@ -94,6 +103,7 @@ def locate(
         exchange: where inputs and outputs lie.
         tolerance: of the comparison.
         repro: a folder for the case; None for none.
+        call: how work is called.
 
     Returns:
         None where no failing case has outputs of both.
@@ -103,7 +113,7 @@ def locate(
         return None
     name = failing.report.case.name
     try:
-        return _locate(pair, first, second, failing, exchange, tolerance, repro)
+        return _locate(pair, first, second, failing, exchange, tolerance, repro, call)
     except ProcessError as error:
         return Located(pair.name, failing.part, name, problem=str(error))
 
@@ -116,19 +126,22 @@ def _locate(
     exchange: Exchange,
     tolerance: Tolerance,
     repro: Path | None,
+    call: Caller,
 ) -> Located:
     part, number, name = failing.part, failing.number, failing.report.case.name
     expected, found = (exchange.outputs(part, number, side.corner) or {} for side in (first, second))
     wrong = [output.name for output in failing.report.outputs if output.problem]
     swapped = tuple(swapped_outputs(expected, found, [each for each in wrong if each in expected and each in found]))
-    layers = _recorded(first, exchange, part, number)[0]
-    tensors, makers = _recorded(second, exchange, part, number)
+    layers = _recorded(first, exchange, part, number, call)[0]
+    tensors, makers = _recorded(second, exchange, part, number, call)
     divergence = first_divergent(layers, tensors)
     if all(each in expected and holds(tensors, expected[each]) for each in wrong):
         divergence = replace(
             divergence, first=None, before=None
         )  # what is right is in there, and is not what comes out
-    nearest = None if divergence.first is None else divergence.first.nearest
+    first_off = divergence.first
+    near = first_off is not None and first_off.error is not None and first_off.error <= _NEAR
+    nearest = first_off.nearest if first_off is not None and near else None
     path = second.files.get(part)
     return Located(
         pair.name,
@@ -136,7 +149,7 @@ def _locate(
         name,
         divergence,
         makers.get(nearest or "", ""),
-        {} if path is None else _levels(path, exchange, part, failing, expected, tolerance),
+        {} if path is None else _levels(path, exchange, part, failing, expected, tolerance, call),
         swapped,
         None
         if repro is None or path is None
@@ -144,12 +157,14 @@ def _locate(
     )
 
 
-def _recorded(side: Side, exchange: Exchange, part: str, number: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def _recorded(
+    side: Side, exchange: Exchange, part: str, number: int, call: Caller
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     called = f"{side.corner}-{part}-{number}"
     if side.model is not None:
-        call_apart(record_layers, side.model, exchange.folder, called, part, number)
+        call(record_layers, side.model, exchange.folder, called, part, number)
         return exchange.recording(called), {}
-    makers: dict[str, str] = call_apart(record_tensors, side.files[part], exchange.folder, called, part, number)
+    makers: dict[str, str] = call(record_tensors, side.files[part], exchange.folder, called, part, number)
     return exchange.recording(called), makers
 
 
@@ -160,9 +175,10 @@ def _levels(
     failing: Compared,
     expected: Mapping[str, np.ndarray],
     tolerance: Tolerance,
+    call: Caller,
 ) -> dict[str, bool]:
     """Whether a file agrees at each level of optimisation."""
-    found = call_apart(run_at_levels, path, exchange.folder, part, failing.number)
+    found = call(run_at_levels, path, exchange.folder, part, failing.number)
     return {
         level: not isinstance(outputs, str) and not compare(failing.report.case, expected, outputs, tolerance).problems
         for level, outputs in found.items()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.frameworks import Ran
@@ -28,6 +30,11 @@ class Corner:
     ran: Ran | None
     absent: str | None = None
     expected: bool = True
+
+    @property
+    def framework(self) -> str:
+        """That it is, or that it was made from."""
+        return self.name.split(" ")[0].removeprefix("onnx-")
 
     @property
     def is_file(self) -> bool:
@@ -92,15 +99,26 @@ class Pair:
 
     @property
     def smallest_failure(self) -> Compared | None:
-        """The failing case with the fewest elements, which is where to look for its cause; None where none fails."""
+        """The failing case with the fewest elements, which is where to look for its cause; None where none fails.
+
+        One whose values could be compared, if there is such a one.
+        """
         failing = [each for each in self.compared if each.report.problems and each.report.outputs]
-        return min(failing, key=lambda each: sum(math.prod(o.shape) for o in each.report.outputs), default=None)
+        return min(failing, key=_difficulty, default=None)
+
+
+def _difficulty(each: Compared) -> tuple[bool, int]:
+    outputs = each.report.outputs
+    return all(math.isnan(output.max_abs_error) for output in outputs), sum(math.prod(o.shape) for o in outputs)
 
 
 def compare_corners(
     corners: Sequence[Corner], cases: Mapping[str, Sequence[Case]], exchange: Exchange, tolerance: Tolerance
 ) -> list[Pair]:
     """Compare each two corners that could be had, on the cases that the first of all, which made the inputs, takes itself.
+
+    What frameworks make of padding differs, and nobody reads it: between corners of two frameworks it is compared for being
+    finite alone.
 
     Args:
         corners: those before others are the reference of a pair.
@@ -109,9 +127,12 @@ def compare_corners(
         tolerance: what is allowed.
     """
     had = [corner for corner in corners if corner.ran is not None]
-    without = {} if not had or had[0].ran is None else had[0].ran.problems
+    if not had:
+        return []
+    source = had[0].ran
+    assert source is not None
     return [
-        Pair(first.name, second.name, tuple(_compare(first, second, cases, without, exchange, tolerance)))
+        Pair(first.name, second.name, tuple(_compare(first, second, cases, source, exchange, tolerance)))
         for first, second in itertools.combinations(had, 2)
     ]
 
@@ -120,13 +141,13 @@ def _compare(
     first: Corner,
     second: Corner,
     cases: Mapping[str, Sequence[Case]],
-    without: Mapping[str, Collection[int]],
+    source: Ran,
     exchange: Exchange,
     tolerance: Tolerance,
 ) -> Iterable[Compared]:
     for part, listed in cases.items():
         for number, case in enumerate(listed):
-            if number in without.get(part, ()):
+            if number in source.problems.get(part, ()):
                 continue
             found = [exchange.outputs(part, number, corner.name) for corner in (first, second)]
             if found[0] is None or found[1] is None:
@@ -137,8 +158,41 @@ def _compare(
                 )
                 yield Compared(part, number, CaseReport(case, (), problem, file=_file(part, cases)))
                 continue
+            if first.framework != second.framework:
+                found[1] = _where_seen(found[0], found[1], exchange.inputs(part, number), source.labels[part])
             report = compare(case, found[0], found[1], tolerance)
             yield Compared(part, number, CaseReport(case, report.outputs, report.problem, file=_file(part, cases)))
+
+
+def _where_seen(
+    first: Mapping[str, np.ndarray],
+    second: Mapping[str, np.ndarray],
+    inputs: Mapping[str, np.ndarray],
+    labels: Mapping[str, Mapping[int, str]],
+) -> dict[str, np.ndarray]:
+    """The second's outputs, with the first's values where a mask hides a position and both are finite."""
+    masked = dict(second)
+    for name, values in second.items():
+        reference = first.get(name)
+        if reference is None or reference.shape != values.shape or values.dtype.kind != "f":
+            continue
+        for mask_name, mask in inputs.items():
+            axis = _axis_of(mask_name, mask, labels, name)
+            if axis is None or mask.shape[1] != values.shape[axis] or values.shape[0] % mask.shape[0]:
+                continue
+            rows = np.repeat(mask, values.shape[0] // mask.shape[0], axis=0)  # RAG: a row for each document of a sample
+            hidden = rows.reshape([size if at in (0, axis) else 1 for at, size in enumerate(values.shape)]) == 0
+            both = np.isfinite(values) & np.isfinite(reference)
+            masked[name] = np.where(hidden & both, reference, masked[name])
+    return masked
+
+
+def _axis_of(mask_name: str, mask: np.ndarray, labels: Mapping[str, Mapping[int, str]], output: str) -> int | None:
+    """The axis of an output along which a mask ``(batch, length)`` hides positions."""
+    if not mask_name.endswith("attention_mask") or mask.ndim != 2:
+        return None
+    hides = labels.get(mask_name, {}).get(1)
+    return next((axis for axis, label in labels.get(output, {}).items() if axis and label == hides), None)
 
 
 def _why(corner: Corner, part: str, number: int) -> str:

@@ -167,7 +167,7 @@ def _fewer(number: int) -> int:
 
 def longest_sequence(config: OnnxConfig) -> int:
     """The longest row that the model's positions allow, in tokens."""
-    for attribute in ("max_position_embeddings", "n_positions"):
+    for attribute in ("max_position_embeddings", "n_positions", "max_target_positions"):
         positions = getattr(config._config, attribute, None)
         if isinstance(positions, int) and positions > 0:
             return max(1, positions - 2)  # RoBERTa and its kin keep two positions for padding

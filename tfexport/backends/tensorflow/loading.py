@@ -39,7 +39,13 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
             from_pt=choice.weights == "pt",
             **options,
         )
-    return LoadedModel(model, model_class, frozenset(_missing_variables(model, report["missing_keys"])))
+    known = _names(model)
+    missing = frozenset(_missing_variables(model, report["missing_keys"]))
+    return LoadedModel(model, model_class, missing, made_later=lambda: _names(model) - known)
+
+
+def _names(model: Any) -> frozenset[str]:
+    return frozenset(weight_name(variable, model.name) for variable in model.weights)
 
 
 def _missing_variables(model: Any, missing: Iterable[str]) -> Iterable[str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfexport.pages import Plot, environment
 from tfexport.pages.drawing import INK, SERIES, as_svg, figure_of, finish, without_frame
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _TEMPLATE = "page.html.j2"
 _LEAST = 1e-4
@@ -58,7 +61,7 @@ def _by_case(document: Mapping[str, Any]) -> Plot:
                     label=f"{pair['first']}, {pair['second']}",
                 )
         axes.axvline(1, color=INK, linewidth=1.2)
-        axes.set_xscale("log")
+        _log_scale(axes)
         axes.set_yticks(range(len(rows)), rows)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_xlabel("error / allowed")
@@ -102,13 +105,23 @@ def _by_layer(located: Mapping[str, Any]) -> Plot | None:
                 linewidth=3,
                 solid_capstyle="butt",
             )
-        axes.set_xscale("log")
+        _log_scale(axes)
         axes.set_xlim(left=1e-9)
         axes.set_ylim(len(shown) - 0.5, -0.5)
         axes.set_yticks(range(len(shown)), [_end(layer["name"]) for layer in shown])
         without_frame(axes, "top", "right")
         axes.set_xlabel("largest difference / largest magnitude")
         return Plot(as_svg(figure, caption), caption)
+
+
+def _log_scale(axes: Axes) -> None:
+    """A few decades along the errors, as plain text."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=5))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _end(name: str) -> str:

@@ -75,7 +75,7 @@ class Report:
         """Files that padding changes more than their source."""
         by_name = {corner.name: corner.ran for corner in self.corners if corner.ran is not None}
         for corner in self.corners:
-            source = by_name.get(corner.name.split(" ")[0].removeprefix("onnx-"))
+            source = by_name.get(corner.framework)
             if corner.ran is None or source is None or not corner.is_file:
                 continue
             for part, outputs in corner.ran.padding.items():
@@ -143,7 +143,7 @@ class Report:
             told.append(f"  {pair.name}: {_told(pair)}")
         told += [] if self.noise is None else [f"  noise: the two frameworks differ by {self.noise:.2g} at most"]
         told += [
-            f"  not compared, since {self.corners[0].name} itself does not take it: {each}" for each in self.skipped
+            f"  not compared, since {self.corners[0].name} itself cannot be run on it: {each}" for each in self.skipped
         ]
         told += [f"  {each.sentence}" for each in self.located]
         told += [f"  {problem}" for problem in self.problems[:_SHOWN]]

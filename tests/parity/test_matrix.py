@@ -1,0 +1,111 @@
+"""Pairs of corners: what is compared, what is left out, and what is never taken for agreement."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tfexport.parity.exchange import Exchange
+from tfexport.parity.frameworks import Ran
+from tfexport.parity.matrix import Corner, Pair, compare_corners, noise
+from tfexport.parity.report import Report
+from tfexport.validation import Case, Tolerance
+
+MASK = np.array([[1, 1, 0], [1, 1, 1]])
+STATES = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+LABELS = {
+    "model": {
+        "attention_mask": {0: "batch", 1: "sequence"},
+        "last_hidden_state": {0: "batch", 1: "sequence"},
+        "pooled": {0: "batch"},
+    }
+}
+CASES = {"model": (Case(2, 3, padding="right"),)}
+TOLERANCE = Tolerance(1e-5)
+
+
+def pairs(folder: Path, **outputs: dict[str, np.ndarray] | None) -> dict[str, Pair]:
+    """The pairs of corners that gave some outputs; None for one that failed on the case."""
+    exchange = Exchange(folder)
+    exchange.save_inputs("model", 0, {}, {"attention_mask": MASK})
+    corners = []
+    for name, values in outputs.items():
+        corner = name.replace("_", "-")
+        if values is not None:
+            exchange.save_outputs("model", 0, corner, values)
+        problems = {"model": {0: "it crashed"} if values is None else {}}
+        corners.append(Corner(corner, Ran(cases=CASES, labels=LABELS, problems=problems)))
+    return {pair.name: pair for pair in compare_corners(corners, CASES, exchange, TOLERANCE)}
+
+
+def changed(*at: int) -> np.ndarray:
+    copy = STATES.copy()
+    copy[at] += 1
+    return copy
+
+
+def test_what_frameworks_make_of_padding_is_not_compared(tmp_path: Path) -> None:
+    other = {"last_hidden_state": changed(0, 2, 1)}
+    found = pairs(tmp_path, tf={"last_hidden_state": STATES}, pt=other, onnx_tf=other)
+    assert found["tf and pt"].agrees
+    assert not found["tf and onnx-tf"].agrees  # a file must give what its own framework gives, there too
+
+
+def test_what_is_seen_is(tmp_path: Path) -> None:
+    found = pairs(tmp_path, tf={"last_hidden_state": STATES}, pt={"last_hidden_state": changed(0, 1, 1)})
+    assert not found["tf and pt"].agrees
+
+
+def test_padding_must_be_finite_all_the_same(tmp_path: Path) -> None:
+    broken = STATES.copy()
+    broken[0, 2, 0] = np.nan
+    found = pairs(tmp_path, tf={"last_hidden_state": STATES}, pt={"last_hidden_state": broken})
+    assert "1 NaN" in found["tf and pt"].problems[0]
+
+
+def test_an_output_without_that_axis_is_compared_whole(tmp_path: Path) -> None:
+    found = pairs(tmp_path, tf={"pooled": STATES[:, 0]}, pt={"pooled": changed(0, 0, 0)[:, 0]})
+    assert not found["tf and pt"].agrees
+
+
+def test_integers_of_any_width_are_the_same(tmp_path: Path) -> None:
+    ids = np.arange(6).reshape(2, 3)
+    assert pairs(tmp_path, tf={"ids": ids.astype(np.int32)}, pt={"ids": ids})["tf and pt"].agrees
+
+
+def test_a_corner_that_failed_does_not_agree(tmp_path: Path) -> None:
+    found = pairs(tmp_path, tf={"last_hidden_state": STATES}, onnx_tf=None)["tf and onnx-tf"]
+    assert not found.agrees
+    assert found.problems == ("[2x3, padded right] onnx-tf: it crashed",)
+
+
+def test_a_case_that_the_source_does_not_take_is_left_out_and_nothing_is_no_agreement(tmp_path: Path) -> None:
+    found = pairs(tmp_path, tf=None, onnx_tf={"last_hidden_state": STATES})["tf and onnx-tf"]
+    assert (found.compared, found.agrees) == ((), False)
+
+
+@pytest.mark.parametrize("missing", ["first", "second"])
+def test_an_output_that_one_lacks(tmp_path: Path, missing: str) -> None:
+    both = {"last_hidden_state": STATES, "pooled": STATES[:, 0]}
+    one = {"last_hidden_state": STATES}
+    found = pairs(tmp_path, tf=one if missing == "first" else both, pt=both if missing == "first" else one)
+    assert not found["tf and pt"].agrees and "pooled" in found["tf and pt"].problems[0]
+
+
+def test_noise_is_what_the_frameworks_differ_by(tmp_path: Path) -> None:
+    off = {"last_hidden_state": STATES + np.float32(1e-6)}
+    found = pairs(tmp_path, tf={"last_hidden_state": STATES}, pt=off, onnx_tf=off)
+    ((key, value),) = noise(found.values()).items()
+    assert key == ("model", 0, "last_hidden_state") and 0 < value < 2e-6
+
+
+def test_a_corner_that_ought_to_be_there_is_a_problem() -> None:
+    def report(expected: bool) -> Report:
+        corners = (Corner("tf", Ran(cases=CASES)), Corner("pt", None, "killed by SIGKILL", expected=expected))
+        return Report("m", "default", "bert", TOLERANCE, corners, CASES, ())
+
+    assert report(True).problems == ("pt: killed by SIGKILL",)
+    assert report(False).problems == ()
+    assert not report(False).agrees  # nothing was compared

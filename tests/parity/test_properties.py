@@ -1,0 +1,49 @@
+"""Cases drawn at random: whatever shape, padding, values and seed, file and source agree, and each case says how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tfexport import export_checkpoint
+from tfexport.parity.frameworks import Model
+from tfexport.plan import load_source
+from tfexport.subject import Subject
+from tfexport.validation import Case, validate
+
+CASES = st.builds(
+    Case,
+    batch=st.integers(1, 4),
+    sequence=st.integers(1, 24),
+    padding=st.sampled_from([None, "left", "right", "to few"]),
+    values=st.sampled_from(["drawn", "zeros", "largest", "repeated"]),
+    seed=st.integers(0, 3),
+)
+
+
+@pytest.fixture(scope="module")
+def exported(bert: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Subject, Model]:
+    """A file, and the model that it was made of."""
+    folder = tmp_path_factory.mktemp("properties") / "bert"
+    export_checkpoint(bert("h5"), folder)
+    model = Model(str(bert("h5")), "default", "tf")
+    plan = model.plan()
+    return folder / "model.onnx", load_source(plan, "auto").subjects(plan)["model"], model
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(case=CASES)
+def test_any_case(exported: tuple[Path, Subject, Model], case: Case) -> None:
+    file, subject, model = exported
+    report = validate(file, subject, [case], model.plan().tolerance)
+    assert report.passed, report.problems
+    again, inputs = subject.inputs(case), subject.inputs(case)
+    for name, array in inputs.items():
+        np.testing.assert_array_equal(array, again[name])
+    assert f"{case.batch}x{case.sequence}" in case.name
+    assert (case.values in case.name) == (case.values != "drawn")
