@@ -67,7 +67,9 @@ def _compare(model_type: str, feature: str) -> dict[str, Any]:
         name = model_class(model_type, feature, "tf", ())
         model = tiny_model("tf", name, tiny_config(model_type, feature))
         model.save_pretrained(folder, safe_serialization=False)
-        return _row(parity(folder, feature=feature, call=call_here).as_dict())
+        row = _row(parity(folder, feature=feature, call=call_here).as_dict())
+        row["problems"] = [problem.replace(folder, "the checkpoint") for problem in row["problems"]]
+        return row
 
 
 def _row(document: Mapping[str, Any]) -> dict[str, Any]:
