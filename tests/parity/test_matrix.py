@@ -65,6 +65,16 @@ def test_padding_must_be_finite_all_the_same(tmp_path: Path) -> None:
     assert "1 NaN" in found["tf and pt"].problems[0]
 
 
+def test_a_mask_over_a_past_hides_the_last_positions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(LABELS["model"], "attention_mask", {0: "batch", 1: "past_sequence + sequence"})
+    late = {"last_hidden_state": STATES[:, 1:]}  # two new tokens after one in the cache
+    hidden, seen = late["last_hidden_state"].copy(), late["last_hidden_state"].copy()
+    hidden[0, 1] += 1
+    seen[1, 1] += 1
+    assert pairs(tmp_path, tf=late, pt={"last_hidden_state": hidden})["tf and pt"].agrees
+    assert not pairs(tmp_path, tf=late, pt={"last_hidden_state": seen})["tf and pt"].agrees
+
+
 def test_an_output_without_that_axis_is_compared_whole(tmp_path: Path) -> None:
     found = pairs(tmp_path, tf={"pooled": STATES[:, 0]}, pt={"pooled": changed(0, 0, 0)[:, 0]})
     assert not found["tf and pt"].agrees

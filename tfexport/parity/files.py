@@ -88,7 +88,7 @@ def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, int])
             ran += 1
             if can_be_cut(inputs) and part not in padding:
                 padding[part] = padding_error(lambda cut, session=session: _run(session, cut), inputs, outputs)  # type: ignore[misc]
-        structure[part] += _fixed(session, exchange, part, cases[part])
+        about.setdefault("axes_of_one_length", {})[part] = _fixed(session, exchange, part, cases[part])
     return Ran(about, {}, {}, problems, structure, padding, peak_rss_mib())
 
 
@@ -156,7 +156,7 @@ def _run(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 
 
 def _fixed(session: Any, exchange: Exchange, part: str, cases: int) -> list[str]:
-    """Axes that a file says are dynamic, and that had one length in all cases that it could run."""
+    """Axes that a file says are dynamic, and that had one length in all cases: the model takes no other (Whisper's encoder)."""
     lengths: dict[str, set[int]] = {}
     for number in range(cases):
         try:
@@ -167,7 +167,7 @@ def _fixed(session: Any, exchange: Exchange, part: str, cases: int) -> list[str]
             for axis, label in enumerate(value.shape):
                 if isinstance(label, str) and value.name in inputs:
                     lengths.setdefault(label, set()).add(inputs[value.name].shape[axis])
-    return [f"the axis {label} was tried with one length alone" for label, found in lengths.items() if len(found) == 1]
+    return [label for label, found in lengths.items() if len(found) == 1]
 
 
 def _opened(path: Path, opened: Path) -> dict[str, str]:

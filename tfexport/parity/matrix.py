@@ -178,9 +178,11 @@ def _where_seen(
             continue
         for mask_name, mask in inputs.items():
             axis = _axis_of(mask_name, mask, labels, name)
-            if axis is None or mask.shape[1] != values.shape[axis] or values.shape[0] % mask.shape[0]:
+            if axis is None or mask.shape[1] < values.shape[axis] or values.shape[0] % mask.shape[0]:
                 continue
-            rows = np.repeat(mask, values.shape[0] // mask.shape[0], axis=0)  # RAG: a row for each document of a sample
+            rows = np.repeat(
+                mask[:, -values.shape[axis] :], values.shape[0] // mask.shape[0], axis=0
+            )  # RAG: a row for each document of a sample
             hidden = rows.reshape([size if at in (0, axis) else 1 for at, size in enumerate(values.shape)]) == 0
             both = np.isfinite(values) & np.isfinite(reference)
             masked[name] = np.where(hidden & both, reference, masked[name])
@@ -188,11 +190,14 @@ def _where_seen(
 
 
 def _axis_of(mask_name: str, mask: np.ndarray, labels: Mapping[str, Mapping[int, str]], output: str) -> int | None:
-    """The axis of an output along which a mask ``(batch, length)`` hides positions."""
+    """The axis of an output along which a mask ``(batch, length)`` hides positions; its last ones, of a mask over a past too."""
     if not mask_name.endswith("attention_mask") or mask.ndim != 2:
         return None
     hides = labels.get(mask_name, {}).get(1)
-    return next((axis for axis, label in labels.get(output, {}).items() if axis and label == hides), None)
+    if hides is None:
+        return None
+    covered = {hides, hides.split(" + ")[-1]}
+    return next((axis for axis, label in labels.get(output, {}).items() if axis and label in covered), None)
 
 
 def _why(corner: Corner, part: str, number: int) -> str:
