@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,6 @@ from tfexport.errors import PlacementError, ProviderError, abbreviate
 
 _SUFFIX = "ExecutionProvider"
 CPU, CUDA = f"CPU{_SUFFIX}", f"CUDA{_SUFFIX}"
-RECORDED = "session.record_ep_graph_assignment_info"
-"""The configuration entry, ``"1"``, by which a session records which provider computes which node."""
 
 LIGHT = frozenset(
     {
@@ -140,13 +138,24 @@ def placement_of(asked: str, subgraphs: Iterable[Any]) -> Placement:
     return Placement(asked, nodes)
 
 
-def open_placed(path: Path, provider: str, level: str) -> tuple[Any, Placement]:
-    """An ONNX Runtime session on the provider asked for, and on no other.
+def check_providers(providers: Iterable[str]) -> None:
+    """Refuse providers that cannot be had before anything is run.
+
+    Raises:
+        ProviderError: the installed ONNX Runtime does not offer one.
+    """
+    import onnxruntime
+
+    for provider in providers:
+        provider_name(provider, onnxruntime.get_available_providers())
+
+
+def open_placed(path: Path, provider: str) -> tuple[Any, Placement]:
+    """An ONNX Runtime session on the provider asked for, with all optimisations, and without TensorFloat-32.
 
     Args:
         path: the ONNX file.
         provider: as the user calls it: ``cuda``.
-        level: of the optimisations: disabled, basic, extended or all.
 
     Raises:
         ProviderError: the provider cannot be had, or does not run the file.
@@ -155,33 +164,38 @@ def open_placed(path: Path, provider: str, level: str) -> tuple[Any, Placement]:
     """
     import onnxruntime
 
-    from tfexport.validation.validate import session_options
+    from tfexport.validation.validate import FULL, session_options
 
     asked = provider_name(provider, onnxruntime.get_available_providers())
-    if asked == CUDA:
-        onnxruntime.preload_dlls()  # CUDA's and cuDNN's, where they are installed as Python packages
-    options = session_options(level)
-    options.add_session_config_entry(RECORDED, "1")
-    providers: list[Any] = [(asked, {"use_tf32": "0"} if asked == CUDA else {})]
-    session = onnxruntime.InferenceSession(str(path), options, providers=[*providers, *([CPU] if asked != CPU else [])])
-    session.disable_fallback()
-    return session, proven(session, asked)
+    return placed_session(path, asked, session_options(FULL), {"use_tf32": "0"} if asked == CUDA else {})
 
 
-def proven(session: Any, asked: str) -> Placement:
-    """Where a session computes.
+def placed_session(path: Path, asked: str, options: Any, provider_options: Mapping[str, str]) -> tuple[Any, Placement]:
+    """A session on one provider and on no other, and where it computes.
 
     Args:
-        session: made with the entry `RECORDED`.
-        asked: the provider that was asked for, in ONNX Runtime's name.
+        path: the ONNX file.
+        asked: the provider, in ONNX Runtime's name.
+        options: of the session; an entry is added to them.
+        provider_options: the provider's own.
 
     Raises:
         ProviderError: it runs on another one.
         PlacementError: nodes that compute fell back to the CPU.
     """
+    import onnxruntime
+
+    if asked == CUDA:
+        onnxruntime.preload_dlls()  # CUDA's and cuDNN's, where they are installed as Python packages
+    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    providers: list[Any] = [(asked, dict(provider_options))]
+    if asked != CPU:
+        providers.append(CPU)  # for shapes, which ONNX Runtime keeps there on purpose; the placement proves the rest
+    session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+    session.disable_fallback()
     used = session.get_providers()[0]
     if used != asked:
         raise ProviderError(f"{asked} was asked for and could not be set up: the session runs on {used}.")
     found = placement_of(asked, session.get_provider_graph_assignment_info())
     found.check()
-    return found
+    return session, found

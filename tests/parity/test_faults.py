@@ -18,7 +18,7 @@ from tfexport import export_checkpoint
 from tfexport.apart import call_here
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import Files, run_files
-from tfexport.parity.frameworks import Model, Ran, run_model, tolerance_of
+from tfexport.parity.frameworks import Model, Ran, run_model
 from tfexport.parity.localisation import Located, Side, locate
 from tfexport.parity.matrix import Corner, Pair, compare_corners
 from tfexport.validation import Tolerance
@@ -66,7 +66,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Soun
             ran = run_model(model, folder / "exchange", "tf", makes_inputs=True)
             assert ran.problems == {"model": {}}
             made[model_type, feature] = Sound(
-                model, folder / "export" / "model.onnx", folder / "exchange", ran, tolerance_of(model)
+                model, folder / "export" / "model.onnx", folder / "exchange", ran, model.plan().tolerance
             )
         return made[model_type, feature]
 

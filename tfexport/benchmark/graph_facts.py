@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from tfexport.errors import BenchmarkError, CorruptCheckpointError, InputsError
+from tfexport.graph.nodes import all_nodes
 
 _BATCH = ("batch",)
 _SEQUENCE = ("sequence", "seq", "length", "time", "token")
@@ -35,7 +36,7 @@ def read(path: Path) -> onnx.ModelProto:
 
 def facts(model: onnx.ModelProto) -> dict[str, Any]:
     """Of a results file: number of nodes, ops with those of subgraphs, opset, dynamic axes."""
-    ops = Counter(f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in _nodes(model.graph))
+    ops = Counter(f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in all_nodes(model.graph))
     return {
         "nodes": sum(ops.values()),
         "ops": dict(ops.most_common()),
@@ -116,16 +117,6 @@ def _length(name: str, index: int, axis: int | str, batch: int, sequence: int | 
 
 def _is(axis: int | str, words: tuple[str, ...]) -> bool:
     return isinstance(axis, str) and any(word in axis.lower() for word in words)
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _nodes(attribute.g)
-            for inner in attribute.graphs:
-                yield from _nodes(inner)
 
 
 def half_precision(source: Path, target: Path) -> None:

@@ -16,6 +16,7 @@ from tfexport.benchmark.targets import Target
 from tfexport.benchmark.work import Model, Work
 from tfexport.checkpoint import open_checkpoint
 from tfexport.errors import BenchmarkError, ProcessError
+from tfexport.placement import check_providers
 
 _EAGER = {"tf": "tf-eager", "pt": "torch-eager"}
 _OWN = "ort"
@@ -180,12 +181,7 @@ def check_engines(target: Target, axes: Axes) -> None:
                 "Name it with --reference CHECKPOINT."
             )
         if found.providers is None:
-            import onnxruntime
-
-            from tfexport.placement import provider_name
-
-            for provider in axes.providers:
-                provider_name(provider, onnxruntime.get_available_providers())
+            check_providers(axes.providers)
 
 
 def _refused(found: Any, work: Work) -> str | None:

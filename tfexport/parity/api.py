@@ -12,13 +12,14 @@ from typing import Any
 from tfexport.apart import Caller, call_apart
 from tfexport.backends import installed_frameworks
 from tfexport.errors import FrameworkError, InputsError, ProcessError, UnsupportedError
-from tfexport.parity.corners import check_providers, file_corners
+from tfexport.parity.corners import file_corners
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import CPU
 from tfexport.parity.frameworks import Model, Ran, run_model
 from tfexport.parity.localisation import Located, Side, locate
 from tfexport.parity.matrix import Corner, Pair, compare_corners
 from tfexport.parity.report import Report
+from tfexport.placement import check_providers
 from tfexport.plan import Plan
 from tfexport.tasks import FRAMEWORKS, Framework
 

@@ -13,19 +13,6 @@ from tfexport.parity.files import CPU, Files, run_files
 from tfexport.parity.frameworks import Ran
 from tfexport.parity.manifests import contracts_of
 from tfexport.parity.matrix import Corner
-from tfexport.placement import provider_name
-
-
-def check_providers(providers: Sequence[str]) -> None:
-    """Refuse providers that cannot be had before anything is run.
-
-    Raises:
-        ProviderError: the installed ONNX Runtime does not offer one.
-    """
-    import onnxruntime
-
-    for provider in providers:
-        provider_name(provider, onnxruntime.get_available_providers())
 
 
 def file_corners(

@@ -16,13 +16,14 @@ from tfexport.checkpoint import sha256_of
 from tfexport.encoder_decoder_parts import ENCODER_PART
 from tfexport.errors import CheckpointNotFoundError, CorruptCheckpointError, InputsError
 from tfexport.features import AUTO
-from tfexport.parity.corners import check_providers, file_corners
+from tfexport.parity.corners import file_corners
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import CPU
 from tfexport.parity.frameworks import Model, Ran, run_model
 from tfexport.parity.localisation import Side, locate
 from tfexport.parity.matrix import Corner, compare_corners
 from tfexport.parity.report import Report
+from tfexport.placement import check_providers
 
 
 def validate_export(

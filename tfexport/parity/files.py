@@ -18,7 +18,7 @@ from tfexport.parity.frameworks import Ran
 from tfexport.stages import peak_rss_mib
 from tfexport.validation.invariance import can_be_cut, padding_error
 from tfexport.validation.structure import check_structure, takes_other_lengths
-from tfexport.validation.validate import RUNTIME_ERRORS, open_session
+from tfexport.validation.validate import LEVELS, RUNTIME_ERRORS, open_session
 
 CPU = "cpu"
 _DTYPES: Mapping[str, Any] = {
@@ -38,13 +38,11 @@ class Files:
         paths: by part, without those that have none.
         contracts: what they promise, by part.
         provider: that computes them, as the user calls it.
-        level: of ONNX Runtime's optimisations.
     """
 
     paths: Mapping[str, Path]
     contracts: Mapping[str, Contract] = field(default_factory=dict)
     provider: str = CPU
-    level: str = "all"
 
 
 def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, int]) -> Ran:
@@ -117,8 +115,6 @@ def record_tensors(path: Path, folder: Path, corner: str, part: str, case: int) 
 
 def run_at_levels(path: Path, folder: Path, part: str, case: int) -> dict[str, dict[str, np.ndarray] | str]:
     """What a file gives for one case at each level of ONNX Runtime's optimisations, or why it fails there."""
-    from tfexport.validation.structure import LEVELS
-
     inputs = Exchange(folder).inputs(part, case)
     found: dict[str, dict[str, np.ndarray] | str] = {}
     for level in LEVELS:
@@ -132,10 +128,10 @@ def run_at_levels(path: Path, folder: Path, part: str, case: int) -> dict[str, d
 
 def _session(path: Path, files: Files, about: dict[str, Any]) -> Any:
     if files.provider == CPU:
-        return open_session(path, files.level)
+        return open_session(path)
     from tfexport.placement import open_placed
 
-    session, placement = open_placed(path, files.provider, files.level)
+    session, placement = open_placed(path, files.provider)
     about.setdefault("placement", {})[path.name] = placement.as_dict()
     return session
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from tfexport.errors import TfExportError
 from tfexport.parity.exchange import Exchange
 from tfexport.plan import Plan, Source, load_source, make_plan
 from tfexport.stages import peak_rss_mib
 from tfexport.subject import Subject
-from tfexport.validation import Case, Tolerance, flatten_inputs, thorough_cases
+from tfexport.validation import Case, flatten_inputs, thorough_cases
 from tfexport.validation.cases import actual_case
 from tfexport.validation.invariance import can_be_cut, padding_error
 
@@ -76,11 +77,6 @@ class Ran:
     peak_rss_mib: float = 0.0
 
 
-def tolerance_of(model: Model) -> Tolerance:
-    """What a comparison with a model allows."""
-    return model.plan().tolerance
-
-
 def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ran:
     """Run a model on every case of every part.
 
@@ -90,8 +86,6 @@ def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ra
         corner: under which outputs are written.
         makes_inputs: whether it makes the inputs; else another framework has made them.
     """
-    from tfexport.errors import TfExportError
-
     exchange, (plan, source) = Exchange(folder), _loaded(model)
     cases: dict[str, tuple[Case, ...]] = {}
     labels: dict[str, dict[str, dict[int, str]]] = {}

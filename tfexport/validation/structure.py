@@ -11,11 +11,10 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from tfexport.graph.contract import Contract
-from tfexport.validation.validate import RUNTIME_ERRORS, broken_contract, open_session
+from tfexport.graph.nodes import all_nodes
+from tfexport.validation.validate import FULL, LEVELS, RUNTIME_ERRORS, broken_contract, open_session
 
 _ONNX = ("", "ai.onnx")
-LEVELS = ("disabled", "basic", "extended", "all")
-"""ONNX Runtime's graph optimisations, from none to all."""
 
 
 def check_structure(path: Path, contract: Contract | None = None) -> list[str]:
@@ -49,7 +48,7 @@ def check_structure(path: Path, contract: Contract | None = None) -> list[str]:
         except RUNTIME_ERRORS as error:
             problems.append(f"ONNX Runtime does not load it with optimisations {level}: {_line(error)}")
             continue
-        if level == LEVELS[0] and contract is not None:
+        if level == FULL and contract is not None:
             broken = broken_contract(session, contract)
             problems += [] if broken is None else [broken]
     return problems
@@ -60,21 +59,12 @@ def _unknown_ops(model: onnx.ModelProto) -> Iterator[str]:
     opset = {entry.domain or "": entry.version for entry in model.opset_import}
     version = opset.get("", opset.get("ai.onnx", 0))
     own = {(function.domain, function.name) for function in model.functions}
-    for node in _nodes(model.graph):
+    for node in all_nodes(model.graph):
         known = node.domain not in _ONNX or (node.domain, node.op_type) in own
         if not known and not onnx.defs.has(node.op_type, version, ""):
             yield f"{node.op_type} ({node.name or 'no name'}, opset {version})"
         elif node.domain not in _ONNX and node.domain not in opset and (node.domain, node.op_type) not in own:
             yield f"{node.domain}.{node.op_type} ({node.name or 'no name'}, domain not imported)"
-
-
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """All nodes, those of subgraphs too."""
-    for node in graph.node:
-        yield node
-        for attribute in node.attribute:
-            for body in (attribute.g, *attribute.graphs):
-                yield from _nodes(body)
 
 
 def takes_other_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> str | None:

@@ -81,15 +81,17 @@ def validate(
     return ValidationReport(tolerance, tuple(_run_case(session, source, case, tolerance) for case in cases))
 
 
-_LEVELS = {
+LEVELS = {
     "disabled": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
     "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
     "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
+"""ONNX Runtime's graph optimisations, from none to all."""
+FULL = "all"
 
 
-def open_session(path: Path, level: str = "all") -> Any:
+def open_session(path: Path, level: str = FULL) -> Any:
     """An ONNX Runtime session on the CPU that says nothing but errors.
 
     Args:
@@ -107,7 +109,7 @@ def session_options(level: str) -> Any:
     """Options of a session that says nothing but errors, at a level of optimisation."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    options.graph_optimization_level = _LEVELS[level]
+    options.graph_optimization_level = LEVELS[level]
     return options
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.work import Arrays, Work
-from tfexport.placement import CPU, CUDA, RECORDED, Placement, proven, provider_name
+from tfexport.placement import CUDA, placed_session, provider_name
 
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 EXTRA = "tfexport[cpu] or tfexport[gpu]"
@@ -43,8 +43,6 @@ class Session:
 
         setting = work.cell.setting
         self.asked = provider_name(work.cell.provider, onnxruntime.get_available_providers())
-        if self.asked == CUDA:
-            onnxruntime.preload_dlls()  # CUDA's and cuDNN's, where they are installed as Python packages
         options = onnxruntime.SessionOptions()
         if shares_threads:
             options.use_per_session_threads = False
@@ -53,16 +51,10 @@ class Session:
             options.inter_op_num_threads = 1
         levels = onnxruntime.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if work.level == "all" else levels.ORT_DISABLE_ALL
-        options.add_session_config_entry(RECORDED, "1")
         options.add_session_config_entry(_SPINNING, "1")  # its default, stated
         self.options, self._threads = options, setting.threads
         self.provider_options = {**self._stated(setting.precision), **(provider_options or {})}
-        providers: list[Any] = [(self.asked, self.provider_options)]
-        if self.asked != CPU:
-            providers.append(CPU)  # for shapes, which ONNX Runtime keeps there on purpose; `placement` proves the rest
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=providers)
-        self.session.disable_fallback()
-        self.placement: Placement = proven(self.session, self.asked)
+        self.session, self.placement = placed_session(path, self.asked, options, self.provider_options)
         self.inputs = [value.name for value in self.session.get_inputs()]
         self.outputs = [value.name for value in self.session.get_outputs()]
 
@@ -140,9 +132,7 @@ class OnnxRuntime(Engine):
             binding.bind_output(name, device)
         once = onnxruntime.RunOptions()
         once.add_run_config_entry("gpu_graph_id", "-1")  # not to be captured: its outputs have no lasting address
-        session.run_with_iobinding(
-            binding, once
-        )  # tells the shapes of the outputs, which are written in place from now on
+        session.run_with_iobinding(binding, once)  # tells the shapes of the outputs: from now on written in place
         for name, value in zip(self._loaded.outputs, binding.get_outputs(), strict=True):
             binding.bind_ortvalue_output(name, value)
         return binding
