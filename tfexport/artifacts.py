@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tfexport.checkpoint import sha256_of
-from tfexport.errors import OutputError, OutputExistsError, abbreviate
+from tfexport.errors import CorruptCheckpointError, OutputError, OutputExistsError, abbreviate
 
 MANIFEST = "tfexport.json"
 MODEL = "model.onnx"
@@ -109,6 +109,21 @@ def publish(stage: Path, target: str | Path, manifest: Mapping[str, Any]) -> dic
     except OSError as error:
         raise OutputError(f"{path} could not be published: {error}.") from error
     return complete
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """What the manifest of an exported directory says; empty for one of another tool, which has none.
+
+    Raises:
+        CorruptCheckpointError: it cannot be read.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        return {}
+    try:
+        return dict(json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise CorruptCheckpointError(f"{file} is no manifest that can be read: {error}.") from error
 
 
 def _listed(path: Path) -> set[str]:

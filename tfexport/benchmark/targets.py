@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfexport.apart import call_apart
-from tfexport.artifacts import MANIFEST
+from tfexport.artifacts import MANIFEST, read_manifest
 from tfexport.benchmark import graph_facts
 from tfexport.benchmark.cells import Setting
 from tfexport.benchmark.work import Arrays, Model
@@ -143,7 +143,7 @@ def _open_file(request: Request, path: Path) -> Target:
 
 
 def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | None) -> Target:
-    manifest = _manifest(folder)
+    manifest = read_manifest(folder)
     files = {file.stem: file.absolute() for file in sorted(folder.glob(f"*{_SUFFIX}"))}
     if not manifest and not (folder / CONFIG).is_file():
         if len(files) > 1:
@@ -181,12 +181,6 @@ def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | No
         export_s=sum(stage["seconds"] for stage in manifest["stages"].values()) if manifest else None,
         about=_about(request.called, kind, files, graphs, manifest) | {"model_type": model_type, "feature": feature},
     )
-
-
-def _manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an export of this project; empty for one of another."""
-    file = folder / MANIFEST
-    return dict(json.loads(file.read_text())) if file.is_file() else {}
 
 
 def _writes(folder: Path, graphs: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tfexport.apart import call_apart
-from tfexport.artifacts import MANIFEST
+from tfexport.artifacts import read_manifest
 from tfexport.checkpoint import sha256_of
 from tfexport.encoder_decoder_parts import ENCODER_PART
-from tfexport.errors import CheckpointNotFoundError, CorruptCheckpointError, InputsError
+from tfexport.errors import CheckpointNotFoundError, InputsError
 from tfexport.features import AUTO
 from tfexport.parity.corners import file_corners
 from tfexport.parity.exchange import Exchange
@@ -64,7 +63,9 @@ def validate_export(
     say = progress or (lambda text: None)
     check_providers(providers)
     folder = Path(directory).expanduser()
-    manifest = _manifest(folder)
+    if not folder.is_dir():
+        raise CheckpointNotFoundError(f"{folder} is no directory. Expected one that holds exported ONNX files.")
+    manifest = read_manifest(folder)
     source = str(reference or _source(manifest, folder))
     named = manifest.get("framework", {}).get("name")
     model = Model(
@@ -110,24 +111,6 @@ def validate_export(
         located=tuple(located),
         beside=tuple(changed),
     )
-
-
-def _manifest(folder: Path) -> Mapping[str, Any]:
-    """What the manifest of a directory says; nothing where there is none.
-
-    Raises:
-        CheckpointNotFoundError: there is no such directory.
-        CorruptCheckpointError: its manifest cannot be read.
-    """
-    if not folder.is_dir():
-        raise CheckpointNotFoundError(f"{folder} is no directory. Expected one that holds exported ONNX files.")
-    file = folder / MANIFEST
-    if not file.is_file():
-        return {}
-    try:
-        return dict(json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        raise CorruptCheckpointError(f"{file} is no manifest that can be read: {error}.") from error
 
 
 def _source(manifest: Mapping[str, Any], folder: Path) -> str:
