@@ -1,4 +1,4 @@
-"""One row of the matrix: a tiny model of a type in all four corners."""
+"""One row of the matrix: a tiny model of a type and feature in all its corners."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tfexport.apart import call_apart, call_here
 from tfexport.errors import ProcessError
 from tfexport.features import supported
 from tfexport.parity.api import parity
+from tfexport.tasks import Framework
 
 KNOWN = {
     "esm": "transformers' PyTorch class does not hand the mask to its embeddings: padding counts there",
@@ -28,51 +30,77 @@ _TIMEOUT_S = 600.0
 PAIRS = ("tf, pt", "tf, onnx-tf", "tf, onnx-pt", "pt, onnx-tf", "pt, onnx-pt", "onnx-tf, onnx-pt")
 
 
-def both_frameworks() -> dict[str, str]:
-    """Types with classes in both frameworks, each with its first feature that has them."""
-    found: dict[str, str] = {}
+@dataclass(frozen=True)
+class Row:
+    """What is compared.
+
+    Attributes:
+        model_type: with hyphens.
+        feature: the feature.
+        framework: whose class makes the tiny model: TensorFlow's where there is one.
+        pairs: of corners that must be there: all six where both frameworks have a class.
+    """
+
+    model_type: str
+    feature: str
+    framework: Framework
+    pairs: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """``bert/masked-lm``."""
+        return f"{self.model_type}/{self.feature}"
+
+
+def declared() -> list[Row]:
+    """Every type and feature that is declared."""
+    found = []
     for entry in supported():
-        if {"tf", "pt"} <= set(entry.classes) and (entry.model_type not in found or entry.feature == "default"):
-            found[entry.model_type] = entry.feature
+        both = {"tf", "pt"} <= set(entry.classes)
+        framework: Framework = "tf" if "tf" in entry.classes else "pt"
+        found.append(
+            Row(entry.model_type, entry.feature, framework, PAIRS if both else (f"{framework}, onnx-{framework}",))
+        )
     return found
 
 
-def compared(model_type: str, feature: str, journal: Path) -> dict[str, Any]:
-    """What comes of one type; from the journal where this code has found before that it agrees."""
-    kept = journal / f"{model_type}.json"
+def compared(row: Row, journal: Path) -> dict[str, Any]:
+    """What comes of one row; from the journal where this code has found before that it agrees."""
+    kept = journal / f"{row.name.replace('/', '.')}.json"
     if kept.is_file():
         return dict(json.loads(kept.read_text()))
     begin = time.perf_counter()
     try:
-        row = call_apart(_compare, model_type, feature, timeout_s=_TIMEOUT_S)
+        found = call_apart(_compare, row, timeout_s=_TIMEOUT_S)
     except ProcessError as error:
-        row = {"agrees": False, "noise": None, "pairs": {}, "problems": [str(error)], "located": []}
-    row = {
-        "model_type": model_type,
-        "feature": feature,
-        "known": KNOWN.get(model_type),
-        **row,
+        found = {"agrees": False, "noise": None, "pairs": {}, "problems": [str(error)], "located": []}
+    told = {
+        "model_type": row.model_type,
+        "feature": row.feature,
+        "corners": 4 if row.pairs == PAIRS else 2,
+        "known": KNOWN.get(row.model_type),
+        **found,
         "seconds": round(time.perf_counter() - begin, 1),
     }
-    if row["agrees"]:
-        kept.write_text(json.dumps(row))
-    return row
+    if told["agrees"]:
+        kept.write_text(json.dumps(told))
+    return told
 
 
-def _compare(model_type: str, feature: str) -> dict[str, Any]:
-    """A tiny TensorFlow checkpoint of a type, in all four corners, in this process: one a corner takes thrice as long."""
+def _compare(row: Row) -> dict[str, Any]:
+    """A tiny checkpoint in all its corners, in this process: one a corner takes thrice as long."""
     from tfexport.features import model_class
 
     with tempfile.TemporaryDirectory(prefix="tfexport-parity-") as folder:
-        name = model_class(model_type, feature, "tf", ())
-        model = tiny_model("tf", name, tiny_config(model_type, feature))
+        name = model_class(row.model_type, row.feature, row.framework, ())
+        model = tiny_model(row.framework, name, tiny_config(row.model_type, row.feature))
         model.save_pretrained(folder, safe_serialization=False)
-        row = _row(parity(folder, feature=feature, call=call_here).as_dict())
-        row["problems"] = [problem.replace(folder, "the checkpoint") for problem in row["problems"]]
-        return row
+        found = _found(row, parity(folder, feature=row.feature, call=call_here).as_dict())
+        found["problems"] = [problem.replace(folder, "the checkpoint") for problem in found["problems"]]
+        return found
 
 
-def _row(document: Mapping[str, Any]) -> dict[str, Any]:
+def _found(row: Row, document: Mapping[str, Any]) -> dict[str, Any]:
     pairs = {}
     for pair in document["pairs"]:
         worst = pair["worst"]
@@ -84,7 +112,7 @@ def _row(document: Mapping[str, Any]) -> dict[str, Any]:
             "share_of_allowed": None if share is None else round(share, 4),
         }
     return {
-        "agrees": document["agrees"] and set(pairs) == set(PAIRS),
+        "agrees": document["agrees"] and set(pairs) >= set(row.pairs),
         "noise": document["noise"],
         "pairs": pairs,
         "problems": document["problems"][:_PROBLEMS],
