@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -22,9 +22,10 @@ from tfexport.errors import (
     UnsupportedModelTypeError,
     abbreviate,
 )
+from tfexport.signature import SignatureOptions
 from tfexport.tasks import Framework
 
-Kind = Literal["huggingface", "keras", "saved-model"]
+Kind = Literal["huggingface", "keras", "keras-hub", "saved-model", "python"]
 
 CONFIG = "config.json"
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -52,11 +53,14 @@ class Checkpoint:
 
     Attributes:
         source: as the user named it.
-        kind: a Hugging Face folder or id, a Keras file, or a TensorFlow SavedModel.
+        kind: a Hugging Face folder or id, a Keras file, a preset directory of KerasHub, a TensorFlow SavedModel, or a live
+            model in Python.
         path: the local folder or file; None for a hub id that is not in the local cache.
         weights: the weight files found; None when the checkpoint is not local.
         cache_dir: where transformers keeps what it downloads; None for its default.
         model_type: the model type that the user named for a configuration that names none.
+        options: how a model that declares itself by a signature is read.
+        value: the live model.
     """
 
     source: str
@@ -65,6 +69,13 @@ class Checkpoint:
     weights: tuple[WeightFiles, ...] | None
     cache_dir: str | None = None
     model_type: str | None = None
+    options: SignatureOptions = field(default_factory=SignatureOptions)
+    value: Any = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the model declares itself by a signature, and not by a configuration of transformers."""
+        return self.kind != "huggingface"
 
     @property
     def location(self) -> str:
@@ -93,18 +104,30 @@ class Checkpoint:
         found = self.weights_of(framework)
         root = self.path if self.path.is_dir() else self.path.parent
         files = [root / CONFIG, *(found.files if found else ())]
+        if self.kind == "keras":
+            files = files[1:]
+        elif self.kind == "saved-model":
+            files += sorted((root / "variables").glob("*"))
+        elif self.kind == "keras-hub":
+            files += [root / "task.json"]
         return {str(file.relative_to(root)): sha256_of(file) for file in files if file.is_file()}
 
 
 def open_checkpoint(
-    source: str | Path, *, cache_dir: str | Path | None = None, model_type: str | None = None
+    source: Any,
+    *,
+    cache_dir: str | Path | None = None,
+    model_type: str | None = None,
+    options: SignatureOptions | None = None,
 ) -> Checkpoint:
-    """Look at a checkpoint: a local folder or file, or a hub id (from the local cache when it is there).
+    """Look at a checkpoint: a local folder or file, a hub id (from the local cache when it is there), or a live model.
 
     Raises:
         CheckpointNotFoundError: a path that does not exist, or a folder that is no checkpoint.
         CorruptCheckpointError: a weight file or an index is truncated, or is not what its name says.
     """
+    if not isinstance(source, (str, Path)):
+        return _live(source, options)
     name = str(source)
     cache = None if cache_dir is None else str(cache_dir)
     path = Path(name).expanduser()
@@ -118,7 +141,15 @@ def open_checkpoint(
         path = snapshot
     else:
         weights = tuple(_find_weights(path))
-    return Checkpoint(name, _kind(path, weights, name), path, weights, cache, model_type)
+    chosen = options or SignatureOptions()
+    return Checkpoint(name, _kind(path, weights, name), path, weights, cache, model_type, chosen)
+
+
+def _live(value: Any, options: SignatureOptions | None) -> Checkpoint:
+    name = getattr(value, "name", None)
+    told = f"{type(value).__name__}{f' {name!r}' if isinstance(name, str) else ''} in Python"
+    weights = (WeightFiles("tf", f"a {type(value).__name__} in Python", ()),)
+    return Checkpoint(told, "python", None, weights, options=options or SignatureOptions(), value=value)
 
 
 def sha256_of(path: Path) -> str:
@@ -128,6 +159,8 @@ def sha256_of(path: Path) -> str:
 
 
 def _kind(path: Path, weights: tuple[WeightFiles, ...], name: str) -> Kind:
+    if _is_preset(path):
+        return "keras-hub"
     if path.is_dir() and (path / CONFIG).is_file():
         return "huggingface"
     if path.is_dir() and (path / "saved_model.pb").is_file():
@@ -164,6 +197,16 @@ def _find_weights(path: Path) -> Iterator[WeightFiles]:
     for file in sorted(path.iterdir()):
         if _is_keras_file(file):
             yield from _keras_file(file)
+
+
+def _is_preset(path: Path) -> bool:
+    """Whether a folder is a preset that KerasHub saved: its configuration names a class, its metadata a version of Keras."""
+    try:
+        return bool(json.loads((path / "metadata.json").read_text()).get("keras_version")) and bool(
+            json.loads((path / CONFIG).read_text()).get("class_name")
+        )
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _is_keras_file(file: Path) -> bool:

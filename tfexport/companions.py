@@ -38,9 +38,13 @@ _PATTERNS = (
 def write_companions(checkpoint: Checkpoint, model: Any, preprocessor: Any, folder: Path) -> None:
     """Copy configuration, tokenizer and processor files byte for byte; save what the checkpoint does not hold as files.
 
+    A model that is not of transformers has none.
+
     Raises:
         OutputError: they cannot be written.
     """
+    if checkpoint.is_plain:
+        return
     try:
         if checkpoint.path is not None:
             for pattern in _PATTERNS:

@@ -4,6 +4,8 @@
     ├── CheckpointError             what lies on disk cannot be used
     │   ├── CheckpointNotFoundError     no such folder, no configuration, no weights (also a FileNotFoundError)
     │   ├── CorruptCheckpointError      a file is truncated or is not what its name says
+    │   ├── WeightsOnlyError            a Keras file that holds weights and no model
+    │   ├── UntrustedCodeError          loading it would run code, and the user did not say that it may
     │   ├── MissingWeightsError         the exported graph reads weights that the checkpoint does not hold
     │   └── MismatchedWeightsError      a weight of the checkpoint has another shape than the model's (also a ValueError)
     ├── FrameworkError              the framework that was asked for or found cannot be used
@@ -58,6 +60,20 @@ class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
 
 class CorruptCheckpointError(CheckpointError):
     """A file is truncated or is not what its name says."""
+
+
+class WeightsOnlyError(CheckpointError):
+    """A Keras file that holds weights and no model."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"{source} holds weights alone, and not the model that they belong to: only the code that built it can build it "
+            f"again. In Python: model = ...; model.load_weights({source!r}); tfexport.export_checkpoint(model, 'OUTPUT')."
+        )
+
+
+class UntrustedCodeError(CheckpointError):
+    """Loading it would run code, and the user did not say that it may."""
 
 
 class MissingWeightsError(CheckpointError):

@@ -55,14 +55,14 @@ def check_genai(plan: Plan) -> None:
     decoder = isinstance(config, OnnxConfigWithPast) and config.use_past and set(plan.parts) == {"model"}
     if not decoder or "logits" not in config.outputs or "input_ids" not in config.inputs:
         raise UnsupportedFeatureError(
-            f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.checkpoint.config.model_type}, which is not a "
+            f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.model_type}, which is not a "
             f"decoder alone with a cache; that is what onnxruntime-genai is told of by it. Export --feature {_FEATURE}, or "
             "leave out --genai (genai=True)."
         )
     unknown = [name for name in config.inputs if name not in _FED and not name.startswith(f"{PAST}.")]
     if unknown:
         raise UnsupportedFeatureError(
-            f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.checkpoint.config.model_type}: it takes "
+            f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.model_type}: it takes "
             f"{', '.join(unknown)}, and onnxruntime-genai feeds {', '.join(_FED)} and the cache alone. "
             "Leave out --genai (genai=True)."
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tfexport.genai import check_genai, write_genai_config
 from tfexport.graph import OnnxGraph
 from tfexport.manifest import describe
 from tfexport.plan import Attempt, Plan, Source, load_source, make_plan
+from tfexport.signature import Length, signature_options
 from tfexport.stages import Stages
 from tfexport.validation import ValidationReport
 from tfexport.verdict import judge_files
@@ -41,7 +42,7 @@ class ExportResult:
 
 
 def export_checkpoint(
-    model: str | Path,
+    model: Any,
     output: str | Path,
     *,
     feature: str = "default",
@@ -56,12 +57,20 @@ def export_checkpoint(
     keep_invalid: bool = False,
     monolith: bool = False,
     genai: bool = False,
+    trust: bool = False,
+    signature: str | None = None,
+    tag: str | None = None,
+    input_shapes: Mapping[str, Sequence[Length]] | None = None,
+    axis_names: Mapping[str, Mapping[int, str] | Sequence[str | None]] | None = None,
+    inputs_as_nchw: Sequence[str] = (),
+    outputs_as_nchw: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Export a checkpoint: inspect, load, convert, write, validate, publish.
 
     Args:
-        model: a checkpoint folder, or a hub id.
+        model: a checkpoint folder, or a hub id; a ``.keras`` or a whole-model ``.h5`` file; a SavedModel or a KerasHub preset
+            directory; a Keras model or a ``tf.function`` in Python.
         output: the directory to publish; new, empty, or an earlier export, which is replaced in one step.
         feature: what to export, for example ``"masked-lm"``, or its name in optimum, ``"fill-mask"``; ``"auto"`` for
             what the checkpoint's own class computes.
@@ -77,6 +86,14 @@ def export_checkpoint(
         monolith: one ``model.onnx`` of an encoder-decoder that generates, as ``transformers.onnx`` has it, in place of the
             encoder and the decoders that clients load.
         genai: write ``genai_config.json`` beside a decoder alone with a cache, for onnxruntime-genai.
+        trust: run the code in what is loaded: Lambda layers, SavedModels. What follows is for models that declare themselves,
+            which are those that are not of transformers.
+        signature: of a SavedModel; None for ``"serving_default"``, else the only one.
+        tag: of a SavedModel's graph; None for ``"serve"``.
+        input_shapes: by input, a length an axis: a number is fixed, None is dynamic, a name is dynamic and called so.
+        axis_names: by input or output, names of its dynamic axes.
+        inputs_as_nchw: inputs that the file takes as ``(batch, channels, height, width)``, where the model wants channels last.
+        outputs_as_nchw: outputs that the file gives so.
         progress: called with the name of each stage as it begins.
 
     Returns:
@@ -91,6 +108,15 @@ def export_checkpoint(
         OutputError: the directory cannot be written or published.
     """
     stages = Stages(progress)
+    options = signature_options(
+        trust=trust,
+        signature=signature,
+        tag=tag,
+        input_shapes=input_shapes,
+        axis_names=axis_names,
+        inputs_as_nchw=inputs_as_nchw,
+        outputs_as_nchw=outputs_as_nchw,
+    )
     with stages.stage("inspect"):
         plan = make_plan(
             model,
@@ -102,6 +128,7 @@ def export_checkpoint(
             cache_dir=cache_dir,
             model_type=model_type,
             monolith=monolith,
+            options=options,
         )
         if genai:
             check_genai(plan)

@@ -66,8 +66,10 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
         "source": {
             "checkpoint": checkpoint.source,
             "kind": checkpoint.kind,
-            "model_type": checkpoint.config.model_type,
+            "model_type": plan.model_type,
             "model_class": source.loaded.model_class,
+            "loaded_by": source.loaded.loaded_by,
+            "options": checkpoint.options.as_dict(),
             "sha256": checkpoint.sha256(choice.weights),
             "missing_weights": sorted(source.loaded.lacking(weights_read(graphs))),
         },
@@ -162,6 +164,7 @@ def summary(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     )
     return [
         ("model", f"{manifest['source']['model_class']}, {manifest['feature']}"),
+        *([("loaded by", manifest["source"]["loaded_by"])] if manifest["source"].get("loaded_by") else []),
         ("framework", manifest["framework"]["reason"]),
         ("exporter", f"{manifest['exporter']}, opset {manifest['opset']}, {nodes}"),
         *_ports_summary(graphs),

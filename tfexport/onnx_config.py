@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
@@ -132,6 +132,14 @@ class OnnxConfig:
     def caveats(self) -> tuple[str, ...]:
         """What the file does not promise, one sentence each: for the manifest and the user."""
         return ()
+
+    @property
+    def lengths(self) -> Sequence[Mapping[str, int]] | None:
+        """Sets of lengths of the dynamic axes to validate with, where nothing else tells which ones a model takes.
+
+        None: the configuration and the names of the axes do.
+        """
+        return None
 
     def parts(self, monolith: bool = False) -> Mapping[str, OnnxConfig]:
         """What is exported: a declaration for each file, by the file's name without ``.onnx``.

@@ -10,21 +10,24 @@ from typing import Any
 from tfexport import framework as frameworks
 from tfexport.backends import Backend, LoadedModel, get_backend, installed_frameworks
 from tfexport.checkpoint import Checkpoint, open_checkpoint
-from tfexport.errors import ConversionError, UnsupportedCheckpointError
-from tfexport.features import choose_feature, config_factory, declaration_of, model_class
+from tfexport.errors import ConversionError, InputsError, UnsupportedCheckpointError, UnsupportedFeatureError
+from tfexport.features import AUTO, choose_feature, config_factory, declaration_of, model_class
 from tfexport.framework import FrameworkChoice
 from tfexport.graph import OnnxFiles, OnnxGraph, check_opset
 from tfexport.onnx_config import OnnxConfig
 from tfexport.preprocessor import Preprocessor, load_preprocessor
+from tfexport.signature import SignatureOptions
 from tfexport.subject import Subject
 from tfexport.tasks import GENERATING, WITH_PAST
 from tfexport.validation import Tolerance, ValidationReport
 from tfexport.validation.comparison import DEFAULT_RTOL
 
+_DEFAULT = "default"
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be exported, and how it will be judged. Nothing is loaded yet.
+    """What will be exported, and how it will be judged. A model with a configuration is not loaded yet.
 
     Attributes:
         checkpoint: what lies on disk.
@@ -35,6 +38,7 @@ class Plan:
         opset: version of the default operator set to write.
         tolerance: what the validation allows.
         parts: what each file computes: the declaration, or one a part of it, by the file's name without ``.onnx``.
+        loaded: the model, where it is loaded for its declaration: one that declares itself by a signature.
     """
 
     checkpoint: Checkpoint
@@ -45,6 +49,12 @@ class Plan:
     opset: int
     tolerance: Tolerance
     parts: Mapping[str, OnnxConfig]
+    loaded: LoadedModel | None = None
+
+    @property
+    def model_type(self) -> str | None:
+        """Of the configuration; None where the model has none."""
+        return None if self.checkpoint.is_plain else str(self.checkpoint.config.model_type)
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -114,7 +124,7 @@ class Attempt:
 
 
 def make_plan(
-    model: str | Path,
+    model: Any,
     *,
     feature: str,
     framework: str | None,
@@ -124,6 +134,7 @@ def make_plan(
     cache_dir: str | Path | None,
     model_type: str | None,
     monolith: bool = False,
+    options: SignatureOptions | None = None,
 ) -> Plan:
     """Look at a checkpoint and decide how to export it. See `tfexport.line.export_checkpoint` for the arguments.
 
@@ -133,9 +144,15 @@ def make_plan(
         UnsupportedError: no declaration for this kind of checkpoint, model type or feature.
         OpsetError: the installed onnx does not know the opset.
     """
-    checkpoint = open_checkpoint(model, cache_dir=cache_dir, model_type=model_type)
-    _check_kind(checkpoint)
+    checkpoint = open_checkpoint(model, cache_dir=cache_dir, model_type=model_type, options=options)
     choice = frameworks.decide(framework, checkpoint.weights, installed_frameworks(), checkpoint.source)
+    if checkpoint.is_plain:
+        return _plan_of_signature(checkpoint, choice, feature, opset, atol, rtol)
+    if checkpoint.options.given:
+        raise InputsError(
+            f"{', '.join(checkpoint.options.given)} were given for {checkpoint.source}, a checkpoint of transformers: its "
+            "configuration declares what it takes. They are for Keras files, SavedModels and models in Python."
+        )
     model_type, architectures = checkpoint.config.model_type, checkpoint.config.architectures or ()
     feature = choose_feature(feature, checkpoint.config, checkpoint.source)
     config = config_factory(model_type, feature, checkpoint.source)(checkpoint.config)
@@ -153,6 +170,42 @@ def make_plan(
     )
 
 
+def _plan_of_signature(
+    checkpoint: Checkpoint,
+    choice: FrameworkChoice,
+    feature: str,
+    opset: int | None,
+    atol: float | None,
+    rtol: float | None,
+) -> Plan:
+    """The plan for a model that declares itself: it is loaded, and asked."""
+    if feature not in (_DEFAULT, AUTO):
+        raise UnsupportedFeatureError(
+            f"{checkpoint.source} has no features: what it computes is what its signature says. Leave --feature out."
+        )
+    if choice.framework != "tf":
+        raise UnsupportedCheckpointError(
+            f"{checkpoint.source} is exported from TensorFlow alone; PyTorch was asked for."
+        )
+    backend = get_backend(choice.framework)
+    loaded = backend.load(checkpoint, "", choice)
+    config = loaded.declaration
+    assert config is not None
+    return Plan(
+        checkpoint=checkpoint,
+        choice=choice,
+        feature=_DEFAULT,
+        config=config,
+        model_class=loaded.model_class,
+        opset=check_opset(config.default_onnx_opset if opset is None else opset),
+        tolerance=Tolerance(
+            config.atol_for_validation if atol is None else atol, DEFAULT_RTOL if rtol is None else rtol
+        ),
+        parts=config.parts(),
+        loaded=loaded,
+    )
+
+
 def load_source(plan: Plan, preprocessor: str) -> Source:
     """Load what a plan names: the model, and the preprocessor of the kind asked for.
 
@@ -160,15 +213,8 @@ def load_source(plan: Plan, preprocessor: str) -> Source:
         CheckpointError: the weights cannot be read or do not fit the model.
         InputsError: no preprocessor of that kind.
     """
-    found = load_preprocessor(plan.checkpoint, preprocessor)
     backend = get_backend(plan.choice.framework)
+    if plan.loaded is not None:
+        return Source(backend, plan.loaded, Preprocessor(None, "none: inputs are drawn from the signature"))
+    found = load_preprocessor(plan.checkpoint, preprocessor)
     return Source(backend, backend.load(plan.checkpoint, plan.model_class, plan.choice), found)
-
-
-def _check_kind(checkpoint: Checkpoint) -> None:
-    kinds: dict[str, Any] = {"keras": "a Keras file", "saved-model": "a TensorFlow SavedModel"}
-    if checkpoint.kind in kinds:
-        raise UnsupportedCheckpointError(
-            f"{checkpoint.source} is {kinds[checkpoint.kind]}: TensorFlow, recognised, and not exported yet. "
-            "Expected a folder that transformers' save_pretrained wrote."
-        )

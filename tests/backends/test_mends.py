@@ -38,7 +38,6 @@ TENSORFLOW = {
     "ctrl_cache": "ctrl/causal-lm-with-past/tf",
     "deberta_bias": "deberta/default/tf",
     "funnel_pooling": "funnel/default/tf",
-    "jit_convolution": "convnext/default/tf",
     "past_length": "xglm/causal-lm-with-past/tf",
     "rag_marginalize": "rag/seq2seq-lm/tf",
     "swiftformer": "swiftformer/default/tf",

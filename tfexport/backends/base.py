@@ -44,12 +44,16 @@ class LoadedModel:
         missing_weights: weights that the checkpoint did not hold, as the backend names them in its graphs.
         made_later: tells the weights that the model has made since it was loaded, by the same names: a TensorFlow layer that is
             not built by then makes them when it is first called, and no checkpoint has filled them.
+        loaded_by: the package that loaded it, with its version, where it could have been another.
+        declaration: of a model that declares itself by a signature; None where its configuration does.
     """
 
     model: Any
     model_class: str
     missing_weights: frozenset[str]
     made_later: Callable[[], frozenset[str]] = frozenset
+    loaded_by: str | None = None
+    declaration: OnnxConfig | None = None
 
     def lacking(self, read: frozenset[str]) -> frozenset[str]:
         """Those of some weights that the checkpoint did not fill."""

@@ -35,7 +35,12 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 @app.command()
 def export(
     output: Annotated[Path, typer.Argument(help="Directory to publish.")],
-    model: Annotated[str, typer.Option("-m", "--model", help="Checkpoint folder, or hub id.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            "-m", "--model", help="Checkpoint folder or hub id; .keras or .h5 file, SavedModel or KerasHub preset."
+        ),
+    ],
     feature: Annotated[
         str, typer.Option("--feature", help="What to export (see `tfexport features`); auto: what the checkpoint is.")
     ] = "default",
@@ -70,6 +75,29 @@ def export(
         bool,
         typer.Option("--genai", help="Write genai_config.json, for onnxruntime-genai, beside a decoder with past."),
     ] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Run the code that the model holds: Lambda layers, SavedModels.")
+    ] = False,
+    signature: Annotated[
+        str | None, typer.Option("--signature", help="Signature of a SavedModel; serving_default by default.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Tag of a SavedModel's graph; serve by default.")] = None,
+    input_shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input-shape", help="Of a Keras model or SavedModel: NAME=1,64,64,3; ? or a name for a dynamic axis."
+        ),
+    ] = None,
+    axis_names: Annotated[
+        list[str] | None,
+        typer.Option("--axis-names", help="Names of dynamic axes: NAME=batch,time, empty where the default will do."),
+    ] = None,
+    inputs_as_nchw: Annotated[
+        str, typer.Option("--inputs-as-nchw", help="Inputs, by commas, that the file takes with channels first.")
+    ] = "",
+    outputs_as_nchw: Annotated[
+        str, typer.Option("--outputs-as-nchw", help="Outputs, by commas, that the file gives with channels first.")
+    ] = "",
     as_json: AsJson = False,
     verbose: Verbose = False,
     debug: Debug = False,
@@ -80,6 +108,7 @@ def export(
 
     with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
         from tfexport.line import export_checkpoint
+        from tfexport.signature import by_name
 
         result = export_checkpoint(
             model,
@@ -96,6 +125,13 @@ def export(
             keep_invalid=keep_invalid,
             monolith=monolith,
             genai=genai,
+            trust=trust,
+            signature=signature,
+            tag=tag,
+            input_shapes=by_name(input_shape or (), "--input-shape"),
+            axis_names=by_name(axis_names or (), "--axis-names"),
+            inputs_as_nchw=[name for name in inputs_as_nchw.split(",") if name],
+            outputs_as_nchw=[name for name in outputs_as_nchw.split(",") if name],
             progress=announce,
         )
     if as_json:

@@ -52,9 +52,13 @@ def _tokens(ids: np.ndarray, values: Values, seed: int, words: Vocabulary, rando
 
 
 def _floats(array: np.ndarray, values: Values, seed: int, random: np.random.Generator) -> np.ndarray:
-    drawn = random.permutation(array.reshape(-1)).reshape(array.shape) if seed else array
+    return floats_with(random.permutation(array.reshape(-1)).reshape(array.shape) if seed else array, values)
+
+
+def floats_with(drawn: np.ndarray, values: Values) -> np.ndarray:
+    """Floats that were drawn, or others of their shape and dtype."""
     if values == "zeros":
-        return np.zeros_like(array)
+        return np.zeros_like(drawn)
     if values == "repeated":
-        return np.resize(array.reshape(-1)[: 1 + array.shape[-1] // 3], array.shape)
-    return drawn * array.dtype.type(_LARGE) if values == "largest" else drawn
+        return np.resize(drawn.reshape(-1)[: 1 + (drawn.shape or (1,))[-1] // 3], drawn.shape)
+    return drawn * drawn.dtype.type(_LARGE) if values == "largest" else drawn

@@ -86,7 +86,7 @@ def _port(name: str, axes: Axes, arrays: Mapping[str, np.ndarray], kind: str) ->
     array = arrays[name]
     if any(axis >= array.ndim for axis in axes):
         raise ContractError(f"the {kind} {name!r} has {array.ndim} axes; the declaration names axis {max(axes)}.")
-    dtype = "int64" if kind == "input" and np.issubdtype(array.dtype, np.integer) else array.dtype.name
+    dtype = "int64" if kind == "input" and array.dtype == np.int32 else array.dtype.name  # what clients feed ids as
     return Port(name, dtype, tuple(axes.get(axis, length) for axis, length in enumerate(array.shape)))
 
 

@@ -112,7 +112,7 @@ def parity(
     return Report(
         checkpoint=first if isinstance(named, str) else f"{named['tf']} and {named['pt']}",
         feature=plan.feature,
-        model_type=plan.checkpoint.config.model_type,
+        model_type=plan.model_type or plan.model_class,
         tolerance=plan.tolerance,
         corners=tuple(corners),
         cases=cases,

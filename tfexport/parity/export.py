@@ -103,7 +103,7 @@ def validate_export(
     return Report(
         checkpoint=f"{folder} beside {source}",
         feature=plan.feature,
-        model_type=plan.checkpoint.config.model_type,
+        model_type=plan.model_type or plan.model_class,
         tolerance=plan.tolerance,
         corners=tuple(corners),
         cases=ran.cases,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ class Case:
         past: tokens in the key-value cache.
         values: what the inputs are filled with.
         seed: 0 for the first values drawn, any other for others.
+        lengths: of each dynamic axis by its name, in models of which nothing but the signature is known.
     """
 
     batch: int
@@ -46,10 +47,14 @@ class Case:
     past: int | None = None
     values: Values = "drawn"
     seed: int = 0
+    lengths: tuple[tuple[str, int], ...] | None = None
 
     @property
     def name(self) -> str:
         """For reports: ``3x13, padded right``; ``2x7 and 4 of the decoder``; ``3, 64x96 pixels``; ``3x2 after 5``."""
+        if self.lengths is not None:
+            parts = [f"{label} {length}" for label, length in self.lengths] or ["its one shape"]
+            return ", ".join([*parts, *self._filling])
         shape = [size for size in (self.batch, self.choices, self.sequence) if size is not None]
         parts = ["x".join(map(str, shape)) + (f" and {self.decoder} of the decoder" if self.decoder else "")]
         if self.images is not None:
@@ -60,13 +65,13 @@ class Case:
             parts.append("{}x{} pixels".format(*self.image))
         if self.seconds is not None:
             parts.append(f"{self.seconds:g} s")
-        if self.padding:
-            parts.append(f"padded {self.padding}")
-        if self.values != "drawn":
-            parts.append(self.values)
-        if self.seed:
-            parts.append(f"seed {self.seed}")
-        return ", ".join(parts)
+        return ", ".join([*parts, *self._filling])
+
+    @property
+    def _filling(self) -> list[str]:
+        padded = [f"padded {self.padding}"] if self.padding else []
+        values = [self.values] if self.values != "drawn" else []
+        return [*padded, *values, *([f"seed {self.seed}"] if self.seed else [])]
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,8 @@ def thorough_cases(config: OnnxConfig) -> tuple[Case, ...]:
 
 
 def _cases(config: OnnxConfig, variations: tuple[_Variation, ...]) -> tuple[Case, ...]:
+    if config.lengths is not None:
+        return tuple(_cases_of_lengths(config.lengths, variations))
     labels = {label for axes in config.inputs.values() for label in axes.values()}
     has_choices = bool(labels & {"choice", "num_choices"})
     has_sequence = any("sequence" in label for label in labels)
@@ -143,6 +150,18 @@ def _cases(config: OnnxConfig, variations: tuple[_Variation, ...]) -> tuple[Case
         for vary in variations
     ]
     return tuple(dict.fromkeys(cases))
+
+
+def _cases_of_lengths(lengths: Sequence[Mapping[str, int]], variations: tuple[_Variation, ...]) -> Iterator[Case]:
+    """Every set of lengths, then the values of the variations; the seeds differ, since the shapes may not."""
+    for seed, chosen in enumerate(lengths):
+        yield Case(batch=chosen.get("batch", 1), lengths=tuple(chosen.items()), seed=seed)
+    few = tuple(lengths[0].items())
+    for seed in range(len(lengths), len(_STANDARD)):
+        yield Case(batch=lengths[0].get("batch", 1), lengths=few, seed=seed)
+    for values in dict.fromkeys(vary.values for vary in variations):
+        if values != "drawn":
+            yield Case(batch=lengths[0].get("batch", 1), lengths=few, values=values)
 
 
 def _sequence(config: OnnxConfig, vary: _Variation, dynamic: bool, longest: int) -> int:
@@ -182,6 +201,8 @@ def case_inputs(config: OnnxConfig, preprocessor: Any, case: Case | None, framew
     Returns:
         Declared name -> array, in the declared order; ``past_key_values`` as nested lists of arrays.
     """
+    if config.lengths is not None:
+        return dict(config.generate_dummy_inputs(preprocessor, **_filled_by_lengths(case)))
     made = config.generate_dummy_inputs(preprocessor, **_arguments(case), framework=framework)
     arrays = {name: _to_numpy(value) for name, value in made.items()}
     tokens = _fewer(config.default_sequence_length) if case is None else case.decoder
@@ -211,6 +232,12 @@ def _filled(arrays: dict[str, Any], config: OnnxConfig, preprocessor: Any, case:
             arrays, case.padding, words.pad_id if words else None, words=words, decoder_words=decoder
         )
     return arrays
+
+
+def _filled_by_lengths(case: Case | None) -> dict[str, Any]:
+    if case is None or case.lengths is None:
+        return {}
+    return {"lengths": dict(case.lengths), "values": case.values, "seed": case.seed}
 
 
 def _arguments(case: Case | None) -> dict[str, Any]:

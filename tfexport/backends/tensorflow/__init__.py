@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfexport.backends.base import Layers, LoadedModel, check_inputs, flatten_outputs, mapped, model_errors, prepared
-from tfexport.backends.tensorflow.calling import call_model
+from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.tensorflow.calling import call_model, check_call
 from tfexport.backends.tensorflow.conversion import convert_function
 from tfexport.backends.tensorflow.layers import recorded
 from tfexport.backends.tensorflow.loading import load_model
 from tfexport.backends.tensorflow.patches import ctrl_cache, patched_tensorflow
+from tfexport.backends.tensorflow.plain import PlainModel, load_plain
 from tfexport.backends.tensorflow.soft_dependencies import stand_ins
 from tfexport.backends.tensorflow.tracing import trace
 from tfexport.checkpoint import Checkpoint
@@ -31,7 +32,7 @@ class TensorFlowBackend:
     framework: Framework = "tf"
 
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-        return load_model(checkpoint, model_class, choice)
+        return load_plain(checkpoint) if checkpoint.is_plain else load_model(checkpoint, model_class, choice)
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:
         return ("tf2onnx",)
@@ -39,12 +40,16 @@ class TensorFlowBackend:
     def convert(
         self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
     ) -> WeightlessGraph:
-        with prepared(model, config), stand_ins(), patched_tensorflow():
+        with (
+            prepared(model, config),
+            stand_ins(),
+            patched_tensorflow(of_transformers=not isinstance(model, PlainModel)),
+        ):
             traced = trace(model, config, inputs)
         return convert_function(traced, opset, route)
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        check_inputs(config.called(model).call, model, config)
+        check_call(model, config)
         # CTRL cannot be asked for more than one token beside a cache without its patch.
         mended = patched(ctrl_cache.specs() if PAST in inputs else ())
         with prepared(model, config), stand_ins(), mended, model_errors(model, tf.errors.OpError):

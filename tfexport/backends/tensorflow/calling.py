@@ -1,4 +1,4 @@
-"""Call a TensorFlow model of transformers with what a declaration names."""
+"""Call a TensorFlow model with what a declaration names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 import tensorflow as tf
 from transformers.modeling_tf_outputs import TFBaseModelOutput
 
-from tfexport.backends.base import mapped
+from tfexport.backends.base import check_inputs, mapped
+from tfexport.backends.tensorflow.plain import PlainModel
 from tfexport.dummy_inputs import PAST
 from tfexport.onnx_config import OnnxConfig
 
@@ -18,11 +19,23 @@ _STACKED_CACHES = ("gpt2", "ctrl")
 _STACKED_RANK = 5
 
 
+def check_call(model: Any, config: OnnxConfig) -> None:
+    """Refuse a declared input that the model does not take.
+
+    Raises:
+        ContractError: there is one.
+    """
+    if not isinstance(model, PlainModel):
+        check_inputs(config.called(model).call, model, config)
+
+
 def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> dict[str, Any]:
     """The outputs of what a declaration is about, by name.
 
     A key-value cache is a (key, value, ...) a layer on both sides, each ``(batch, heads, length, head size)``.
     """
+    if isinstance(model, PlainModel):
+        return model(tensors)
     called = config.called(model)
     arguments = config.arguments({name: mapped(value, _as_input) for name, value in tensors.items()}, _zeros)
     if PAST in arguments and _stacks_its_cache(model):

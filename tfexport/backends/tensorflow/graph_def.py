@@ -7,7 +7,7 @@ resource becomes a plain placeholder of the variable's dtype, and each read of i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,10 @@ from tf2onnx import tf_loader
 
 from tfexport.backends.tensorflow.resources import resources_to_placeholders
 from tfexport.backends.tensorflow.weights import variable_tensor
+from tfexport.patching import PatchingSpec, patched
 
+_PREPARE = "disable_lower_using_switch_merge"
+_XLA = "_XlaMustCompile"
 LARGE_CONSTANT_BYTES = 64 * 1024
 """Eager tensors that a model captures (tables made in ``__init__``) are weights from this size on, constants below:
 converters want the values of small ones."""
@@ -48,10 +51,12 @@ def without_weights(function: Any, scope: str = "") -> WeightlessGraphDef:
     Raises:
         UnsupportedOpError: a variable goes into an op that is no plain read, for example an assignment.
     """
-    # TensorFlow 2.21 has no public way to inline a concrete function without freezing its variables.
-    inlined = convert_to_constants._run_inline_graph_optimization(
-        function, lower_control_flow=False, aggressive_inlining=True
-    )
+    prepare = PatchingSpec(convert_to_constants, _PREPARE, _without_xla(getattr(convert_to_constants, _PREPARE)))
+    with patched([prepare]):
+        # TensorFlow 2.21 has no public way to inline a concrete function without freezing its variables.
+        inlined = convert_to_constants._run_inline_graph_optimization(
+            function, lower_control_flow=False, aggressive_inlining=True
+        )
     variables = _captured_variables(function)
     constants = _captured_constants(function)
     graph_def = _constants_in_place(inlined, constants)
@@ -63,6 +68,22 @@ def without_weights(function: Any, scope: str = "") -> WeightlessGraphDef:
     weights |= {name: ir.Tensor(value, name=name) for name, value in constants.items() if _is_weight(value)}
     present = {node.name for node in graph_def.node if node.op == "Placeholder"}
     return WeightlessGraphDef(graph_def, {name: tensor for name, tensor in weights.items() if name in present})
+
+
+def _without_xla(prepare: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What prepares a GraphDef for inlining, and leaves no function in it that XLA must compile: it would never be inlined.
+
+    Both Keras compute grouped convolutions in such functions, because TensorFlow once could not on a CPU.
+    """
+
+    def prepared(graph_def: Any) -> Any:
+        graph_def = prepare(graph_def)
+        functions = graph_def.library.function
+        for each in (*graph_def.node, *functions, *(node for function in functions for node in function.node_def)):
+            each.attr.pop(_XLA, None)
+        return graph_def
+
+    return prepared
 
 
 def _captured_variables(function: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfexport.backends.base import check_inputs, declared_outputs, flat_inputs, mapped
-from tfexport.backends.tensorflow.calling import call_model
+from tfexport.backends.base import declared_outputs, flat_inputs, mapped
+from tfexport.backends.tensorflow.calling import call_model, check_call
 from tfexport.errors import ContractError, TracingError
 from tfexport.onnx_config import OnnxConfig
 
@@ -36,7 +36,7 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
     """Trace a model: int64 in the signature, named axes dynamic, all others static.
 
     Args:
-        model: a ``TFPreTrainedModel``.
+        model: a ``TFPreTrainedModel``, or a plain model.
         config: the declaration.
         inputs: arrays that give the static lengths and the dtypes; a cache as nested sequences.
 
@@ -44,7 +44,7 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
         ContractError: the model does not take a declared input, or lacks a declared output.
         TracingError: TensorFlow cannot trace the model.
     """
-    check_inputs(config.called(model).call, model, config)
+    check_call(model, config)
     structure, flat = flat_inputs(config, inputs)
     specs = [_spec(name, axes, flat[name]) for name, axes in config.inputs.items()]
     names = tuple(config.inputs)
@@ -66,13 +66,17 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
 def _concrete(call: Any, specs: list[Any], *, autograph: bool) -> Any:
     try:
         return tf.function(call, input_signature=specs, autograph=autograph).get_concrete_function()
-    except (ContractError, tf.errors.OperatorNotAllowedInGraphError):
+    except ContractError:
         raise
+    except tf.errors.OperatorNotAllowedInGraphError as error:
+        if not autograph:
+            raise
+        raise TracingError(f"TensorFlow cannot trace the model: it branches on a tensor in Python: {error}") from error
     except (TypeError, ValueError, AttributeError, RuntimeError, tf.errors.OpError) as error:
         raise TracingError(f"TensorFlow cannot trace the model: {type(error).__name__}: {error}") from error
 
 
 def _spec(name: str, axes: Mapping[int, str], array: np.ndarray) -> Any:
     shape = [None if axis in axes else length for axis, length in enumerate(array.shape)]
-    dtype = tf.int64 if np.issubdtype(array.dtype, np.integer) else tf.as_dtype(array.dtype)
+    dtype = tf.int64 if array.dtype == np.int32 else tf.as_dtype(array.dtype)
     return tf.TensorSpec(shape, dtype, name=name)

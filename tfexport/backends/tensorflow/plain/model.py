@@ -1,0 +1,159 @@
+"""A TensorFlow model that has a signature and no configuration of transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfexport.backends.base import model_errors
+from tfexport.errors import ContractError, InputsError, UnsupportedCheckpointError
+from tfexport.signature import NCHW, NHWC, SignatureOptions, TensorSpec, check_names, permuted
+
+Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+SINGLE_OUTPUT = "output"
+
+
+@dataclass(frozen=True)
+class PlainModel:
+    """A Keras model, a signature of a SavedModel, or a ``tf.function``, called with tensors by name.
+
+    Attributes:
+        name: its class, or the signature, for messages and the manifest.
+        inputs: in order, with the dtypes that the model wants; integers that are fed are cast.
+        function: the model itself: tensors by name, both ways.
+        loaded_by: the package that loaded it, with its version.
+        kept: whatever must live as long as the function: TensorFlow holds the variables of a SavedModel weakly.
+        inputs_as_nchw: inputs that are fed as ``(batch, channels, height, width)``; the model itself wants channels last.
+        outputs_as_nchw: outputs that are given so.
+    """
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    function: Call
+    loaded_by: str
+    kept: Any = None
+    inputs_as_nchw: tuple[str, ...] = ()
+    outputs_as_nchw: tuple[str, ...] = ()
+
+    @property
+    def fed(self) -> tuple[TensorSpec, ...]:
+        """The inputs as they are fed."""
+        return tuple(permuted(spec, NCHW) if spec.name in self.inputs_as_nchw else spec for spec in self.inputs)
+
+    def __call__(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
+        """Outputs by name.
+
+        Raises:
+            ContractError: an output that is to be given as channels first is no batch of images.
+        """
+        outputs = self.function({spec.name: self._own(spec, tensors[spec.name]) for spec in self.inputs})
+        return {name: self._given(name, value) for name, value in outputs.items()}
+
+    def run(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs as arrays.
+
+        Raises:
+            TracingError: the model fails on these inputs.
+        """
+        with model_errors(self, tf.errors.OpError):
+            outputs = self({name: tf.constant(array) for name, array in arrays.items()})
+            return {name: np.asarray(value) for name, value in outputs.items()}
+
+    def _own(self, spec: TensorSpec, tensor: Any) -> Any:
+        own = tf.cast(tensor, spec.dtype)
+        return tf.transpose(own, NHWC) if spec.name in self.inputs_as_nchw else own
+
+    def _given(self, name: str, value: Any) -> Any:
+        if name not in self.outputs_as_nchw:
+            return value
+        if len(value.shape) != len(NCHW):
+            raise ContractError(f"the output {name} has {len(value.shape)} axes: it is no batch of images.")
+        return tf.transpose(value, NCHW)
+
+
+def with_options(model: PlainModel, options: SignatureOptions) -> PlainModel:
+    """A model that is fed and read as a user asked.
+
+    Raises:
+        InputsError: a name that it does not have.
+    """
+    check_names(options.inputs_as_nchw, [spec.name for spec in model.inputs], "inputs as nchw")
+    return replace(model, inputs_as_nchw=options.inputs_as_nchw, outputs_as_nchw=options.outputs_as_nchw)
+
+
+def tensor_spec(name: str, spec: Any, source: str) -> TensorSpec:
+    """A TensorSpec or a KerasTensor of TensorFlow's as ours.
+
+    Raises:
+        UnsupportedCheckpointError: strings, or what is no plain tensor.
+        InputsError: an unknown number of axes.
+    """
+    if type(spec).__name__ in ("RaggedTensorSpec", "SparseTensorSpec") or getattr(spec, "sparse", False):
+        raise UnsupportedCheckpointError(
+            f"{source} takes {name} as {type(spec).__name__}: ONNX has plain tensors. Export the model behind it."
+        )
+    dtype = tf.as_dtype(spec.dtype)
+    if dtype == tf.string:
+        raise UnsupportedCheckpointError(
+            f"{source} takes strings ({name}): what looks words up in tables (StringLookup, TextVectorization, "
+            "a tokenizer) has no counterpart in ONNX. Export the model behind it, which takes ids, and keep the lookup "
+            "in the program that feeds it."
+        )
+    shape = (
+        spec.shape.as_list() if isinstance(spec.shape, tf.TensorShape) and spec.shape.rank is not None else spec.shape
+    )
+    if isinstance(shape, tf.TensorShape):
+        raise InputsError(
+            f"{source} does not say how many axes {name} has. Give its shape by --input-shape {name}=... (input_shapes=)."
+        )
+    return TensorSpec(name, dtype.as_numpy_dtype.__name__.rstrip("_"), tuple(shape))
+
+
+def flat_outputs(structure: Any, names: Sequence[str] = ()) -> dict[str, Any]:
+    """Tensors of a nested structure by name: keys and indices joined by dots.
+
+    Args:
+        structure: a tensor, or mappings and sequences of them.
+        names: of a tensor alone, or of the items of a sequence; ``output``, ``output_0`` where none are known.
+    """
+    if isinstance(structure, Mapping):
+        return {
+            ".".join(filter(None, (str(key), rest))): leaf
+            for key, value in structure.items()
+            for rest, leaf in _leaves(value)
+        }
+    if isinstance(structure, (list, tuple)):
+        own = names if len(names) == len(structure) else [f"{SINGLE_OUTPUT}_{index}" for index in range(len(structure))]
+        return {
+            ".".join(filter(None, (name, rest))): leaf
+            for name, value in zip(own, structure, strict=True)
+            for rest, leaf in _leaves(value)
+        }
+    return {names[0] if len(names) == 1 else SINGLE_OUTPUT: structure}
+
+
+def _leaves(value: Any) -> list[tuple[str, Any]]:
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        items = [(str(key), item) for key, item in value.items()]
+    elif isinstance(value, (list, tuple)):
+        items = [(str(index), item) for index, item in enumerate(value)]
+    else:
+        return [("", value)]
+    return [(".".join(filter(None, (key, rest))), leaf) for key, item in items for rest, leaf in _leaves(item)]
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Names, numbered where one comes again."""
+    found: list[str] = []
+    for name in names:
+        taken, count = name, 1
+        while taken in found:
+            taken, count = f"{name}_{count}", count + 1
+        found.append(taken)
+    return found

@@ -1,0 +1,55 @@
+"""A SavedModel's signature as a plain model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from tfexport.backends.tensorflow.plain.functions import plain_function
+from tfexport.backends.tensorflow.plain.model import PlainModel
+from tfexport.errors import CorruptCheckpointError, InputsError, UntrustedCodeError
+from tfexport.signature import SignatureOptions
+
+DEFAULT_SIGNATURE = "serving_default"
+DEFAULT_TAG = "serve"
+
+
+def load_saved_model(folder: Path, options: SignatureOptions, source: str) -> PlainModel:
+    """Load one signature of a SavedModel.
+
+    Raises:
+        UntrustedCodeError: the user did not say that its code may run.
+        CorruptCheckpointError: it cannot be read.
+        InputsError: there is no such signature, or no graph of that tag.
+    """
+    if not options.trust:
+        raise UntrustedCodeError(
+            f"{source} is a SavedModel: a program of TensorFlow's, which can read and write files when it runs. If you trust "
+            "where it comes from, say --trust (trust=True)."
+        )
+    tag = options.tag or DEFAULT_TAG
+    try:
+        loaded = tf.saved_model.load(str(folder), tags=[tag])
+    except (RuntimeError, ValueError) as error:
+        if "tag" in str(error):
+            raise InputsError(f"{source} has no graph of the tag {tag!r}: {_line(error)} Name one by --tag.") from error
+        raise CorruptCheckpointError(f"{source} cannot be read as a SavedModel: {_line(error)}") from error
+    except (OSError, tf.errors.OpError, KeyError, IndexError, AttributeError, TypeError) as error:
+        raise CorruptCheckpointError(f"{source} cannot be read as a SavedModel: {_line(error)}") from error
+    signatures = dict(loaded.signatures)
+    name = options.signature or (DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in signatures else next(iter(signatures), ""))
+    if name not in signatures or (options.signature is None and name != DEFAULT_SIGNATURE and len(signatures) > 1):
+        raise InputsError(
+            f"{source} has the signatures {', '.join(signatures) or 'none'}; {options.signature or DEFAULT_SIGNATURE!r} is "
+            "not among them. Name one by --signature; where there is none, save the model again with signatures=, or give "
+            "tfexport.export_checkpoint a tf.function of it."
+        )
+    function = signatures[name]
+    order = tuple(getattr(function, "_arg_keywords", None) or ())
+    return plain_function(function, f"{source} ({name})", kept=loaded, order=order)
+
+
+def _line(error: Any) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
