@@ -173,9 +173,7 @@ class _Probe:
     ) -> tuple[list[dict[str, int]], dict[str, int]]:
         """Sets of lengths that the model takes, the first for tracing, and what the lengths of each axis are multiples of."""
         units = {
-            label: next(
-                (n for n in _STEPS if n < step and self._runs(inputs, {**base, label: base[label] + n})), step
-            )
+            label: next((n for n in _STEPS if n < step and self._runs(inputs, {**base, label: base[label] + n})), step)
             if label != BATCH
             else 1
             for label in base

@@ -9,12 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.plain import PlainModel
 from tfexport.backends.tensorflow.calling import call_model, check_call
 from tfexport.backends.tensorflow.conversion import convert_function
 from tfexport.backends.tensorflow.layers import recorded
 from tfexport.backends.tensorflow.loading import load_model
 from tfexport.backends.tensorflow.patches import ctrl_cache, patched_tensorflow
-from tfexport.backends.tensorflow.plain import PlainModel, load_plain
+from tfexport.backends.tensorflow.plain import load_plain
 from tfexport.backends.tensorflow.soft_dependencies import stand_ins
 from tfexport.backends.tensorflow.tracing import trace
 from tfexport.checkpoint import Checkpoint

@@ -9,7 +9,7 @@ import tensorflow as tf
 from transformers.modeling_tf_outputs import TFBaseModelOutput
 
 from tfexport.backends.base import check_inputs, mapped
-from tfexport.backends.tensorflow.plain import PlainModel
+from tfexport.backends.plain import PlainModel
 from tfexport.dummy_inputs import PAST
 from tfexport.onnx_config import OnnxConfig
 

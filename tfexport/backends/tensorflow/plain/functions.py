@@ -7,7 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfexport.backends.tensorflow.plain.model import PlainModel, flat_outputs, tensor_spec
+from tfexport.backends.plain import PlainModel, flat_outputs
+from tfexport.backends.tensorflow.plain.specs import tensor_spec
 from tfexport.errors import InputsError, TracingError
 from tfexport.signature import TensorSpec
 
@@ -60,6 +61,7 @@ def plain_function(function: Any, source: str, kept: Any = None, order: tuple[st
         tuple(specs[name] for name in first),
         call,
         f"tensorflow {tf.__version__}",
+        tf,
         kept=(concrete, kept),
     )
 

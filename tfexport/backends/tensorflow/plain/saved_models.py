@@ -7,8 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfexport.backends.plain import PlainModel
 from tfexport.backends.tensorflow.plain.functions import plain_function
-from tfexport.backends.tensorflow.plain.model import PlainModel
 from tfexport.errors import CorruptCheckpointError, InputsError, UntrustedCodeError
 from tfexport.signature import SignatureOptions
 

@@ -1,20 +1,26 @@
-"""A TensorFlow model that has a signature and no configuration of transformers."""
+"""A model that has a signature and no configuration of transformers, of either framework."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
-import numpy as np
-import tensorflow as tf
-
-from tfexport.backends.base import model_errors
-from tfexport.errors import ContractError, InputsError, UnsupportedCheckpointError
+from tfexport.errors import ContractError, UnsupportedCheckpointError
 from tfexport.signature import NCHW, NHWC, SignatureOptions, TensorSpec, check_names, permuted
 
 Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 SINGLE_OUTPUT = "output"
+
+
+class Ops(Protocol):
+    """What is done to tensors on their way in and out: the module ``tensorflow``, or ``keras.ops``."""
+
+    def cast(self, x: Any, dtype: str) -> Any:
+        """A tensor of another dtype."""
+
+    def transpose(self, x: Any, axes: Any) -> Any:
+        """A tensor with its axes in another order."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,7 @@ class PlainModel:
         inputs: in order, with the dtypes that the model wants; integers that are fed are cast.
         function: the model itself: tensors by name, both ways.
         loaded_by: the package that loaded it, with its version.
+        ops: of its framework.
         kept: whatever must live as long as the function: TensorFlow holds the variables of a SavedModel weakly.
         inputs_as_nchw: inputs that are fed as ``(batch, channels, height, width)``; the model itself wants channels last.
         outputs_as_nchw: outputs that are given so.
@@ -35,6 +42,7 @@ class PlainModel:
     inputs: tuple[TensorSpec, ...]
     function: Call
     loaded_by: str
+    ops: Ops
     kept: Any = None
     inputs_as_nchw: tuple[str, ...] = ()
     outputs_as_nchw: tuple[str, ...] = ()
@@ -48,31 +56,26 @@ class PlainModel:
         """Outputs by name.
 
         Raises:
-            ContractError: an output that is to be given as channels first is no batch of images.
+            ContractError: an output that is to be given as channels first is no batch of images, or there is none.
         """
         outputs = self.function({spec.name: self._own(spec, tensors[spec.name]) for spec in self.inputs})
+        absent = [name for name in self.outputs_as_nchw if name not in outputs]
+        if absent:
+            raise ContractError(
+                f"outputs as nchw were asked for {', '.join(absent)}; the model gives {', '.join(outputs)}."
+            )
         return {name: self._given(name, value) for name, value in outputs.items()}
 
-    def run(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs as arrays.
-
-        Raises:
-            TracingError: the model fails on these inputs.
-        """
-        with model_errors(self, tf.errors.OpError):
-            outputs = self({name: tf.constant(array) for name, array in arrays.items()})
-            return {name: np.asarray(value) for name, value in outputs.items()}
-
     def _own(self, spec: TensorSpec, tensor: Any) -> Any:
-        own = tf.cast(tensor, spec.dtype)
-        return tf.transpose(own, NHWC) if spec.name in self.inputs_as_nchw else own
+        own = self.ops.cast(tensor, spec.dtype)
+        return self.ops.transpose(own, NHWC) if spec.name in self.inputs_as_nchw else own
 
     def _given(self, name: str, value: Any) -> Any:
         if name not in self.outputs_as_nchw:
             return value
         if len(value.shape) != len(NCHW):
             raise ContractError(f"the output {name} has {len(value.shape)} axes: it is no batch of images.")
-        return tf.transpose(value, NCHW)
+        return self.ops.transpose(value, NCHW)
 
 
 def with_options(model: PlainModel, options: SignatureOptions) -> PlainModel:
@@ -85,32 +88,12 @@ def with_options(model: PlainModel, options: SignatureOptions) -> PlainModel:
     return replace(model, inputs_as_nchw=options.inputs_as_nchw, outputs_as_nchw=options.outputs_as_nchw)
 
 
-def tensor_spec(name: str, spec: Any, source: str) -> TensorSpec:
-    """A TensorSpec or a KerasTensor of TensorFlow's as ours.
-
-    Raises:
-        UnsupportedCheckpointError: strings, or what is no plain tensor.
-        InputsError: an unknown number of axes.
-    """
-    if type(spec).__name__ in ("RaggedTensorSpec", "SparseTensorSpec") or getattr(spec, "sparse", False):
-        raise UnsupportedCheckpointError(
-            f"{source} takes {name} as {type(spec).__name__}: ONNX has plain tensors. Export the model behind it."
-        )
-    dtype = tf.as_dtype(spec.dtype)
-    if dtype == tf.string:
-        raise UnsupportedCheckpointError(
-            f"{source} takes strings ({name}): what looks words up in tables (StringLookup, TextVectorization, "
-            "a tokenizer) has no counterpart in ONNX. Export the model behind it, which takes ids, and keep the lookup "
-            "in the program that feeds it."
-        )
-    shape = (
-        spec.shape.as_list() if isinstance(spec.shape, tf.TensorShape) and spec.shape.rank is not None else spec.shape
+def takes_strings(source: str, name: str) -> UnsupportedCheckpointError:
+    """The error for an input of strings."""
+    return UnsupportedCheckpointError(
+        f"{source} takes strings ({name}): what looks words up in tables (StringLookup, TextVectorization, a tokenizer) has "
+        "no counterpart in ONNX. Export the model behind it, which takes ids, and keep the lookup in the program that feeds it."
     )
-    if isinstance(shape, tf.TensorShape):
-        raise InputsError(
-            f"{source} does not say how many axes {name} has. Give its shape by --input-shape {name}=... (input_shapes=)."
-        )
-    return TensorSpec(name, dtype.as_numpy_dtype.__name__.rstrip("_"), tuple(shape))
 
 
 def flat_outputs(structure: Any, names: Sequence[str] = ()) -> dict[str, Any]:
@@ -121,31 +104,24 @@ def flat_outputs(structure: Any, names: Sequence[str] = ()) -> dict[str, Any]:
         names: of a tensor alone, or of the items of a sequence; ``output``, ``output_0`` where none are known.
     """
     if isinstance(structure, Mapping):
-        return {
-            ".".join(filter(None, (str(key), rest))): leaf
-            for key, value in structure.items()
-            for rest, leaf in _leaves(value)
-        }
+        return dict(_leaves(structure))
     if isinstance(structure, (list, tuple)):
         own = names if len(names) == len(structure) else [f"{SINGLE_OUTPUT}_{index}" for index in range(len(structure))]
-        return {
-            ".".join(filter(None, (name, rest))): leaf
-            for name, value in zip(own, structure, strict=True)
-            for rest, leaf in _leaves(value)
-        }
+        return dict(_leaves(dict(zip(own, structure, strict=True))))
     return {names[0] if len(names) == 1 else SINGLE_OUTPUT: structure}
 
 
-def _leaves(value: Any) -> list[tuple[str, Any]]:
-    if value is None:
-        return []
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, Mapping):
         items = [(str(key), item) for key, item in value.items()]
     elif isinstance(value, (list, tuple)):
         items = [(str(index), item) for index, item in enumerate(value)]
     else:
-        return [("", value)]
-    return [(".".join(filter(None, (key, rest))), leaf) for key, item in items for rest, leaf in _leaves(item)]
+        if value is not None:
+            yield path, value
+        return
+    for key, item in items:
+        yield from _leaves(item, f"{path}.{key}" if path else key)
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Load a ``.keras`` or a whole-model ``.h5`` file, or a preset directory of KerasHub: Keras 3 first, tf_keras when it refuses."""
+"""Whole models in ``.keras`` and ``.h5`` files and in preset directories of KerasHub: looked at before they are loaded."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import keras
-import tensorflow as tf
-import tf_keras
 
+from tfexport.backends.keras import keras_on
 from tfexport.errors import (
     CheckpointError,
     CorruptCheckpointError,
@@ -23,43 +21,61 @@ from tfexport.errors import (
     UntrustedCodeError,
     WeightsOnlyError,
 )
+from tfexport.tasks import Framework
 
 _CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__")
 """What a configuration may name that is code: Python in a Lambda, a program in the others."""
 _CONFIG = "config.json"
-_REFUSES = (ValueError, TypeError, KeyError, AttributeError, ImportError, IndexError, RuntimeError, NotImplementedError)
+REFUSES = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    ImportError,
+    IndexError,
+    RuntimeError,
+    NotImplementedError,
+    OSError,
+    AssertionError,
+)
+"""What both Keras raise for a file that they do not load."""
 _EXTENSIONS = {"keras_hub": "keras-hub", "keras_nlp": "keras-hub", "keras_cv": "keras-cv"}
 """Packages whose layers a file may name, and what to install for them."""
 
 
-def load_keras_file(file: Path, trust: bool, source: str) -> Any:
-    """A whole model from a file.
+def load_model(file: Path, framework: Framework, trust: bool, source: str) -> Any:
+    """A whole model from a file. `checked` must have passed it.
+
+    Raises:
+        RefusedError: Keras does not load it.
+    """
+    keras = keras_on(framework)
+    try:
+        return keras.saving.load_model(file, compile=False, safe_mode=not trust)
+    except REFUSES as error:
+        raise RefusedError(f"Keras {keras.__version__} ({line(error)})") from error
+
+
+def checked(file: Path, trust: bool, source: str) -> None:
+    """Refuse a file that is damaged, that holds weights alone, or code; import the packages whose layers it names.
 
     Raises:
         WeightsOnlyError: the file has weights and no model.
         UntrustedCodeError: the model holds code, and the user did not say that it may run.
         CorruptCheckpointError: the file is damaged.
-        CheckpointError: neither Keras loads it.
+        FrameworkNotInstalledError: a package of layers is not installed.
     """
     config = _archived_config(file) if file.suffix == ".keras" else _hdf5_config(file, source)
     if not trust:
         _refuse_code(config, source)
     _import_extensions(config, source)
-    try:
-        return keras.saving.load_model(file, compile=False, safe_mode=not trust)
-    except (*_REFUSES, OSError, tf.errors.OpError) as error:
-        refused = error
-    try:
-        return tf_keras.models.load_model(str(file), compile=False, safe_mode=not trust)
-    except (*_REFUSES, OSError, tf.errors.OpError) as error:
-        raise CheckpointError(
-            f"{source} loads neither in Keras {keras.__version__} ({_line(refused)}) nor in tf_keras {tf_keras.__version__} "
-            f"({_line(error)}). A model with classes of its own needs their code: build or load it in Python and give it to "
-            "tfexport.export_checkpoint(model, output)."
-        ) from refused
 
 
-def load_preset(folder: Path, trust: bool, source: str) -> Any:
+class RefusedError(Exception):
+    """A Keras does not load a file; why."""
+
+
+def load_preset(folder: Path, framework: Framework, trust: bool, source: str) -> Any:
     """The model of a KerasHub preset directory: the task's, where there is one, else the backbone.
 
     Raises:
@@ -73,13 +89,14 @@ def load_preset(folder: Path, trust: bool, source: str) -> Any:
     if not trust:
         for file in sorted(folder.glob("*.json")):
             _refuse_code(_json(file.read_text(), file), source)
+    keras_on(framework)
     import keras_hub
 
     holder = keras_hub.models.Task if (folder / "task.json").is_file() else keras_hub.models.Backbone
     try:
         return holder.from_preset(str(folder))
-    except (*_REFUSES, OSError, tf.errors.OpError) as error:
-        raise CheckpointError(f"KerasHub does not load {source}: {_line(error)}") from error
+    except REFUSES as error:
+        raise CheckpointError(f"KerasHub does not load {source}: {line(error)}") from error
 
 
 def _archived_config(file: Path) -> Any:
@@ -88,7 +105,7 @@ def _archived_config(file: Path) -> Any:
             return _json(archive.read(_CONFIG).decode(), file)
     except (zipfile.BadZipFile, KeyError, OSError, UnicodeDecodeError) as error:
         raise CorruptCheckpointError(
-            f"{file} is no Keras archive that can be read ({_line(error)}): it is truncated, or was not saved by Keras. "
+            f"{file} is no Keras archive that can be read ({line(error)}): it is truncated, or was not saved by Keras. "
             "Fetch or save it again."
         ) from error
 
@@ -99,7 +116,7 @@ def _hdf5_config(file: Path, source: str) -> Any:
             config = opened.attrs.get("model_config")
     except OSError as error:
         raise CorruptCheckpointError(
-            f"{file} is no HDF5 file that can be read ({_line(error)}): it is truncated. Fetch or save it again."
+            f"{file} is no HDF5 file that can be read ({line(error)}): it is truncated. Fetch or save it again."
         ) from error
     if config is None:
         raise WeightsOnlyError(source)
@@ -155,16 +172,19 @@ def _import_extensions(config: Any, source: str) -> None:
             import_module(package)
 
 
-def _line(error: BaseException) -> str:
+def line(error: BaseException) -> str:
+    """The first line of an error, for a message."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def only_keras_file(folder: Path, source: str) -> Path:
-    """The one Keras file of a folder.
+    """A Keras file, or the one of a folder.
 
     Raises:
         UnsupportedCheckpointError: there are several.
     """
+    if folder.is_file():
+        return folder
     files = sorted(file for file in folder.iterdir() if file.suffix in (".keras", ".h5", ".hdf5"))
     if len(files) != 1:
         raise UnsupportedCheckpointError(
