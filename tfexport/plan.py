@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tfexport import framework as frameworks
 from tfexport.backends import Backend, LoadedModel, get_backend, installed_frameworks
 from tfexport.checkpoint import Checkpoint, open_checkpoint
-from tfexport.errors import ConversionError, InputsError, UnsupportedCheckpointError, UnsupportedFeatureError
+from tfexport.errors import ConversionError, InputsError, UnsupportedFeatureError
 from tfexport.features import AUTO, choose_feature, config_factory, declaration_of, model_class
 from tfexport.framework import FrameworkChoice
 from tfexport.graph import OnnxFiles, OnnxGraph, check_opset
@@ -183,12 +183,10 @@ def _plan_of_signature(
         raise UnsupportedFeatureError(
             f"{checkpoint.source} has no features: what it computes is what its signature says. Leave --feature out."
         )
-    if choice.framework != "tf":
-        raise UnsupportedCheckpointError(
-            f"{checkpoint.source} is exported from TensorFlow alone; PyTorch was asked for."
-        )
     backend = get_backend(choice.framework)
     loaded = backend.load(checkpoint, "", choice)
+    if choice.framework == "pt":
+        choice = replace(choice, reason="PyTorch, as asked for: Keras 3 runs on it")
     config = loaded.declaration
     assert config is not None
     return Plan(

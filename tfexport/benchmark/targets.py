@@ -145,7 +145,9 @@ def _open_file(request: Request, path: Path) -> Target:
 def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | None) -> Target:
     manifest = read_manifest(folder)
     files = {file.stem: file.absolute() for file in sorted(folder.glob(f"*{_SUFFIX}"))}
-    if not manifest and not (folder / CONFIG).is_file():
+    if not (
+        folder / CONFIG
+    ).is_file():  # of another tool, or of a model that is not of transformers: it is what its files say
         if len(files) > 1:
             raise CheckpointNotFoundError(
                 f"{folder} holds {len(files)} ONNX files, and neither {MANIFEST} nor {CONFIG} that say what they are. "

@@ -15,12 +15,12 @@ from tfexport.errors import FrameworkError, InputsError, ProcessError, Unsupport
 from tfexport.parity.corners import file_corners
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import CPU
-from tfexport.parity.frameworks import Model, Ran, run_model
+from tfexport.parity.frameworks import Model, Planned, Ran, run_model
 from tfexport.parity.localisation import Located, Side, locate
 from tfexport.parity.matrix import Corner, Pair, compare_corners
 from tfexport.parity.report import Report
 from tfexport.placement import check_providers
-from tfexport.plan import Plan
+from tfexport.signature import SignatureOptions
 from tfexport.tasks import FRAMEWORKS, Framework
 
 Progress = Callable[[str], None]
@@ -55,10 +55,12 @@ def parity(
     repro: Path | None = None,
     progress: Progress | None = None,
     call: Caller = call_apart,
+    options: SignatureOptions | None = None,
 ) -> Report:
     """Compare a checkpoint in TensorFlow, in PyTorch, and the ONNX files made from each, on the same inputs.
 
-    Each corner runs in a process of its own. Where a framework and its file, or the two frameworks, disagree, the first layer
+    A Keras file or a KerasHub preset runs in TensorFlow, and in PyTorch under Keras 3; a SavedModel in TensorFlow alone. Each
+    corner runs in a process of its own. Where a framework and its file, or the two frameworks, disagree, the first layer
     that differs is looked for.
 
     Args:
@@ -75,6 +77,7 @@ def parity(
         repro: a folder for the failing cases, each in the layout of ONNX's backend tests; None for none.
         progress: called with a line on what is being done.
         call: how work is called: each in a process of its own, or `tfexport.apart.call_here`, all in this one.
+        options: how a model that is not of transformers is read: `tfexport.signature.signature_options`.
 
     Raises:
         CheckpointError, FrameworkError, UnsupportedError: the checkpoint cannot be used.
@@ -87,20 +90,22 @@ def parity(
     named = _named(checkpoint, model_tf, model_pt)
     first = named if isinstance(named, str) else named["tf"]
     cache = None if cache_dir is None else str(cache_dir)
-    source = Model(first, feature, None if isinstance(named, str) else "tf", atol, rtol, cache, monolith)
-    plan = source.plan()
-    source = replace(source, framework=plan.choice.framework, feature=plan.feature)
+    chosen = options or SignatureOptions()
+    source = Model(first, feature, None if isinstance(named, str) else "tf", atol, rtol, cache, monolith, chosen)
+    say("looking at the checkpoint")
+    plan = source.planned(call)
+    source = replace(source, framework=plan.framework, feature=plan.feature)
     other_framework = next(each for each in FRAMEWORKS if each != source.framework)
     other = replace(source, framework=other_framework)
     if not isinstance(named, str):
         other = replace(other, checkpoint=named[other_framework])
-    models: dict[str, Model] = {plan.choice.framework: source, other_framework: other}
+    models: dict[str, Model] = {plan.framework: source, other_framework: other}
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-parity-")))
         exchange = Exchange(work / "exchange")
-        say(f"running {plan.choice.framework}")
-        ran: Ran = call(run_model, source, exchange.folder, plan.choice.framework, True)
-        corners = [Corner(plan.choice.framework, ran), _other_corner(other, other_framework, exchange, call, say)]
+        say(f"running {plan.framework}")
+        ran: Ran = call(run_model, source, exchange.folder, plan.framework, True)
+        corners = [Corner(plan.framework, ran), _other_corner(other, other_framework, ran, exchange, call, say)]
         exported: dict[str, _Exported] = {}
         for model, corner in zip((source, other), list(corners), strict=True):
             corners += _exported_corners(
@@ -112,7 +117,7 @@ def parity(
     return Report(
         checkpoint=first if isinstance(named, str) else f"{named['tf']} and {named['pt']}",
         feature=plan.feature,
-        model_type=plan.model_type or plan.model_class,
+        model_type=plan.about,
         tolerance=plan.tolerance,
         corners=tuple(corners),
         cases=cases,
@@ -132,17 +137,19 @@ def _named(
     raise InputsError("name one checkpoint, or two by --model-tf and --model-pt (model_tf, model_pt).")
 
 
-def _other_corner(model: Model, framework: Framework, exchange: Exchange, call: Caller, say: Progress) -> Corner:
+def _other_corner(
+    model: Model, framework: Framework, ran: Ran, exchange: Exchange, call: Caller, say: Progress
+) -> Corner:
     """The other framework's corner, or why there is none."""
     if framework not in installed_frameworks():
         return Corner(framework, None, "it is not installed", expected=False)
     try:
-        model.plan()
-    except _NO_CLASS as error:
+        model.planned(call)
+    except (*_NO_CLASS, ProcessError) as error:
         return Corner(framework, None, str(error), expected=False)
     say(f"running {framework}")
     try:
-        return Corner(framework, call(run_model, model, exchange.folder, framework, False))
+        return Corner(framework, call(run_model, model, exchange.folder, framework, False, ran.cases))
     except ProcessError as error:
         return Corner(framework, None, str(error))
 
@@ -150,7 +157,7 @@ def _other_corner(model: Model, framework: Framework, exchange: Exchange, call: 
 def _exported_corners(
     model: Model,
     corner: Corner,
-    plan: Plan,
+    plan: Planned,
     ran: Ran,
     providers: Sequence[str],
     folder: Path,
@@ -185,6 +192,7 @@ def _export(model: Model, folder: Path) -> Mapping[str, Any]:
         rtol=model.rtol,
         cache_dir=model.cache_dir,
         monolith=model.monolith,
+        **vars(model.options),
         keep_invalid=True,
     ).manifest
 
@@ -193,7 +201,7 @@ def _locate(
     pairs: Sequence[Pair],
     models: Mapping[str, Model],
     exported: Mapping[str, _Exported],
-    plan: Plan,
+    plan: Planned,
     exchange: Exchange,
     repro: Path | None,
     call: Caller,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tfexport.parity.localisation import Side, locate
 from tfexport.parity.matrix import Corner, compare_corners
 from tfexport.parity.report import Report
 from tfexport.placement import check_providers
+from tfexport.signature import SignatureOptions, signature_options
 
 
 def validate_export(
@@ -36,6 +37,7 @@ def validate_export(
     rtol: float | None = None,
     cache_dir: str | Path | None = None,
     repro: Path | None = None,
+    trust: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Check an exported directory against the checkpoint that it was made from.
@@ -52,6 +54,7 @@ def validate_export(
         rtol: tolerance relative to the largest magnitude of an output; None for 2e-5.
         cache_dir: where transformers keeps what it downloads.
         repro: a folder for the failing case in the layout of ONNX's backend tests; None for none.
+        trust: run the code that the checkpoint holds: a manifest cannot say so for the user.
         progress: called with a line on what is being done.
 
     Raises:
@@ -76,21 +79,24 @@ def validate_export(
         rtol,
         None if cache_dir is None else str(cache_dir),
         monolith=not (folder / f"{ENCODER_PART}.onnx").is_file(),
+        options=_options(manifest, trust),
     )
-    plan = model.plan()
-    model = replace(model, framework=plan.choice.framework, feature=plan.feature)
+    plan = model.planned(call_apart)
+    model = replace(model, framework=plan.framework, feature=plan.feature)
     paths = {part: folder / f"{part}.onnx" for part in plan.parts}
     missing = [path.name for path in paths.values() if not path.is_file()]
     if missing:
         raise CheckpointNotFoundError(f"{folder} lacks {', '.join(missing)}, which {plan.feature} consists of.")
     say("checking checksums")
     changed = list(_changed(folder, manifest))
+    if reference is None:
+        changed += _changed_source(source, manifest)
     with ExitStack() as stack:
         exchange = Exchange(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-validate-"))))
-        say(f"running {plan.choice.framework}")
-        ran: Ran = call_apart(run_model, model, exchange.folder, plan.choice.framework, True)
-        corners = [Corner(plan.choice.framework, ran)]
-        name = f"onnx-{plan.choice.framework}"
+        say(f"running {plan.framework}")
+        ran: Ran = call_apart(run_model, model, exchange.folder, plan.framework, True)
+        corners = [Corner(plan.framework, ran)]
+        name = f"onnx-{plan.framework}"
         corners += file_corners(name, paths, manifest, providers, ran, exchange, call_apart, say)
         pairs = compare_corners(corners, ran.cases, exchange, plan.tolerance)
         located = []
@@ -103,7 +109,7 @@ def validate_export(
     return Report(
         checkpoint=f"{folder} beside {source}",
         feature=plan.feature,
-        model_type=plan.model_type or plan.model_class,
+        model_type=plan.about,
         tolerance=plan.tolerance,
         corners=tuple(corners),
         cases=ran.cases,
@@ -113,6 +119,13 @@ def validate_export(
     )
 
 
+def _options(manifest: Mapping[str, Any], trust: bool) -> SignatureOptions:
+    """How the export read its model, but for whether it is trusted."""
+    exported = manifest.get("source", {}).get("options") or {}
+    known = {field.name for field in fields(SignatureOptions)} - {"trust"}
+    return signature_options(trust=trust, **{name: value for name, value in exported.items() if name in known})
+
+
 def _source(manifest: Mapping[str, Any], folder: Path) -> str:
     named = manifest.get("source", {}).get("checkpoint")
     if not named:
@@ -120,6 +133,15 @@ def _source(manifest: Mapping[str, Any], folder: Path) -> str:
             f"{folder} does not say what it was made from. Name the checkpoint by --reference (reference=)."
         )
     return str(named)
+
+
+def _changed_source(source: str, manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Files of the checkpoint that are not those that were exported: the directory may be right, and its reference another."""
+    path = Path(source).expanduser()
+    root = path if path.is_dir() else path.parent
+    for name, digest in manifest.get("source", {}).get("sha256", {}).items():
+        if (root / name).is_file() and sha256_of(root / name) != digest:
+            yield f"{name} of {source} is not the file that was exported: it has been written since"
 
 
 def _changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tfexport.apart import Caller
+from tfexport.checkpoint import open_checkpoint
 from tfexport.errors import TfExportError
 from tfexport.parity.exchange import Exchange
 from tfexport.plan import Plan, Source, load_source, make_plan
+from tfexport.signature import SignatureOptions
 from tfexport.stages import peak_rss_mib
 from tfexport.subject import Subject
-from tfexport.validation import Case, flatten_inputs, thorough_cases
+from tfexport.tasks import Framework
+from tfexport.validation import Case, Tolerance, flatten_inputs, thorough_cases
 from tfexport.validation.cases import actual_case
 from tfexport.validation.invariance import can_be_cut, padding_error
 
@@ -29,6 +34,7 @@ class Model:
         atol, rtol: tolerances asked for; None for the declaration's.
         cache_dir: where transformers keeps what it downloads.
         monolith: whether an encoder-decoder is one part.
+        options: how a model that declares itself by a signature is read.
     """
 
     checkpoint: str
@@ -38,6 +44,18 @@ class Model:
     rtol: float | None = None
     cache_dir: str | None = None
     monolith: bool = False
+    options: SignatureOptions = field(default_factory=SignatureOptions)
+
+    def planned(self, call: Caller) -> Planned:
+        """What is known of it before it runs. A model that declares itself is loaded for that, elsewhere.
+
+        Raises:
+            CheckpointError, FrameworkError, UnsupportedError: it cannot be used.
+            ProcessError: one that declares itself cannot be.
+        """
+        plain = open_checkpoint(self.checkpoint, cache_dir=self.cache_dir, options=self.options).is_plain
+        found: Planned = call(planned, self) if plain else planned(self)
+        return found
 
     def plan(self) -> Plan:
         """How it would be exported."""
@@ -51,7 +69,34 @@ class Model:
             cache_dir=self.cache_dir,
             model_type=None,
             monolith=self.monolith,
+            options=self.options,
         )
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a plan says, without the model.
+
+    Attributes:
+        framework: that runs it.
+        feature: what is compared.
+        about: its model type, or its class where it has none.
+        parts: names of the files that an export has.
+        tolerance: what is allowed.
+    """
+
+    framework: Framework
+    feature: str
+    about: str
+    parts: tuple[str, ...]
+    tolerance: Tolerance
+
+
+def planned(model: Model) -> Planned:
+    """The plan of a model, in short."""
+    plan = model.plan()
+    about = plan.model_type or plan.model_class
+    return Planned(plan.choice.framework, plan.feature, about, tuple(plan.parts), plan.tolerance)
 
 
 @dataclass(frozen=True)
@@ -77,7 +122,9 @@ class Ran:
     peak_rss_mib: float = 0.0
 
 
-def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ran:
+def run_model(
+    model: Model, folder: Path, corner: str, makes_inputs: bool, given: Mapping[str, tuple[Case, ...]] | None = None
+) -> Ran:
     """Run a model on every case of every part.
 
     Args:
@@ -85,6 +132,7 @@ def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ra
         folder: of the `Exchange`.
         corner: under which outputs are written.
         makes_inputs: whether it makes the inputs; else another framework has made them.
+        given: the cases of each part, where another framework has chosen them.
     """
     exchange, (plan, source) = Exchange(folder), _loaded(model)
     cases: dict[str, tuple[Case, ...]] = {}
@@ -92,7 +140,8 @@ def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ra
     problems: dict[str, dict[int, str]] = {}
     padding: dict[str, dict[str, float]] = {}
     for part, subject in source.subjects(plan).items():
-        asked, problems[part], actual = thorough_cases(subject.config), {}, []
+        asked = thorough_cases(subject.config) if given is None else given.get(part, ())
+        problems[part], actual = {}, []
         for number, case in enumerate(asked):
             actual.append(case)
             try:

@@ -43,10 +43,13 @@ def plain_model(model: Any, framework: Framework, source: str) -> PlainModel:
             for name, tensor in zip(names, functional.inputs, strict=True)
         ]
         outputs = unique([str(name) for name in functional.output_names])
+        declared = functional._outputs_struct
+        keys = list(declared) if isinstance(declared, Mapping) else []  # PyTorch's Keras gives them sorted
 
         def call(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
             packed = keras.tree.pack_sequence_as(structure, [tensors[name] for name in names])
-            return flat_outputs(model(packed, training=False), outputs)
+            found = model(packed, training=False)
+            return flat_outputs({key: found[key] for key in keys} if keys else found, outputs)
 
         order = list(structure) if isinstance(structure, Mapping) else names  # flattened, a mapping is sorted
         specs.sort(key=lambda spec: order.index(spec.name) if spec.name in order else len(order))

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from tfexport.backends.base import Layers, LoadedModel, check_inputs, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
 from tfexport.backends.pytorch import dynamo, torchscript
+from tfexport.backends.pytorch.keras_models import load_keras
 from tfexport.backends.pytorch.layers import recorded
 from tfexport.backends.pytorch.loading import load_model
-from tfexport.backends.pytorch.tracing import as_input, call_model, for_inference, trace_arguments
+from tfexport.backends.pytorch.tracing import as_input, call_model, check_call, for_inference, trace_arguments
 from tfexport.checkpoint import Checkpoint
 from tfexport.framework import FrameworkChoice
 from tfexport.graph import WeightlessGraph
@@ -33,7 +34,7 @@ class PyTorchBackend:
     framework: Framework = "pt"
 
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-        return load_model(checkpoint, model_class, choice)
+        return load_keras(checkpoint) if checkpoint.is_plain else load_model(checkpoint, model_class, choice)
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:
         return tuple(_ROUTES)
@@ -46,7 +47,7 @@ class PyTorchBackend:
             return _ROUTES[route](arguments, opset)
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        check_inputs(config.called(model).forward, model, config)
+        check_call(model, config)
         tensors = {name: mapped(value, partial(as_input, model=model)) for name, value in inputs.items()}
         with prepared(model, config), for_inference(model), model_errors(model):
             outputs = call_model(model, config, tensors)

@@ -14,6 +14,7 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutput
 
 from tfexport.backends.base import check_inputs, declared_outputs, flat_inputs, mapped
+from tfexport.backends.pytorch.keras_models import KerasModule
 from tfexport.dummy_inputs import PAST
 from tfexport.onnx_config import OnnxConfig
 
@@ -75,21 +76,33 @@ def trace_arguments(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -
     Raises:
         ContractError: the model does not take a declared input, or no array was given for one.
     """
-    check_inputs(config.called(model).forward, model, config)
+    check_call(model, config)
     structure, flat = flat_inputs(config, inputs)
     module = DeclaredModel(model, config, structure)
     return TraceArguments(module, model, config, tuple(as_input(flat[name], model) for name in config.inputs))
 
 
+def check_call(model: Any, config: OnnxConfig) -> None:
+    """Refuse a declared input that the model does not take.
+
+    Raises:
+        ContractError: there is one.
+    """
+    if not isinstance(model, KerasModule):
+        check_inputs(config.called(model).forward, model, config)
+
+
 def as_input(array: np.ndarray, model: Any) -> Any:
     """An array as an input of a model: a copy, on the model's device, integers as int64."""
-    dtype = torch.int64 if np.issubdtype(array.dtype, np.integer) else None
+    dtype = torch.int64 if array.dtype == np.int32 else None
     device = next((parameter.device for parameter in model.parameters()), None)
     return torch.tensor(array, dtype=dtype, device=device)
 
 
 def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> dict[str, Any]:
     """The outputs of what a declaration is about, by name. A key-value cache is nested tuples on both sides."""
+    if isinstance(model, KerasModule):
+        return dict(model(**tensors))
     called = config.called(model)
     arguments = config.arguments(tensors, _zeros)
     if PAST in arguments:

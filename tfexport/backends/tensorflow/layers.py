@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import keras
 import tensorflow as tf
 import tf_keras
 
@@ -15,24 +16,27 @@ from tfexport.patching import PatchingSpec, patched
 
 @contextmanager
 def recorded(layers: Layers) -> Iterator[None]:
-    """Record every layer that is called within a block, by the path of its and its callers' names.
+    """Record every layer, of either Keras, that is called within a block, by the path of its and its callers' names.
 
     Args:
         layers: what is recorded is added to.
     """
-    original = tf_keras.layers.Layer.__call__
     path: list[str] = []
 
-    def call(layer: Any, *arguments: Any, **named: Any) -> Any:
-        path.append(layer.name)
-        try:
-            outputs = original(layer, *arguments, **named)
-            layers.add("/".join(path), tf.nest.flatten(_plain(outputs)), _is_float, lambda value: value.numpy())
-        finally:
-            path.pop()
-        return outputs
+    def recording(original: Any) -> Any:
+        def call(layer: Any, *arguments: Any, **named: Any) -> Any:
+            path.append(layer.name)
+            try:
+                outputs = original(layer, *arguments, **named)
+                layers.add("/".join(path), tf.nest.flatten(_plain(outputs)), _is_float, lambda value: value.numpy())
+            finally:
+                path.pop()
+            return outputs
 
-    with patched([PatchingSpec(tf_keras.layers.Layer, "__call__", call)]):
+        return call
+
+    classes = (tf_keras.layers.Layer, keras.layers.Layer)
+    with patched([PatchingSpec(each, "__call__", recording(each.__call__)) for each in classes]):
         yield
 
 

@@ -18,12 +18,15 @@ def is_function(value: Any) -> bool:
     return isinstance(value, (tf.types.experimental.PolymorphicFunction, tf.types.experimental.ConcreteFunction))
 
 
-def plain_function(function: Any, source: str, kept: Any = None, order: tuple[str, ...] = ()) -> PlainModel:
+def plain_function(
+    function: Any, source: str, name: str = "tf.function", kept: Any = None, order: tuple[str, ...] = ()
+) -> PlainModel:
     """A function as a plain model.
 
     Args:
         function: with an ``input_signature``, or concrete.
-        source: its name, for messages.
+        source: where it comes from, for messages.
+        name: of the signature, for the manifest.
         kept: whatever must live as long as it does.
         order: names of its inputs in the order in which they are to be; what is not named comes after, as the function has it.
 
@@ -57,7 +60,7 @@ def plain_function(function: Any, source: str, kept: Any = None, order: tuple[st
         return flat_outputs(concrete(*arguments, **{name: made[name] for name in named}))
 
     return PlainModel(
-        str(getattr(concrete, "name", "tf.function")),
+        name,
         tuple(specs[name] for name in first),
         call,
         f"tensorflow {tf.__version__}",

@@ -48,7 +48,7 @@ def load_saved_model(folder: Path, options: SignatureOptions, source: str) -> Pl
         )
     function = signatures[name]
     order = tuple(getattr(function, "_arg_keywords", None) or ())
-    return plain_function(function, f"{source} ({name})", kept=loaded, order=order)
+    return plain_function(function, f"{source} ({name})", name, kept=loaded, order=order)
 
 
 def _line(error: Any) -> str:

@@ -1,0 +1,73 @@
+"""Keras 3 on PyTorch: a Keras model as a module that takes tensors by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from tfexport.backends.base import LoadedModel, model_errors
+from tfexport.backends.keras.files import RefusedError, checked, load_model, load_preset, only_keras_file
+from tfexport.backends.keras.models import plain_model
+from tfexport.backends.plain import PlainModel, with_options
+from tfexport.checkpoint import Checkpoint
+from tfexport.errors import CheckpointError, UnsupportedCheckpointError
+from tfexport.probing import declare
+from tfexport.signature import with_shapes
+
+
+class KerasModule(torch.nn.Module):  # type: ignore[misc]
+    """A plain model whose parameters are those of the Keras model in it.
+
+    Args:
+        plain: the model.
+    """
+
+    def __init__(self, plain: PlainModel) -> None:
+        super().__init__()
+        self.keras = plain.kept
+        self._plain = plain
+
+    def forward(self, **tensors: Any) -> dict[str, Any]:
+        """Outputs by name."""
+        return self._plain(tensors)
+
+
+def load_keras(checkpoint: Checkpoint) -> LoadedModel:
+    """Load a Keras file or a KerasHub preset on PyTorch.
+
+    Raises:
+        CheckpointError: it cannot be read, holds code that is not trusted, or weights alone.
+        FrameworkError: Keras runs on another framework in this process.
+        UnsupportedError: it is no model of Keras 3, or takes what ONNX has no counterpart for.
+    """
+    options = checkpoint.options
+    plain = with_options(plain_model(_load(checkpoint), "pt", checkpoint.source), options)
+    module = KerasModule(plain)
+    config = declare(with_shapes(plain.fed, options.input_shapes), partial(_run, module), options, checkpoint.source)
+    return LoadedModel(module, plain.name, frozenset(), loaded_by=plain.loaded_by, declaration=config)
+
+
+def _run(module: KerasModule, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    with model_errors(module), torch.no_grad():
+        outputs = module(**{name: torch.tensor(array) for name, array in arrays.items()})
+        return {name: value.numpy(force=True) for name, value in outputs.items()}
+
+
+def _load(checkpoint: Checkpoint) -> Any:
+    path, source, trust = checkpoint.path, checkpoint.source, checkpoint.options.trust
+    if path is None or checkpoint.kind not in ("keras", "keras-hub"):
+        raise UnsupportedCheckpointError(
+            f"{source} is TensorFlow's own: only a file of Keras 3 runs on PyTorch too. Leave out --framework pt."
+        )
+    if checkpoint.kind == "keras-hub":
+        return load_preset(path, "pt", trust, source)
+    file = only_keras_file(path, source)
+    checked(file, trust, source)
+    try:
+        return load_model(file, "pt", trust, source)
+    except RefusedError as error:
+        raise CheckpointError(f"{source} does not load in {error}, which alone runs on PyTorch.") from error
