@@ -195,6 +195,16 @@ def test_preprocessors(checkpoint: Path, classifier: Callable[[str], Path]) -> N
         load_preprocessor(open_checkpoint(checkpoint), "magic")
 
 
+def test_a_tokenizer_that_transformers_makes_false_is_none(tmp_path: Path) -> None:
+    """AutoTokenizer gives False for a PLBart checkpoint without its vocabulary, in transformers 4.57."""
+    import transformers
+
+    transformers.PLBartConfig().save_pretrained(tmp_path)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"")
+    assert transformers.AutoTokenizer.from_pretrained(tmp_path) is False
+    assert load_preprocessor(open_checkpoint(tmp_path)).value is None
+
+
 def test_a_declaration_is_registered_once() -> None:
     from tfexport.architectures import register
 

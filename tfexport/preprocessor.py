@@ -64,8 +64,11 @@ def _load(checkpoint: Checkpoint, kind: str) -> Any:
 
     auto_class = getattr(transformers, _AUTO_CLASSES[kind])
     try:
-        return auto_class.from_pretrained(checkpoint.location, cache_dir=checkpoint.cache_dir)
+        found = auto_class.from_pretrained(checkpoint.location, cache_dir=checkpoint.cache_dir)
     except Exception as error:
         if type(error) is Exception:  # what the tokenizers library raises for a file that it cannot read
             raise OSError(str(error)) from error
         raise
+    if not hasattr(found, "save_pretrained"):  # False, of a PLBart tokenizer without its vocabulary (transformers 4.57)
+        raise OSError(f"{_AUTO_CLASSES[kind]} gives {found!r}")
+    return found
