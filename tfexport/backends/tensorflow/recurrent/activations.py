@@ -35,7 +35,7 @@ _OF_BOTH = {
     "softsign": Activation("Softsign"),
     "tanh": Activation("Tanh"),
 }
-# A module with functions, and what they are. Keras 3's hard sigmoid is steeper than that of tf_keras is wide.
+# A module with functions, and what they are. The hard sigmoids differ: Keras 3's reaches 0 and 1 at 3, tf_keras's at 2.5.
 _MODULES = {
     "keras.src.activations.activations": {**_OF_BOTH, "hard_sigmoid": Activation("HardSigmoid", 1 / 6, 0.5)},
     "tf_keras.src.activations": {**_OF_BOTH, "hard_sigmoid": Activation("HardSigmoid", 0.2, 0.5)},
