@@ -61,13 +61,20 @@ ELSEWHERE = {
     "exporter": "tests/backends/test_pytorch.py",
     "floor_division": "below: no row divides a negative length",
     "idefics": "tests/backends/test_tf_idefics.py",
+    "keras_dropout_masks": "tests/backends/test_tf_recurrent.py",
+    "keras_recurrent": "tests/backends/test_tf_recurrent.py",
+    "keras_time_distributed": "tests/backends/test_tf_recurrent.py",
     "length_branches": "saves AutoGraph's conditionals: tests/backends/test_tf_cache.py",
     "linspace": "tests/backends/test_pt_segments_and_spaces.py",
     "led": "without it ONNX Runtime ends the process, as for Longformer",
     "longformer": "tests/backends/test_pytorch.py",
     "mobilevit": "saves AutoGraph's conditionals",
+    "nested_functions": "tests/backends/test_tf_recurrent.py",
+    "py_func": "tests/backends/test_tf_recurrent.py",
     "sam_mask_decoder": "saves AutoGraph's conditionals: tests/backends/test_tf_sam.py",
     "swin": "of TensorFlow: tests/backends/test_swin.py",
+    "tensor_list_from_tensor": "tests/backends/test_tf_recurrent.py",
+    "tf_keras_recurrent": "tests/backends/test_tf_recurrent.py",
 }
 
 

@@ -11,6 +11,7 @@ from tfexport.errors import ConversionError
 from tfexport.graph.attach import attach_weights, detach_weights
 from tfexport.graph.contract import Contract, Port, apply_contract, contract_of
 from tfexport.graph.eliminate_identities import EliminateIdentities
+from tfexport.graph.fold_recurrent_weights import FoldRecurrentWeights
 from tfexport.graph.fold_transposes import FoldWeightTransposes
 from tfexport.graph.merge import USE_CACHE, merge_decoders, merged_contract
 from tfexport.graph.opset import at_opset, check_opset
@@ -56,7 +57,7 @@ def finish(graph: WeightlessGraph, contract: Contract, opset: int) -> OnnxGraph:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"the converted graph ({graph.route}) is not valid ONNX: {error}") from error
     model = attach_weights(converted)
-    steps = (EliminateIdentities(), FoldWeightTransposes())
+    steps = (EliminateIdentities(), FoldRecurrentWeights(), FoldWeightTransposes())
     passes = (*converted.passes, *(type(step).__name__ for step in steps if step(model).modified))
     apply_contract(model, contract)
     model.producer_name = "tfexport"

@@ -1,10 +1,11 @@
 """tf2onnx, handed a graph without weights, and held to its word.
 
-Four things differ from its Python entry points (1.17.0): an op without a mapping is an error instead of a line in a
+Five things differ from its Python entry points (1.17.0): an op without a mapping is an error instead of a line in a
 log (they pass ``continue_on_error=True`` and write an invalid file); its optimizer passes run in place (their
 ``catch_errors`` deep-copies the graph before each pass); ``remove_back_to_back`` is left out, because it merges two
-Reshapes without looking at the zeros that ``reshape_optimizer`` wrote into them; and ``remove_identity`` is left out,
-because it takes quadratic time and memory (10 of 30 s and 900 of 1000 MiB for 48 layers): `tfexport.graph` does it after.
+Reshapes without looking at the zeros that ``reshape_optimizer`` wrote into them; ``remove_identity`` is left out,
+because it takes quadratic time and memory (10 of 30 s and 900 of 1000 MiB for 48 layers): `tfexport.graph` does it after;
+and its rewriter of LSTM loops is left out, because it raises where weights are no constants, as here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import onnx
 import onnx_ir as ir
@@ -24,6 +26,7 @@ from tfexport.backends.tensorflow.tracing import TracedFunction
 from tfexport.backends.tensorflow.transposes import TransposePass
 from tfexport.errors import ConversionError, OpsetError, UnsupportedOpError
 from tfexport.graph import WeightlessGraph
+from tfexport.patching import PatchingSpec, patched
 
 LOWEST_OPSET = 9
 HIGHEST_OPSET = 18
@@ -64,7 +67,8 @@ def _run_tf2onnx(traced: TracedFunction, weightless: WeightlessGraphDef, opset: 
         for name, factory in optimizer._get_optimizers().items()
         if name not in _LEFT_OUT
     }
-    with _errors_raised(), tf.Graph().as_default() as graph:
+    loops_as_they_are = patched([PatchingSpec(tfonnx, "rewriter_lstm_tf2", _rewrite_nothing)])
+    with _errors_raised(), loops_as_they_are, tf.Graph().as_default() as graph:
         tf.import_graph_def(weightless.graph_def, name="")
         converted = tfonnx.process_tf_graph(
             graph, opset=opset, custom_op_handlers=HANDLERS, input_names=inputs, output_names=outputs
@@ -73,6 +77,10 @@ def _run_tf2onnx(traced: TracedFunction, weightless: WeightlessGraphDef, opset: 
         optimised = optimizer.optimize_graph(converted, catch_errors=False, optimizers=passes)
         proto: onnx.ModelProto = optimised.make_model("tfexport")
     return proto
+
+
+def _rewrite_nothing(graph: Any, ops: Any) -> Any:
+    return graph.get_nodes()
 
 
 def _named(

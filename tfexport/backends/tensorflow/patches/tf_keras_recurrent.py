@@ -1,0 +1,62 @@
+"""Recurrent layers of tf_keras as ONNX's operators.
+
+As ``keras_recurrent.py`` for Keras 3. Here the loop is in ``call``, so that a layer that keeps its state between calls,
+or is given ragged tensors or constants, is called as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import tensorflow as tf
+
+from tfexport.backends.tensorflow.recurrent import Sequences, operator_of, run_operator
+from tfexport.patching import PatchingSpec
+
+FOR_ALL = True
+_CLASSES = (("base_rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"))
+
+
+def specs() -> list[PatchingSpec]:
+    """The patches, when the layers of tf_keras are imported."""
+    modules = ((sys.modules.get(f"tf_keras.src.layers.rnn.{file}"), name) for file, name in _CLASSES)
+    layers = [getattr(module, name) for module, name in modules if module is not None]
+    return [PatchingSpec(layer, "call", _with_operator(layer.call)) for layer in layers]
+
+
+def _with_operator(original: Callable[..., Any]) -> Callable[..., Any]:
+    """``call`` of a layer, with the operator where there is one."""
+
+    @wraps(original)
+    def call(
+        self: Any, inputs: Any, mask: Any = None, training: Any = None, initial_state: Any = None, **constants: Any
+    ) -> Any:
+        one_mask = mask[0] if isinstance(mask, list) else mask
+        operator = None if _needs_a_loop(self, inputs, one_mask, training, constants) else operator_of(self.cell)
+        if operator is None:
+            return original(self, inputs, mask=mask, training=training, initial_state=initial_state, **constants)
+        tensors, states, _ = self._process_inputs(inputs, initial_state, None)
+        called = Sequences(
+            tensors,
+            list(states),
+            one_mask,
+            go_backwards=self.go_backwards,
+            time_major=self.time_major,
+            zero_output_for_mask=self.zero_output_for_mask,
+        )
+        last, outputs, states = run_operator(operator, called)
+        output = outputs if self.return_sequences else last
+        return [output, *states] if self.return_state else output
+
+    return call
+
+
+def _needs_a_loop(self: Any, inputs: Any, mask: Any, training: Any, constants: dict[str, Any]) -> bool:
+    sequences = inputs[0] if isinstance(inputs, list) else inputs
+    is_plain = tf.is_tensor(sequences) and len(sequences.shape) == 3 and (mask is None or len(mask.shape) == 2)
+    is_told_apart = getattr(self, "return_runtime", False) or getattr(self, "_return_runtime", False)
+    has_constants = any(value is not None for value in constants.values())
+    return bool(self.stateful or training or not is_plain or is_told_apart or has_constants or tf.executing_eagerly())

@@ -1,0 +1,77 @@
+"""Activations that ONNX's recurrent operators have."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function of ONNX's recurrent operators.
+
+    Attributes:
+        name: in ONNX.
+        alpha: its first constant; None for a function that has none.
+        beta: its second constant.
+    """
+
+    name: str
+    alpha: float | None = None
+    beta: float | None = None
+
+
+_OF_BOTH = {
+    "elu": Activation("Elu", 1.0),
+    "leaky_relu": Activation("LeakyRelu", 0.2),
+    "linear": Activation("Affine", 1.0, 0.0),
+    "relu": Activation("Relu"),
+    "sigmoid": Activation("Sigmoid"),
+    "softplus": Activation("Softplus"),
+    "softsign": Activation("Softsign"),
+    "tanh": Activation("Tanh"),
+}
+# A module with functions, and what they are. The hard sigmoids differ: Keras 3's reaches 0 and 1 at 3, tf_keras's at 2.5.
+_MODULES = {
+    "keras.src.activations.activations": {**_OF_BOTH, "hard_sigmoid": Activation("HardSigmoid", 1 / 6, 0.5)},
+    "tf_keras.src.activations": {**_OF_BOTH, "hard_sigmoid": Activation("HardSigmoid", 0.2, 0.5)},
+}
+_OF_TENSORFLOW = (
+    (tf.nn.relu, Activation("Relu")),
+    (tf.sigmoid, Activation("Sigmoid")),
+    (tf.tanh, Activation("Tanh")),
+)
+
+
+def activation_of(function: Any) -> Activation | None:
+    """What ONNX has for a function; None where it has nothing, as for a function of the user's.
+
+    Args:
+        function: an activation of a cell, with its own defaults; None for the identity.
+    """
+    if function is None:
+        return _OF_BOTH["linear"]
+    for known, activation in _OF_TENSORFLOW:
+        if function is known:
+            return activation
+    for module, activations in _MODULES.items():
+        for name, activation in activations.items():
+            if function is getattr(sys.modules.get(module), name, _ABSENT):
+                return activation
+    return None
+
+
+_ABSENT = object()
+
+
+def attributes_of(activations: Sequence[Activation]) -> dict[str, list[str] | list[float]]:
+    """Attributes of an operator: constants in the order of the functions that have them."""
+    constants = {
+        "activation_alpha": [found.alpha for found in activations if found.alpha is not None],
+        "activation_beta": [found.beta for found in activations if found.beta is not None],
+    }
+    return {"activations": [found.name for found in activations], **{k: v for k, v in constants.items() if v}}

@@ -1,0 +1,135 @@
+"""A recurrent layer as one operator, with what Keras makes of its masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import tensorflow as tf
+
+from tfexport.backends.tensorflow.emission import emit
+from tfexport.backends.tensorflow.recurrent.cells import Operator
+
+_MADE = "_tfexport_recurrent_weights"
+"""Attribute of a graph: cells, and their weights in ONNX's order."""
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """What a layer is called with, and how it runs over it.
+
+    Attributes:
+        inputs: ``(batch, time, features)``.
+        states: the initial ones, each ``(batch, units)``.
+        mask: ``(batch, time)``, true for steps that count; None where all do.
+        go_backwards: the last step first; outputs come in the order of the steps.
+        time_major: inputs, mask and outputs have time before batch.
+        zero_output_for_mask: steps that do not count give zeros, in place of the output before them.
+    """
+
+    inputs: Any
+    states: Sequence[Any]
+    mask: Any = None
+    go_backwards: bool = False
+    time_major: bool = False
+    zero_output_for_mask: bool = False
+
+
+def run_operator(operator: Operator, sequences: Sequences) -> tuple[Any, Any, list[Any]]:
+    """Run a cell over sequences.
+
+    Returns:
+        What Keras's own loops return: the last output, all outputs, the last states.
+    """
+    sequences = replace(sequences, states=[tf.convert_to_tensor(state) for state in sequences.states])
+    inputs = sequences.inputs if sequences.time_major else _swapped(sequences.inputs)
+    if sequences.mask is None:
+        outputs, states = _emitted(operator, inputs, sequences.states, backwards=sequences.go_backwards)
+        last = states[0]
+        if sequences.go_backwards:
+            outputs = tf.reverse(outputs, [0])
+    else:
+        mask = sequences.mask if sequences.time_major else tf.transpose(sequences.mask)
+        last, outputs, states = _masked(operator, inputs, tf.cast(mask, tf.bool), sequences)
+    return last, outputs if sequences.time_major else _swapped(outputs), states
+
+
+def _masked(operator: Operator, inputs: Any, mask: Any, sequences: Sequences) -> tuple[Any, Any, list[Any]]:
+    """Any mask at all: the steps that count are moved to the front, and their outputs to where the steps were.
+
+    A step that does not count leaves the states as they are, so that only the order of the others matters; it gives what
+    the last one before it that counts gave, or zeros where there is none.
+
+    Args:
+        operator: what is run.
+        inputs: ``(time, batch, features)``.
+        mask: ``(time, batch)``.
+        sequences: whose remaining attributes hold.
+    """
+    if sequences.go_backwards:
+        inputs, mask = tf.reverse(inputs, [0]), tf.reverse(mask, [0])
+    time = tf.shape(mask)[0]
+    counted = tf.cumsum(tf.cast(mask, tf.int32), 0)
+    count = counted[-1]
+    steps = tf.range(time)[:, tf.newaxis]
+    front_first = tf.transpose(tf.argsort(tf.transpose(tf.where(mask, steps, steps + time)), axis=-1))
+    outputs, states = _emitted(operator, _rows(inputs, front_first), sequences.states, lengths=tf.maximum(count, 1))
+    is_any = (count > 0)[:, tf.newaxis]
+    outputs = _rows(outputs, tf.maximum(counted - 1, 0))
+    is_given = mask if sequences.zero_output_for_mask else counted > 0
+    outputs = tf.where(is_given[:, :, tf.newaxis], outputs, 0.0)
+    last = tf.where(is_given[-1][:, tf.newaxis], states[0], 0.0)
+    states = [tf.where(is_any, new, old) for new, old in zip(states, sequences.states, strict=True)]
+    return last, outputs, states
+
+
+def _rows(tensor: Any, steps: Any) -> Any:
+    """Of ``(time, batch, features)``, at each time and row the features of the step ``(time, batch)``."""
+    batch, features = tf.shape(tensor)[1], tensor.shape[2]
+    places = steps * batch + tf.range(batch)
+    found = tf.gather(tf.reshape(tensor, [-1, features]), tf.reshape(places, [-1]))
+    return tf.ensure_shape(tf.reshape(found, tf.shape(tensor)), tensor.shape)
+
+
+def _emitted(
+    operator: Operator, inputs: Any, states: Sequence[Any], *, backwards: bool = False, lengths: Any = None
+) -> tuple[Any, list[Any]]:
+    """The operator itself: outputs ``(time, batch, units)`` in the order of the inputs, and the last states."""
+    initial = [None if _is_zero(state) else tf.expand_dims(state, 0) for state in states]
+    time, batch = inputs.shape[0], inputs.shape[1]
+    state = tf.TensorSpec([1, batch, operator.units], inputs.dtype)
+    outputs, *last = emit(
+        operator.op_type,
+        [inputs, *_weights(operator), lengths, *initial],
+        [tf.TensorSpec([time, 1, batch, operator.units], inputs.dtype), *[state] * operator.states],
+        direction="reverse" if backwards else "forward",
+        **operator.attributes,
+    )
+    return tf.squeeze(outputs, 1), [tf.squeeze(value, 0) for value in last]
+
+
+def _weights(operator: Operator) -> Any:
+    """The weights of an operator, made once in a graph: a layer that is called twice has them once."""
+    graph = tf.compat.v1.get_default_graph()
+    made = getattr(graph, _MADE, [])
+    for cell, weights in made:
+        if cell is operator.cell:
+            return weights
+    weights = operator.weights(operator.cell)
+    setattr(graph, _MADE, [*made, (operator.cell, weights)])
+    return weights
+
+
+def _is_zero(tensor: Any) -> bool:
+    """Whether a tensor is known to be all zeros, as the states are that Keras makes: the operator's default."""
+    op = tensor.op
+    while op.type in ("Identity", "Cast"):
+        op = op.inputs[0].op
+    value = tf.get_static_value(op.inputs[1] if op.type == "Fill" else op.outputs[0])
+    return value is not None and not value.any()
+
+
+def _swapped(tensor: Any) -> Any:
+    """Batch before time, or time before batch."""
+    return tf.transpose(tensor, [1, 0, 2])
