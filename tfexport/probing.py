@@ -7,9 +7,9 @@ the model itself, with inputs as small as it takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, combinations
 
 import numpy as np
 
@@ -30,6 +30,9 @@ _SMALLEST_IMAGE = 16
 _IMAGE_RANK = 4
 _LARGEST_INPUT = 4_000_000
 """Elements: lengths beyond are not tried."""
+_OTHER = "other"
+_MOST_TIED = 7
+"""Axes of one place: of more inputs than this, all are taken to be as long as each other, or none."""
 _MOST_IDS = 2**20
 _MOST_STEPS = 16
 """Of a number alone: it may count the steps of a loop."""
@@ -63,7 +66,7 @@ class _Probe:
         inputs, base, step = self._shape_that_runs()
         self._fill(inputs, base)
         lengths, units = self._lengths(inputs, base, step)
-        outputs = self._outputs(inputs, base, units)
+        outputs = self._outputs(inputs, lengths)
         known = [spec.name for spec in self._specs] + list(outputs)
         check_names(self._options.axis_names, known, "names of axes")
         caveats = [
@@ -73,22 +76,17 @@ class _Probe:
         ]
         return SignatureConfig(self._specs, inputs, outputs, self._tensors, lengths, caveats)
 
-    def _shape_that_runs(self) -> tuple[dict[str, Axes], dict[str, int], int]:
+    def _shape_that_runs(self) -> tuple[Mapping[str, Axes], dict[str, int], int]:
         """Axes by input, a length for each, and the number of which the lengths are multiples."""
         for step in [step for step in _STEPS if step >= _SMALLEST_IMAGE or not any(map(_has_size, self._specs))]:
             for inputs in self._labellings():
-                labels = list(dict.fromkeys(chain.from_iterable(axes.values() for axes in inputs.values())))
-                others = [label for label in labels if label != BATCH]
-                base = dict.fromkeys(labels, _BATCH) | {
-                    label: step * _PRIMES[index % len(_PRIMES)] for index, label in enumerate(others)
-                }
+                base = _distinct(inputs, step)
                 if self._too_large(inputs, base) and step > 1:
                     break
                 if self._runs(inputs, base):
-                    return inputs, base, step
-                if not others:
-                    break
-            if not others or (self._too_large(inputs, base) and step > 1):
+                    parted = self._parted(inputs, base, step)
+                    return parted, _distinct(parted, step), step
+            if set(base) <= {BATCH} or (self._too_large(inputs, base) and step > 1):
                 break
         told = ", ".join(map(str, self._specs)) or "no input"
         raise InputsError(
@@ -109,6 +107,30 @@ class _Probe:
             }
         if alike != apart:
             yield alike
+
+    def _parted(self, inputs: Mapping[str, Axes], base: Mapping[str, int], step: int) -> Mapping[str, Axes]:
+        """Axes of one name that need not be as long as each other under names of their own, each after its first input."""
+        parted = {name: dict(axes) for name, axes in inputs.items()}
+        for label in base:
+            members = [(name, axis) for name, axes in inputs.items() for axis, each in axes.items() if each == label]
+            given = any(label in self._named(spec).values() for spec in self._specs)
+            if label == BATCH or given or not 1 < len(members) <= _MOST_TIED:
+                continue
+            while members:
+                first, others = members[0], members[1:]
+                together = next(
+                    (
+                        {first, *chosen}
+                        for count in range(len(others))
+                        for chosen in combinations(others, count)
+                        if self._runs(_renamed(inputs, {first, *chosen}), {**base, _OTHER: base[label] + step})
+                    ),
+                    set(members),
+                )
+                for name, axis in together:
+                    parted[name][axis] = axis_name(*first)
+                members = [member for member in members if member not in together]
+        return parted if self._runs(parted, _distinct(parted, step)) else inputs
 
     def _axes(self, spec: TensorSpec, name: str) -> Axes:
         named = self._named(spec)
@@ -191,10 +213,12 @@ class _Probe:
             for label in base
         }
         found: list[dict[str, int]] = [dict(base)]
+        twice = [{**base, label: 2 * base[label]} for label in base]  # past any stride
         for candidate in (
             {label: least[label] for label in base},
             {label: base[label] + units[label] for label in base},
             {**{label: base[label] + 2 * units[label] for label in base}, **({BATCH: 1} if BATCH in base else {})},
+            *twice,
             *({**base, label: base[label] + units[label]} for label in base),
         ):
             if candidate not in found and self._runs(inputs, candidate):
@@ -207,39 +231,61 @@ class _Probe:
             )
         return found, units
 
-    def _outputs(
-        self, inputs: Mapping[str, Axes], base: Mapping[str, int], units: Mapping[str, int]
-    ) -> dict[str, Axes]:
-        """Dynamic axes of each output, under the name of the axis that they are as long as, or one of their own."""
-        first = self._outputs_of(inputs, base)
-        assert first is not None
-        varied = {
-            label: (length, self._outputs_of(inputs, {**base, label: length}) or {})
-            for label, length in ((label, base[label] + units[label]) for label in base)
-        }
+    def _outputs(self, inputs: Mapping[str, Axes], lengths: Sequence[Mapping[str, int]]) -> dict[str, Axes]:
+        """Dynamic axes of each output, under the name of the axis that they are always as long as, or one of their own."""
+        runs = [(each, self._outputs_of(inputs, each)) for each in lengths]
         filled = {
-            spec.name: self._tensors[spec.name].array(_shape(spec, inputs, base), "drawn") for spec in self._specs
+            spec.name: self._tensors[spec.name].array(_shape(spec, inputs, lengths[0]), "drawn") for spec in self._specs
         }
-        other_values = self._outputs_of(inputs, base, filled) or first
+        runs.append((lengths[0], self._outputs_of(inputs, lengths[0], filled)))  # a shape may hang on the values
+        shapes = [
+            (each, {name: array.shape for name, array in made.items()}) for each, made in runs if made is not None
+        ]
         found: dict[str, Axes] = {}
-        for name, array in first.items():
+        for name, shape in shapes[0][1].items():
+            self._check_rank(name, [made.get(name) for _, made in shapes])
             named = self._options.axis_names.get(name, {})
-            axes: dict[int, str] = {}
-            for axis, length in enumerate(array.shape):
-                by = [
-                    label
-                    for label, (_, outputs) in varied.items()
-                    if name in outputs and outputs[name].shape[axis] != length
-                ]
-                same = [
-                    label
-                    for label in by
-                    if length == base[label] and varied[label][1][name].shape[axis] == varied[label][0]
-                ]
-                if by or other_values[name].shape[axis] != length:
-                    axes[axis] = named.get(axis) or (same[0] if by == same and len(by) == 1 else axis_name(name, axis))
-            found[name] = axes
+            found[name] = {
+                axis: named.get(axis) or _same_length(shapes, name, axis) or axis_name(name, axis)
+                for axis in range(len(shape))
+                if len({made[name][axis] for _, made in shapes}) > 1
+            }
         return found
+
+    def _check_rank(self, name: str, shapes: Sequence[tuple[int, ...] | None]) -> None:
+        if len({None if shape is None else len(shape) for shape in shapes}) > 1:
+            raise InputsError(
+                f"the output {name} of {self._source} is there, or has its number of axes, for some inputs only: "
+                f"{', '.join(map(str, dict.fromkeys(shapes)))}. Fix the lengths of its inputs by --input-shape "
+                "(input_shapes=...)."
+            )
+
+
+def _same_length(
+    shapes: Sequence[tuple[Mapping[str, int], Mapping[str, tuple[int, ...]]]], name: str, axis: int
+) -> str | None:
+    """The axis of the inputs that one of an output is always as long as."""
+    labels = shapes[0][0]
+    return next(
+        (label for label in labels if all(made[name][axis] == lengths[label] for lengths, made in shapes)), None
+    )
+
+
+def _distinct(inputs: Mapping[str, Axes], step: int) -> dict[str, int]:
+    """A length for each axis, all different and multiples of a number; of the batch one of its own."""
+    labels = list(dict.fromkeys(chain.from_iterable(axes.values() for axes in inputs.values())))
+    others = [label for label in labels if label != BATCH]
+    return dict.fromkeys(labels, _BATCH) | {
+        label: step * _PRIMES[index % len(_PRIMES)] for index, label in enumerate(others)
+    }
+
+
+def _renamed(inputs: Mapping[str, Axes], members: Collection[tuple[str, int]]) -> dict[str, Axes]:
+    """Axes by input, some of them under another name."""
+    return {
+        name: {axis: _OTHER if (name, axis) in members else label for axis, label in axes.items()}
+        for name, axes in inputs.items()
+    }
 
 
 def axis_name(name: str, axis: int) -> str:

@@ -92,9 +92,13 @@ def load_preset(folder: Path, framework: Framework, trust: bool, source: str) ->
     keras_on(framework)
     import keras_hub
 
-    holder = keras_hub.models.Task if (folder / "task.json").is_file() else keras_hub.models.Backbone
+    task = folder / "task.json"
     try:
-        return holder.from_preset(str(folder))
+        if not task.is_file():
+            return keras_hub.models.Backbone.from_preset(str(folder))
+        name = str(_json(task.read_text(), task).get("class_name"))
+        # What goes before the model, a tokenizer's tables among them, stays with the program that feeds it.
+        return getattr(keras_hub.models, name).from_preset(str(folder), preprocessor=None)
     except REFUSES as error:
         raise CheckpointError(f"KerasHub does not load {source}: {line(error)}") from error
 
