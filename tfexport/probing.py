@@ -30,6 +30,10 @@ _SMALLEST_IMAGE = 16
 _IMAGE_RANK = 4
 _LARGEST_INPUT = 4_000_000
 """Elements: lengths beyond are not tried."""
+_FARTHER = (3, 16, 256)
+"""Times as long as the length that the model is traced with: the later ones where no output has changed."""
+_DRAWS = 3
+"""Of values, to see whether outputs have as many elements for each."""
 _MOST_IDS = 2**20
 _MOST_STEPS = 16
 """Of a number alone: it may count the steps of a loop."""
@@ -58,6 +62,12 @@ class _Probe:
         self._source = source
         self._tensors = {spec.name: tensor_of(spec.name, spec.dtype) for spec in specs}
         self._failure: TracingError | None = None
+        self._may_be_empty = False
+        named = [self._named(spec).get(0) for spec in specs if spec.shape and spec.shape[0] is None]
+        self._batch = next(filter(None, named), BATCH)
+        """What the first axes are called that nobody named: as the batch of another input."""
+        self._batches = {self._named(spec).get(0, self._batch) for spec in specs if len(spec.shape) > 1}
+        """Names of axes that count samples. The one axis of an input may be anything, such as the samples of a sound."""
 
     def declared(self) -> SignatureConfig:
         inputs, base, step = self._shape_that_runs()
@@ -66,6 +76,7 @@ class _Probe:
         outputs = self._outputs(inputs, base, units)
         known = [spec.name for spec in self._specs] + list(outputs)
         check_names(self._options.axis_names, known, "names of axes")
+        self._check_axes({**inputs, **outputs})
         caveats = [
             f"the axis {label} takes multiples of {unit} only: so it was tried, and the model fails on other lengths."
             for label, unit in units.items()
@@ -75,21 +86,33 @@ class _Probe:
 
     def _shape_that_runs(self) -> tuple[dict[str, Axes], dict[str, int], int]:
         """Axes by input, a length for each, and the number of which the lengths are multiples."""
-        for step in [step for step in _STEPS if step >= _SMALLEST_IMAGE or not any(map(_has_size, self._specs))]:
+        steps = [step for step in _STEPS if step >= _SMALLEST_IMAGE or not any(map(_has_size, self._specs))]
+        without_outputs: tuple[dict[str, Axes], dict[str, int], int] | None = None
+        for step in steps:
             for inputs in self._labellings():
                 labels = list(dict.fromkeys(chain.from_iterable(axes.values() for axes in inputs.values())))
-                others = [label for label in labels if label != BATCH]
-                base = dict.fromkeys(labels, _BATCH) | {
+                batches = [label for label in labels if label in self._batches]
+                others = [label for label in labels if label not in self._batches]
+                base = {label: _BATCH + index for index, label in enumerate(batches)} | {
                     label: step * _PRIMES[index % len(_PRIMES)] for index, label in enumerate(others)
                 }
-                if self._too_large(inputs, base) and step > 1:
+                base = {label: base[label] for label in labels}
+                if self._too_large(inputs, base) and step != steps[0]:
                     break
-                if self._runs(inputs, base):
+                outputs = self._outputs_of(inputs, base)
+                if outputs is not None and _has_elements(outputs):
                     return inputs, base, step
-                if not others:
-                    break
-            if not others or (self._too_large(inputs, base) and step > 1):
+                if outputs is not None and without_outputs is None:
+                    without_outputs = (
+                        inputs,
+                        base,
+                        step,
+                    )  # a sound that is shorter than a frame, or nothing is found in it
+            if not others or (self._too_large(inputs, base) and step != steps[0]):
                 break
+        if without_outputs is not None:
+            self._may_be_empty = True
+            return without_outputs
         told = ", ".join(map(str, self._specs)) or "no input"
         raise InputsError(
             f"{self._source} takes {told}, and fails on every shape that was tried: {self._failure}. Give a shape that it "
@@ -113,7 +136,7 @@ class _Probe:
     def _axes(self, spec: TensorSpec, name: str) -> Axes:
         named = self._named(spec)
         return {
-            axis: named.get(axis) or (BATCH if axis == 0 else axis_name(name, axis))
+            axis: named.get(axis) or (self._batch if axis == 0 else axis_name(name, axis))
             for axis, length in enumerate(spec.shape)
             if length is None
         }
@@ -130,7 +153,8 @@ class _Probe:
         )
 
     def _runs(self, inputs: Mapping[str, Axes], lengths: Mapping[str, int]) -> bool:
-        return self._outputs_of(inputs, lengths) is not None
+        outputs = self._outputs_of(inputs, lengths)
+        return outputs is not None and (self._may_be_empty or _has_elements(outputs))
 
     def _outputs_of(
         self,
@@ -173,10 +197,8 @@ class _Probe:
     ) -> tuple[list[dict[str, int]], dict[str, int]]:
         """Sets of lengths that the model takes, the first for tracing, and what the lengths of each axis are multiples of."""
         units = {
-            label: next(
-                (n for n in _STEPS if n < step and self._runs(inputs, {**base, label: base[label] + n})), step
-            )
-            if label != BATCH
+            label: next((n for n in _STEPS if n < step and self._runs(inputs, {**base, label: base[label] + n})), step)
+            if label not in self._batches
             else 1
             for label in base
         }
@@ -196,7 +218,7 @@ class _Probe:
         for candidate in (
             {label: least[label] for label in base},
             {label: base[label] + units[label] for label in base},
-            {**{label: base[label] + 2 * units[label] for label in base}, **({BATCH: 1} if BATCH in base else {})},
+            {label: 1 if label in self._batches else base[label] + 2 * units[label] for label in base},
             *({**base, label: base[label] + units[label]} for label in base),
         ):
             if candidate not in found and self._runs(inputs, candidate):
@@ -215,14 +237,10 @@ class _Probe:
         """Dynamic axes of each output, under the name of the axis that they are as long as, or one of their own."""
         first = self._outputs_of(inputs, base)
         assert first is not None
-        varied = {
-            label: (length, self._outputs_of(inputs, {**base, label: length}) or {})
-            for label, length in ((label, base[label] + units[label]) for label in base)
-        }
-        filled = {
-            spec.name: self._tensors[spec.name].array(_shape(spec, inputs, base), "drawn") for spec in self._specs
-        }
-        other_values = self._outputs_of(inputs, base, filled) or first
+        varied = {label: self._varied(inputs, base, label, units[label], first) for label in base}
+        other_values = [
+            self._outputs_of(inputs, base, self._drawn(inputs, base, seed)) or first for seed in range(_DRAWS)
+        ]
         found: dict[str, Axes] = {}
         for name, array in first.items():
             named = self._options.axis_names.get(name, {})
@@ -230,23 +248,65 @@ class _Probe:
             for axis, length in enumerate(array.shape):
                 by = [
                     label
-                    for label, (_, outputs) in varied.items()
-                    if name in outputs and outputs[name].shape[axis] != length
+                    for label, outputs in varied.items()
+                    if any(other[name].shape[axis] != length for other in outputs.values())
                 ]
                 same = [
                     label
                     for label in by
-                    if length == base[label] and varied[label][1][name].shape[axis] == varied[label][0]
+                    if length == base[label]
+                    and all(other[name].shape[axis] == asked for asked, other in varied[label].items())
                 ]
-                if by or other_values[name].shape[axis] != length:
+                if by or any(other[name].shape[axis] != length for other in other_values):
                     axes[axis] = named.get(axis) or (same[0] if by == same and len(by) == 1 else axis_name(name, axis))
             found[name] = axes
         return found
+
+    def _drawn(self, inputs: Mapping[str, Axes], lengths: Mapping[str, int], seed: int) -> dict[str, np.ndarray]:
+        return {
+            spec.name: self._tensors[spec.name].array(_shape(spec, inputs, lengths), "drawn", seed)
+            for spec in self._specs
+        }
+
+    def _varied(
+        self,
+        inputs: Mapping[str, Axes],
+        base: Mapping[str, int],
+        label: str,
+        unit: int,
+        first: Mapping[str, np.ndarray],
+    ) -> dict[int, Mapping[str, np.ndarray]]:
+        """Outputs by other lengths of one axis: far enough apart that those show it which take big strides."""
+        found: dict[int, Mapping[str, np.ndarray]] = {}
+        shapes = {name: array.shape for name, array in first.items()}
+        for length in (base[label] + unit, *(base[label] * times for times in _FARTHER)):
+            lengths = {**base, label: length}
+            seen = any({name: array.shape for name, array in each.items()} != shapes for each in found.values())
+            if (seen and length > _FARTHER[0] * base[label]) or (found and self._too_large(inputs, lengths)):
+                break
+            outputs = self._outputs_of(inputs, lengths)
+            if outputs is not None:
+                found[length] = outputs
+        return found
+
+    def _check_axes(self, axes: Mapping[str, Axes]) -> None:
+        """Refuse names of axes that are not dynamic."""
+        for name, named in self._options.axis_names.items():
+            wrong = [axis for axis in named if axis not in axes[name]]
+            if wrong:
+                raise InputsError(
+                    f"names of axes were given for {name}, whose axis {wrong[0]} has one length only or is not there; its "
+                    f"dynamic axes are {', '.join(map(str, axes[name])) or 'none'}."
+                )
 
 
 def axis_name(name: str, axis: int) -> str:
     """Of a dynamic axis that has no better one: ``tokens_axis_1``."""
     return f"{name}_axis_{axis}"
+
+
+def _has_elements(outputs: Mapping[str, np.ndarray]) -> bool:
+    return all(array.size for array in outputs.values())
 
 
 def _has_size(spec: TensorSpec) -> bool:
