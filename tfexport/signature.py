@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -79,14 +80,14 @@ def signature_options(
     """Options in the forms that are convenient to write: sequences where a mapping by axis is meant.
 
     Raises:
-        InputsError: a length that is neither a positive number, nor None, nor a name.
+        InputsError: a length that is neither a positive number, nor None, nor a name; an axis or its name that is none.
     """
     return SignatureOptions(
         trust,
         signature,
         tag,
         {name: tuple(_length(name, each) for each in lengths) for name, lengths in (input_shapes or {}).items()},
-        {name: _by_axis(names) for name, names in (axis_names or {}).items()},
+        {name: _by_axis(name, names) for name, names in (axis_names or {}).items()},
         tuple(inputs_as_nchw),
         tuple(outputs_as_nchw),
     )
@@ -96,13 +97,15 @@ def by_name(texts: Iterable[str], option: str) -> dict[str, list[str]]:
     """``image=1,64,64,3`` as a list of parts by name.
 
     Raises:
-        InputsError: a text of another form.
+        InputsError: a text of another form, or a name that comes twice.
     """
-    found = {}
+    found: dict[str, list[str]] = {}
     for text in texts:
         name, equals, parts = text.rpartition("=")
         if not equals or not name:
             raise InputsError(f"{option} {text!r} is not of the form NAME=FIRST,SECOND,... with one entry an axis.")
+        if name in found:
+            raise InputsError(f"{option} names {name} twice.")
         found[name] = [part.strip() for part in parts.split(",")] if parts else []
     return found
 
@@ -159,7 +162,7 @@ def _length(name: str, value: Length) -> Length:
     text = str(value)
     if value is None or text in _DYNAMIC:
         return None
-    if text.lstrip("-").isdigit():
+    if re.fullmatch(r"-?[0-9]+", text):
         if int(text) < 1:
             raise InputsError(f"the length {text} was given for an axis of {name}; expected one or more, or ?.")
         return int(text)
@@ -168,9 +171,15 @@ def _length(name: str, value: Length) -> Length:
     return text
 
 
-def _by_axis(names: Mapping[int, str] | Sequence[str | None]) -> dict[int, str]:
+def _by_axis(of: str, names: Mapping[int, str] | Sequence[str | None]) -> dict[int, str]:
     items = names.items() if isinstance(names, Mapping) else enumerate(names)
-    return {int(axis): name for axis, name in items if name and name not in _DYNAMIC}
+    found = {axis: name for axis, name in items if name and name not in _DYNAMIC}
+    for axis, name in found.items():
+        if not isinstance(axis, int) or axis < 0:
+            raise InputsError(f"{axis!r} was given for an axis of {of}; expected its number, from 0.")
+        if not str(name).isidentifier():
+            raise InputsError(f"{name!r} was given as the name of an axis of {of}; expected letters, digits and _.")
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -27,14 +27,11 @@ RUNTIME_ERRORS = (
     ValueError,
 )
 
-_ORT_TYPES = {
-    "tensor(int64)": "int64",
-    "tensor(int32)": "int32",
-    "tensor(float)": "float32",
-    "tensor(float16)": "float16",
-    "tensor(double)": "float64",
-    "tensor(bool)": "bool",
+_ORT_TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"} | {
+    f"tensor({name})": name
+    for name in ("float16", "bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
 }
+"""NumPy's names of the dtypes that ONNX Runtime has names of its own for, or the same in brackets."""
 
 
 class Source(Protocol):

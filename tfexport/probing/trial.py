@@ -1,0 +1,125 @@
+"""A model on trial: run on zeros of some lengths, or on other values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from tfexport.dummy_inputs.tensors import tensor_of
+from tfexport.dummy_inputs.values import Values
+from tfexport.errors import InputsError, TracingError
+from tfexport.signature import SignatureOptions, TensorSpec
+from tfexport.tasks import Axes
+
+Arrays = Mapping[str, np.ndarray]
+Inputs = Mapping[str, Axes]
+"""Names of the dynamic axes of each input."""
+Lengths = Mapping[str, int]
+"""Of the dynamic axes, by name."""
+Run = Callable[[Arrays], Arrays]
+"""The model: outputs by name. Raises `TracingError` on inputs that it does not take."""
+
+BATCH = "batch"
+_LARGEST_INPUT = 4_000_000
+"""Elements: lengths beyond are not tried."""
+_IMAGE_RANK = 4
+
+
+class Trial:
+    """What runs, and what is known of it.
+
+    Args:
+        specs: the inputs.
+        run: runs the model.
+        options: names of axes that a user gave.
+        source: the model's name, for messages.
+
+    Attributes:
+        tensors: what each input is filled with.
+        failure: why the model failed when it last did.
+        may_be_empty: whether outputs without an element will do: nothing else was had.
+        batch: what a first axis is called that nobody named: as the batch of another input.
+        batches: names of the axes that count samples. The one axis of an input may be anything, such as the samples of a sound.
+    """
+
+    def __init__(self, specs: Sequence[TensorSpec], run: Run, options: SignatureOptions, source: str) -> None:
+        self.specs = tuple(specs)
+        self.options = options
+        self.source = source
+        self.tensors = {spec.name: tensor_of(spec.name, spec.dtype) for spec in specs}
+        self.failure: TracingError | None = None
+        self.may_be_empty = False
+        first = [self.named(spec).get(0) for spec in specs if spec.shape and spec.shape[0] is None]
+        self.batch = next(filter(None, first), BATCH)
+        self.batches = {self.named(spec).get(0, self.batch) for spec in specs if len(spec.shape) > 1}
+        self._run = run
+
+    @property
+    def has_images(self) -> bool:
+        """Whether an input is a batch of images of any size: none is as small as a network may take in principle."""
+        return any(
+            len(spec.shape) == _IMAGE_RANK and sum(length is None for length in spec.shape[1:]) == 2
+            for spec in self.specs
+        )
+
+    def named(self, spec: TensorSpec) -> dict[int, str]:
+        """Names that the user gave to axes of an input."""
+        asked = self.options.input_shapes.get(spec.name, ())
+        named = {axis: each for axis, each in enumerate(asked) if isinstance(each, str)}
+        return named | dict(self.options.axis_names.get(spec.name, {}))
+
+    def too_large(self, inputs: Inputs, lengths: Lengths) -> bool:
+        """Whether an input of such lengths is not to be tried."""
+        sizes = (np.prod([float(n) for n in shape_of(spec, inputs, lengths)] or [1.0]) for spec in self.specs)
+        return any(size > _LARGEST_INPUT for size in sizes)
+
+    def runs(self, inputs: Inputs, lengths: Lengths) -> bool:
+        """Whether the model takes such lengths, and gives something."""
+        outputs = self.outputs(inputs, lengths)
+        return outputs is not None and (self.may_be_empty or has_elements(outputs))
+
+    def outputs(self, inputs: Inputs, lengths: Lengths, filled: Arrays | None = None) -> Arrays | None:
+        """What the model gives for zeros of such lengths, or for arrays of some inputs; None where it fails."""
+        try:
+            return self._run({**self.arrays(inputs, lengths, "zeros"), **(filled or {})})
+        except TracingError as error:
+            self.failure = error
+            return None
+
+    def arrays(self, inputs: Inputs, lengths: Lengths, values: Values, seed: int = 0) -> dict[str, np.ndarray]:
+        """Inputs of such lengths."""
+        return {
+            spec.name: self.tensors[spec.name].array(shape_of(spec, inputs, lengths), values, seed)
+            for spec in self.specs
+        }
+
+    def check_names_of_axes(self, axes: Inputs) -> None:
+        """Refuse names for axes that are not dynamic.
+
+        Raises:
+            InputsError: there is one.
+        """
+        for name, named in self.options.axis_names.items():
+            wrong = [axis for axis in named if axis not in axes[name]]
+            if wrong:
+                raise InputsError(
+                    f"names of axes were given for {name}, whose axis {wrong[0]} has one length only or is not there; its "
+                    f"dynamic axes are {', '.join(map(str, axes[name])) or 'none'}."
+                )
+
+
+def has_elements(outputs: Arrays) -> bool:
+    """Whether no output is empty."""
+    return all(array.size for array in outputs.values())
+
+
+def axis_name(name: str, axis: int) -> str:
+    """Of a dynamic axis that has no better one: ``tokens_axis_1``."""
+    return f"{name}_axis_{axis}"
+
+
+def shape_of(spec: TensorSpec, inputs: Inputs, lengths: Lengths) -> tuple[int, ...]:
+    """The shape of an input."""
+    axes = inputs[spec.name]
+    return tuple(lengths[axes[axis]] if length is None else length for axis, length in enumerate(spec.shape))
