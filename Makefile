@@ -12,7 +12,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	# PyTorch first and by its exact version: a wider range pulls gigabytes of CUDA packages.
 	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[cpu,tensorflow,torch,benchmark,openvino,zoo,clients,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[cpu,tensorflow,keras-hub,torch,benchmark,openvino,zoo,clients,dev]"
 	touch $(STAMP)
 
 demo: setup

@@ -10,8 +10,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from tfexport.backends.keras import keras_on
 from tfexport.errors import (
     CheckpointError,
@@ -115,6 +113,8 @@ def _archived_config(file: Path) -> Any:
 
 
 def _hdf5_config(file: Path, source: str) -> Any:
+    import h5py  # comes with Keras, which who exports from PyTorch need not have
+
     try:
         with h5py.File(file, "r") as opened:
             config = opened.attrs.get("model_config")
