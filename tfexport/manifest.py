@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from tfexport.artifacts import MODEL as DEFAULT_FILE
+from tfexport.checkpoint import Checkpoint
 from tfexport.conversion import weights_read
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.graph import Contract, OnnxFiles, OnnxGraph
@@ -68,8 +69,7 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
             "kind": checkpoint.kind,
             "model_type": plan.model_type,
             "model_class": source.loaded.model_class,
-            "loaded_by": source.loaded.loaded_by,
-            "options": checkpoint.options.as_dict(),
+            **(_of_plain(source, checkpoint) if checkpoint.is_plain else {}),
             "sha256": checkpoint.sha256(choice.weights),
             "missing_weights": sorted(source.loaded.lacking(weights_read(graphs))),
         },
@@ -90,6 +90,11 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
         },
         "versions": installed_versions(),
     }
+
+
+def _of_plain(source: Source, checkpoint: Checkpoint) -> dict[str, Any]:
+    """What is known of a model that declares itself: which Keras loaded it, and how the user had it read."""
+    return {"loaded_by": source.loaded.loaded_by, "options": checkpoint.options.as_dict()}
 
 
 def _graph(graph: OnnxGraph, files: OnnxFiles) -> dict[str, Any]:
