@@ -54,33 +54,33 @@ class Sound:
 
 
 @pytest.fixture(scope="module")
-def sound(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Sound]:
-    made: dict[tuple[str, str], Sound] = {}
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Sound]:
+    made: dict[tuple[str, str, float], Sound] = {}
 
-    def make(model_type: str, feature: str) -> Sound:
-        if (model_type, feature) not in made:
+    def make(model_type: str, feature: str, spread: float = 0.3) -> Sound:
+        if (model_type, feature, spread) not in made:
             folder = tmp_path_factory.mktemp(model_type)
-            _save(folder / "checkpoint", model_type, feature)
+            _save(folder / "checkpoint", model_type, feature, spread)
             export_checkpoint(folder / "checkpoint", folder / "export", feature=feature, monolith=True)
             model = Model(str(folder / "checkpoint"), feature, "tf", monolith=True)
             ran = run_model(model, folder / "exchange", "tf", makes_inputs=True)
             assert ran.problems == {"model": {}}
-            made[model_type, feature] = Sound(
+            made[model_type, feature, spread] = Sound(
                 model, folder / "export" / "model.onnx", folder / "exchange", ran, model.plan().tolerance
             )
-        return made[model_type, feature]
+        return made[model_type, feature, spread]
 
     return make
 
 
-def _save(folder: Path, model_type: str, feature: str) -> None:
-    """Weights large enough that a layer's part in the outputs is seen."""
+def _save(folder: Path, model_type: str, feature: str, spread: float) -> None:
+    """Weights of a spread that is large enough for a layer's part in the outputs to be seen."""
     from tfexport.features import model_class
 
     config = tiny_config(model_type, feature)
     for name in ("initializer_range", "init_std", "initializer_factor"):
         if hasattr(config, name):
-            setattr(config, name, 0.3 if name != "initializer_factor" else 2.0)
+            setattr(config, name, spread if name != "initializer_factor" else 2.0)
     tiny_model("tf", model_class(model_type, feature, "tf", ()), config).save_pretrained(
         folder, safe_serialization=False
     )
@@ -207,6 +207,46 @@ def test_a_planted_fault_is_found_and_so_is_its_layer(
     else:
         assert located.divergence is not None and located.divergence.first is not None
         assert layer in located.divergence.first.name, located.sentence
+
+
+@pytest.mark.parametrize(
+    ("model_type", "layer"),
+    [
+        ("bert", "bert/embeddings/LayerNorm"),
+        ("electra", "electra/embeddings/LayerNorm"),
+        ("distilbert", "distilbert/embeddings/LayerNorm"),
+    ],
+)
+def test_an_epsilon_of_1e_5_for_1e_12(sound: Callable[..., Sound], tmp_path: Path, model_type: str, layer: str) -> None:
+    """It shows where variances are small: those of embeddings as trained models begin with them, 0.02 wide."""
+    source = sound(model_type, "default", 0.02)
+    model = onnx.load(str(source.file))
+    faults.epsilon(f"{layer}/batchnorm/add", 1e-5)(model)
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    pair, _ = source.judge(tmp_path / "model.onnx")
+    assert not pair.agrees
+    located = source.locate(pair, tmp_path / "model.onnx")
+    assert located.divergence is not None and located.divergence.first is not None
+    assert layer in located.divergence.first.name, located.sentence
+
+
+def test_a_file_that_draws_is_unsteady(sound: Callable[..., Sound], tmp_path: Path) -> None:
+    source = sound("distilbert", "default")
+    model = onnx.load(str(source.file))
+    result = model.graph.output[0].name
+    maker = next(node for node in model.graph.node if result in node.output)
+    maker.output[list(maker.output).index(result)] = "steady"
+    model.graph.node.extend(
+        [
+            onnx.helper.make_node("RandomNormalLike", ["steady"], ["drawn"], scale=1e-7),
+            onnx.helper.make_node("Add", ["steady", "drawn"], [result]),
+        ]
+    )
+    onnx.save(model, str(tmp_path / "model.onnx"))
+    pair, ran = source.judge(tmp_path / "model.onnx")
+    assert pair.agrees and 0 < ran.about["spread"]["model"] < 1e-5
+    _, steady = source.judge(source.file)
+    assert steady.about["spread"] == {"model": 0.0}
 
 
 @pytest.mark.parametrize(("model_type", "feature"), sorted({(each[0], each[1]) for each in PLANTED}))

@@ -16,6 +16,7 @@ from tfexport.graph.contract import Contract
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.frameworks import Ran
 from tfexport.stages import peak_rss_mib
+from tfexport.validation.comparison import json_number
 from tfexport.validation.invariance import can_be_cut, padding_error
 from tfexport.validation.structure import check_structure, takes_other_lengths
 from tfexport.validation.validate import LEVELS, RUNTIME_ERRORS, open_session
@@ -81,6 +82,7 @@ def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, int])
                 continue
             exchange.save_outputs(part, number, corner, outputs)
             if ran == 0:
+                about.setdefault("spread", {})[part] = _spread(outputs, _run(session, inputs))
                 loose = takes_other_lengths(session, inputs)
                 structure[part] += [] if loose is None else [loose]
             ran += 1
@@ -149,6 +151,17 @@ def _fed(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 def _run(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     names = [value.name for value in session.get_outputs()]
     return dict(zip(names, session.run(None, dict(inputs)), strict=True))
+
+
+def _spread(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> float | None:
+    """What two runs on the same inputs differ by, at most: 0 where they are equal bit for bit; None where in their shapes."""
+    if all(first[name].tobytes() == second[name].tobytes() for name in first):
+        return 0.0
+    if any(first[name].shape != second[name].shape for name in first):
+        return None
+    return json_number(
+        max(float(np.abs(first[name].astype(np.float64) - second[name]).max(initial=0.0)) for name in first)
+    )
 
 
 def _fixed(session: Any, exchange: Exchange, part: str, cases: int) -> list[str]:

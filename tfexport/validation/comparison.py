@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -75,6 +76,16 @@ class OutputReport:
     same_first: float | None = None
     same_five: float | None = None
     worst: tuple[int, ...] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        told = vars(self) | {"shape": list(self.shape), "worst": None if self.worst is None else list(self.worst)}
+        return {name: json_number(value) if isinstance(value, float) else value for name, value in told.items()}
+
+
+def json_number(value: float | None) -> float | None:
+    """A number for JSON, which has neither NaN nor infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass(frozen=True)
