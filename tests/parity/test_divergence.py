@@ -44,6 +44,13 @@ def test_other_orders_of_axes(order: tuple[int, ...]) -> None:
     assert first_divergent({"m": image}, {"1": np.ascontiguousarray(image.transpose(order))}).first is None
 
 
+def test_axes_of_one_length() -> None:
+    """Channels first or last are a layout; heads and positions that are mixed up are a fault."""
+    cube = RANDOM.normal(size=(2, 4, 4, 4)).astype(np.float32)
+    assert first_divergent({"m": cube}, {"1": np.ascontiguousarray(cube.transpose(0, 3, 1, 2))}).first is None
+    assert first_divergent({"m": cube}, {"1": np.ascontiguousarray(cube.transpose(0, 2, 1, 3))}).first is not None
+
+
 def test_another_shape_of_the_same_elements() -> None:
     assert first_divergent({"m": A}, {"1": A.reshape(6, 4)}).first is None
 

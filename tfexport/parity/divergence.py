@@ -15,7 +15,8 @@ import numpy as np
 
 FOUND = 5e-5
 """A layer is found where the largest difference is within this share of its largest magnitude."""
-_ORDERS = {3: ((0, 2, 1), (1, 0, 2)), 4: ((0, 3, 1, 2), (0, 2, 3, 1), (0, 2, 1, 3))}
+_CHANNELS = ((0, 3, 1, 2), (0, 2, 3, 1))
+_ORDERS = {3: ((0, 2, 1), (1, 0, 2)), 4: (*_CHANNELS, (0, 2, 1, 3))}
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ def _arranged(values: np.ndarray, like: np.ndarray) -> Iterator[np.ndarray]:
     yield values.reshape(like.shape)
     for order in _ORDERS.get(values.ndim, ()):
         turned = values.transpose(order)
-        if turned.shape != values.shape or values.shape != like.shape:
+        # Where all lengths are equal two axes that are mixed up are a fault; channels first or last are not.
+        if order in _CHANNELS or turned.shape != values.shape or values.shape != like.shape:
             yield turned.reshape(like.shape)
 
 
