@@ -15,6 +15,7 @@ import keras
 import tensorflow as tf
 import tf_keras
 
+from tfexport.backends.keras_code import code_in
 from tfexport.errors import (
     CheckpointError,
     CorruptCheckpointError,
@@ -24,8 +25,6 @@ from tfexport.errors import (
     WeightsOnlyError,
 )
 
-_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__")
-"""What a configuration may name that is code: Python in a Lambda, a program in the others."""
 _CONFIG = "config.json"
 _REFUSES = (ValueError, TypeError, KeyError, AttributeError, ImportError, IndexError, RuntimeError, NotImplementedError)
 _EXTENSIONS = {"keras_hub": "keras-hub", "keras_nlp": "keras-hub", "keras_cv": "keras-cv"}
@@ -75,9 +74,12 @@ def load_preset(folder: Path, trust: bool, source: str) -> Any:
             _refuse_code(_json(file.read_text(), file), source)
     import keras_hub
 
-    holder = keras_hub.models.Task if (folder / "task.json").is_file() else keras_hub.models.Backbone
     try:
-        return holder.from_preset(str(folder))
+        if not (folder / "task.json").is_file():
+            return keras_hub.models.Backbone.from_preset(str(folder))
+        # A task is loaded by its own class: the general one refuses.
+        task = _json((folder / "task.json").read_text(), folder / "task.json")
+        return getattr(keras_hub.models, str(task["class_name"])).from_preset(str(folder))
     except (*_REFUSES, OSError, tf.errors.OpError) as error:
         raise CheckpointError(f"KerasHub does not load {source}: {_line(error)}") from error
 
@@ -114,17 +116,12 @@ def _json(text: str, file: Path) -> Any:
 
 
 def _refuse_code(config: Any, source: str) -> None:
-    found = sorted(
-        {
-            f"{(item.get('config') or {}).get('name', '?') if isinstance(item.get('config'), Mapping) else '?'} ({name})"
-            for item in _objects(config)
-            if (name := str(item.get("class_name"))) in _CODE
-        }
-    )
+    found = code_in(config)
     if found:
         raise UntrustedCodeError(
             f"{source} holds code that runs when it is loaded: {', '.join(found)}. Whoever wrote the file can do with it what "
-            "you can. If you trust where it comes from, say --trust (trust=True)."
+            "you can. If you trust where it comes from, say --trust (trust=True); in Python, classes of your own are known "
+            "when what registers them is imported."
         )
 
 
@@ -156,7 +153,10 @@ def _import_extensions(config: Any, source: str) -> None:
 
 
 def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    cause = (
+        str(error).rpartition("Exception encountered: ")[2].partition("Full object config")[0]
+    )  # the innermost layer's
+    return (cause.strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def only_keras_file(folder: Path, source: str) -> Path:
