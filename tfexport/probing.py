@@ -76,6 +76,7 @@ class _Probe:
         outputs = self._outputs(inputs, base, units)
         known = [spec.name for spec in self._specs] + list(outputs)
         check_names(self._options.axis_names, known, "names of axes")
+        check_names(self._options.outputs_as_nchw, list(outputs), "outputs as nchw")
         self._check_axes({**inputs, **outputs})
         caveats = [
             f"the axis {label} takes multiples of {unit} only: so it was tried, and the model fails on other lengths."
@@ -120,18 +121,22 @@ class _Probe:
         ) from self._failure
 
     def _labellings(self) -> Iterator[dict[str, Axes]]:
-        """Names of the dynamic axes by input: each its own, then those of several inputs at one place alike."""
+        """Names of the dynamic axes by input: each its own; then those at one place alike, of inputs whose names begin alike
+        (``encoder_token_ids``, ``encoder_padding_mask``), and of all."""
         apart = {spec.name: self._axes(spec, spec.name) for spec in self._specs}
-        yield apart
-        first: dict[int, str] = {}
-        alike: dict[str, Axes] = {}
-        for spec in self._specs:
-            named = self._named(spec)
-            alike[spec.name] = {
-                axis: named.get(axis) or first.setdefault(axis, label) for axis, label in apart[spec.name].items()
-            }
-        if alike != apart:
-            yield alike
+        yielded: list[dict[str, Axes]] = []
+        for together in (lambda name: name, lambda name: name.split("_")[0], lambda name: ""):
+            first: dict[tuple[str, int], str] = {}
+            labels: dict[str, Axes] = {}
+            for spec in self._specs:
+                named, group = self._named(spec), together(spec.name)
+                labels[spec.name] = {
+                    axis: named.get(axis) or first.setdefault((group, axis), label)
+                    for axis, label in apart[spec.name].items()
+                }
+            if labels not in yielded:
+                yielded.append(labels)
+                yield labels
 
     def _axes(self, spec: TensorSpec, name: str) -> Axes:
         named = self._named(spec)

@@ -48,10 +48,16 @@ class PlainModel:
         """Outputs by name.
 
         Raises:
-            ContractError: an output that is to be given as channels first is no batch of images.
+            ContractError: an output that is to be given as channels first is no batch of images, or is no tensor of numbers.
         """
         outputs = self.function({spec.name: self._own(spec, tensors[spec.name]) for spec in self.inputs})
-        return {name: self._given(name, value) for name, value in outputs.items()}
+        taken = {spec.name for spec in self.inputs}  # in a graph of ONNX no two values have one name
+        named = {
+            f"{name}_output" if name in taken else name: each for name, each in outputs.items() if each is not None
+        }
+        if not named:
+            raise ContractError(f"{self.name} gives no output.")
+        return {name: self._given(name, value) for name, value in named.items()}
 
     def run(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs as arrays.
@@ -68,6 +74,11 @@ class PlainModel:
         return tf.transpose(own, NHWC) if spec.name in self.inputs_as_nchw else own
 
     def _given(self, name: str, value: Any) -> Any:
+        kind = "strings" if value.dtype == tf.string else type(value).__name__
+        if kind in ("strings", "RaggedTensor", "SparseTensor", "IndexedSlices"):
+            raise ContractError(
+                f"the output {name} is {kind}: ONNX has plain tensors of numbers. Leave it out of the model."
+            )
         if name not in self.outputs_as_nchw:
             return value
         if len(value.shape) != len(NCHW):
