@@ -76,7 +76,6 @@ class _Probe:
         outputs = self._outputs(inputs, base, units)
         known = [spec.name for spec in self._specs] + list(outputs)
         check_names(self._options.axis_names, known, "names of axes")
-        check_names(self._options.outputs_as_nchw, list(outputs), "outputs as nchw")
         self._check_axes({**inputs, **outputs})
         caveats = [
             f"the axis {label} takes multiples of {unit} only: so it was tried, and the model fails on other lengths."

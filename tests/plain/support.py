@@ -83,8 +83,10 @@ def with_weights(model: Any, images: np.ndarray | None = None, seed: int = 0) ->
             variable.assign(0.6 + 0.8 * random.random(tuple(variable.shape)))
         elif "embedding" in kind:
             variable.assign(drawn)
-        elif kind == "kernel" and float(np.std(np.asarray(variable))) < 0.05 and len(variable.shape) < 4:
-            variable.assign(drawn / np.sqrt(variable.shape[0]))  # BERT's and GPT-2's are as good as none
+        elif "kernel" in kind:
+            size = float(np.std(np.asarray(variable)))  # as it was initialised; the same values in every run
+            small = size < 0.05 and len(variable.shape) < 4  # BERT's and GPT-2's are as good as none
+            variable.assign(drawn / np.sqrt(variable.shape[0]) if small else drawn * size)
     if images is not None:
         layers = [layer for layer in model.layers if hasattr(layer, "moving_mean")]
         for layer in layers:

@@ -157,7 +157,9 @@ def test_arguments_that_keras_does_not_remember(tmp_path: Path) -> None:
 )
 def test_dtypes_of_inputs(dtype: str, fed: str, shown: str, k: Any, tmp_path: Path) -> None:
     x = k.Input((4,), dtype=dtype, name="x")
-    model = with_weights(k.Model(x, k.layers.Dense(3, name="y")(_cast(k, x, "float32") / 16)))
+    model = with_weights(
+        k.Model(x, k.layers.Dense(3, name="y")(_cast(k, x, "float32") / (1 if dtype == "bool" else 16)))
+    )
     done = export(model, tmp_path / "out")
     assert done.inputs == [("x", shown, ["batch", 4])]
     values = floats(3, 4) * 20 if "float" in dtype else ids(2 if dtype == "bool" else 100, 3, 4)
@@ -319,3 +321,15 @@ def test_inputs_that_are_no_plain_tensors(kind: str, tmp_path: Path) -> None:
         tfexport.export_checkpoint(model, tmp_path / "out")
     told = "takes strings (x)" if kind == "strings" else "ONNX has plain tensors"
     assert told in str(caught.value) and "\n" not in str(caught.value)
+
+
+@PACKAGES
+@pytest.mark.parametrize("name", ["two words", "_hidden", "größe", "input:0"])
+def test_names_that_tensorflow_does_not_take(name: str, k: Any, tmp_path: Path) -> None:
+    if k is tf_keras and name != "_hidden":
+        pytest.skip("tf_keras refuses it too")
+    x = k.Input((4,), name=name)
+    model = with_weights(k.Model(x, k.layers.Dense(3, name="y")(x)))
+    done = export(model, tmp_path / "out")
+    assert done.inputs == [(name, "tensor(float)", ["batch", 4])]
+    assert_agrees(done.run({name: floats(3, 4)}), {"y": model(floats(3, 4))})

@@ -221,11 +221,15 @@ def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
     except TfExportError:
         raise
     except raised as error:
-        told = str(error).split("Call arguments received", 1)[0]  # Keras lists the arguments of every layer
-        reason = " ".join(_MARKUP.sub("", told).split())[:_LONGEST_REASON] or "no message"
         raise TracingError(
-            f"{type(model).__name__} itself fails on the dummy inputs: {type(error).__name__}: {reason}"
+            f"{type(model).__name__} itself fails on the dummy inputs: {type(error).__name__}: {reason_of(error)}"
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What a framework says of an error, in one line."""
+    told = str(error).split("Call arguments received", 1)[0]  # Keras lists the arguments of every layer
+    return " ".join(_MARKUP.sub("", told).split())[:_LONGEST_REASON] or "no message"
 
 
 def flatten_outputs(config: OnnxConfig, outputs: Mapping[str, Any]) -> dict[str, Any]:

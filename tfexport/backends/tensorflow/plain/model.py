@@ -48,6 +48,7 @@ class PlainModel:
         """Outputs by name.
 
         Raises:
+            InputsError: there is no output of a name that is to be given as channels first.
             ContractError: an output that is to be given as channels first is no batch of images, or is no tensor of numbers.
         """
         outputs = self.function({spec.name: self._own(spec, tensors[spec.name]) for spec in self.inputs})
@@ -57,6 +58,7 @@ class PlainModel:
         }
         if not named:
             raise ContractError(f"{self.name} gives no output.")
+        check_names(self.outputs_as_nchw, list(named), "outputs as nchw")
         return {name: self._given(name, value) for name, value in named.items()}
 
     def run(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
