@@ -17,6 +17,7 @@ import pytest
 import transformers
 
 import tfexport
+from benchmarks import real_weights
 from tests import support
 
 SENTENCES = [
@@ -173,3 +174,89 @@ def test_the_seeds_own_api_loads_them(minilm_tf: Path, export: Callable[..., Exp
 def _embeddings(hidden: np.ndarray, mask: np.ndarray) -> np.ndarray:
     pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
     return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+
+
+# Plain Keras and TensorFlow ------------------------------------------------------------------------------------------
+
+
+def _outputs(file: Path, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    return dict(zip([output.name for output in session.get_outputs()], session.run(None, feeds), strict=True))
+
+
+def test_basic_pitch_hears_a_chord_as_the_vendors_file_does(tmp_path: Path) -> None:
+    """A SavedModel, beside the ONNX file that its vendor made of it: C, E and G for two seconds."""
+    folder = real_weights.fetch(real_weights.BASIC_PITCH)
+    with pytest.raises(tfexport.errors.UntrustedCodeError):
+        tfexport.export_checkpoint(folder / "nmp", tmp_path / "out")
+    result = tfexport.export_checkpoint(folder / "nmp", tmp_path / "out", trust=True)
+    manifest = support.assert_complete(tmp_path / "out")
+    assert result.valid and manifest["source"]["kind"] == "saved-model"
+    seconds = np.arange(43844) / 22050
+    chord = sum(np.sin(2 * np.pi * hertz * seconds) for hertz in (261.63, 329.63, 392.0)) * 0.25
+    sound = np.stack([chord, chord * (seconds > 1)]).astype(np.float32)[..., None]  # the second begins later
+    ours = _outputs(tmp_path / "out" / "model.onnx", {"input_2": sound})
+    theirs = _outputs(folder / "nmp.onnx", {"serving_default_input_2:0": sound})
+    # What the vendor's own code calls them (basic_pitch/inference.py).
+    named = {"note": "StatefulPartitionedCall:1", "onset": "StatefulPartitionedCall:2"} | {
+        "contour": "StatefulPartitionedCall:0"
+    }
+    assert set(ours) == set(named) and len(theirs) == 3
+    for name, other in named.items():
+        assert ours[name].shape == theirs[other].shape and np.ptp(theirs[other]) > 0.3
+        assert np.abs(theirs[other][0] - theirs[other][1]).max() > 0.1
+        np.testing.assert_allclose(ours[name], theirs[other], rtol=0, atol=1e-5)
+    heard = ours["note"][0].mean(0)
+    assert set(np.argsort(heard)[-3:] + 21) == {60, 64, 67}  # keys of a piano, from its lowest A
+
+
+def test_fer_reads_faces_as_keras_does(tmp_path: Path) -> None:
+    """HDF5 of an old Keras."""
+    import keras
+
+    file = real_weights.fetch(real_weights.FER)
+    result = tfexport.export_checkpoint(file, tmp_path / "out")
+    manifest = support.assert_complete(tmp_path / "out")
+    assert result.valid and manifest["source"]["loaded_by"].startswith("keras 3")
+    (port,) = manifest["graphs"]["model.onnx"]["inputs"]
+    assert port["shape"] == ["batch", 64, 64, 1]
+    across, down = np.meshgrid(np.linspace(-1, 1, 64), np.linspace(-1, 1, 64))
+    faces = [
+        np.exp(-((across**2 + down**2) * size)) - np.exp(-((across - 0.2 * size) ** 2 + (down + 0.3) ** 2) * 40)
+        for size in (0.5, 1.0, 2.0, 4.0)
+    ]
+    images = np.stack(faces).astype(np.float32)[..., None]
+    expected = np.asarray(keras.saving.load_model(file, compile=False)([images], training=False))
+    (found,) = _outputs(tmp_path / "out" / "model.onnx", {port["name"]: images}).values()
+    np.testing.assert_allclose(found.sum(1), 1, atol=1e-5)
+    assert np.abs(expected[0] - expected[3]).max() > 0.05
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`:UserWarning")
+@pytest.mark.filterwarnings("ignore:Argument `input_length` is deprecated:UserWarning")
+@pytest.mark.parametrize("package", ["keras", "tf_keras"])
+def test_deepcut_cuts_thai_into_words(package: str, tmp_path: Path) -> None:
+    """Weights alone, and code of an old Keras that builds their model: exported through Python."""
+    folder = real_weights.fetch(real_weights.DEEPCUT)
+    weights = folder / "weight" / "cnn_without_ne_ab.h5"
+    with pytest.raises(tfexport.errors.WeightsOnlyError, match="model.load_weights"):
+        tfexport.export_checkpoint(weights, tmp_path / "out")
+    code: dict[str, Any] = {}
+    exec((folder / "model.py").read_text().replace("tensorflow.keras", package), code)
+    exec((folder / "utils.py").read_text(), code)
+    model = code["get_convo_nn2"]()
+    model.load_weights(str(weights))
+    result = tfexport.export_checkpoint(model, tmp_path / "out")
+    assert result.valid and support.assert_complete(tmp_path / "out")["source"]["loaded_by"].startswith(f"{package} ")
+    # The package's documentation joins the first two words; the weights in it part them, in either Keras.
+    text, words = "ตัดคำได้ดีมาก", ["ตัด", "คำ", "ได้", "ดี", "มาก"]
+    features = [array.astype(np.float32) for array in code["create_feature_array"](text)]
+    ports = result.manifest["graphs"]["model.onnx"]["inputs"]
+    assert [port["shape"] for port in ports] == [["batch", 21], ["batch", 21]]
+    feeds = {port["name"]: array for port, array in zip(ports, features, strict=True)}
+    (found,) = _outputs(tmp_path / "out" / "model.onnx", feeds).values()
+    np.testing.assert_allclose(found, model(features, training=False), rtol=0, atol=1e-5)
+    begins = found[:, 0] > 0.5
+    cut = [at for at in range(len(text)) if at == 0 or begins[at]]
+    assert [text[start:end] for start, end in zip(cut, [*cut[1:], None], strict=True)] == words

@@ -124,23 +124,6 @@ def test_a_model_type_given_by_the_user(name: str, cli: Cli, bert: Callable[[str
     assert support.assert_complete(tmp_path / "out")["source"]["model_type"] == "bert"
 
 
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda f: support.write_hdf5(f / "net.h5"), "a Keras file"),
-        (lambda f: (f / "saved_model.pb").write_bytes(b"\x08\x01"), "a TensorFlow SavedModel"),
-    ],
-)
-def test_checkpoints_that_are_recognised_and_not_exported_yet(
-    make: Callable[[Path], object], message: str, cli: Cli, tmp_path: Path
-) -> None:
-    (tmp_path / "checkpoint").mkdir()
-    make(tmp_path / "checkpoint")
-    ran = cli("export", "-m", tmp_path / "checkpoint", tmp_path / "out")
-    assert ran.code == 2 and len(ran.errors) == 1 and message in ran.errors[0]
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize("name", ["./nowhere", "tfexport-tests/nowhere", "no such thing"])
 def test_a_checkpoint_that_is_not_there(name: str, cli: Cli, tmp_path: Path) -> None:
     ran = cli("export", "-m", name, "--cache-dir", tmp_path / "cache", tmp_path / "out")

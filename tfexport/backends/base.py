@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,10 @@ from tfexport.onnx_config import OnnxConfig
 from tfexport.tasks import Framework
 
 _LONGEST_REASON = 400
+_MARKUP = re.compile(
+    "\x1b\\[[0-9;]*m|\\{\\{function_node [^}]*\\}\\} ?| *\\[Op:\\w+\\] name: *|Arguments received by .*", re.DOTALL
+)
+"""Colours for a terminal, and where in TensorFlow's own library it failed; the arguments of a layer of Keras 3."""
 
 RAISED_BY_MODELS = (
     RuntimeError,
@@ -216,11 +221,15 @@ def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
     except TfExportError:
         raise
     except raised as error:
-        told = str(error).split("Call arguments received", 1)[0]  # Keras lists the arguments of every layer
-        reason = " ".join(told.split())[:_LONGEST_REASON] or "no message"
         raise TracingError(
-            f"{type(model).__name__} itself fails on the dummy inputs: {type(error).__name__}: {reason}"
+            f"{type(model).__name__} itself fails on the dummy inputs: {type(error).__name__}: {reason_of(error)}"
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What a framework says of an error, in one line."""
+    told = str(error).split("Call arguments received", 1)[0]  # Keras lists the arguments of every layer
+    return " ".join(_MARKUP.sub("", told).split())[:_LONGEST_REASON] or "no message"
 
 
 def flatten_outputs(config: OnnxConfig, outputs: Mapping[str, Any]) -> dict[str, Any]:

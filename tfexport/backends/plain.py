@@ -56,21 +56,29 @@ class PlainModel:
         """Outputs by name.
 
         Raises:
-            ContractError: an output that is to be given as channels first is no batch of images, or there is none.
+            InputsError: there is no output of a name that is to be given as channels first.
+            ContractError: an output that is to be given as channels first is no batch of images, or is no tensor of numbers.
         """
         outputs = self.function({spec.name: self._own(spec, tensors[spec.name]) for spec in self.inputs})
-        absent = [name for name in self.outputs_as_nchw if name not in outputs]
-        if absent:
-            raise ContractError(
-                f"outputs as nchw were asked for {', '.join(absent)}; the model gives {', '.join(outputs)}."
-            )
-        return {name: self._given(name, value) for name, value in outputs.items()}
+        taken = {spec.name for spec in self.inputs}  # in a graph of ONNX no two values have one name
+        named = {
+            f"{name}_output" if name in taken else name: each for name, each in outputs.items() if each is not None
+        }
+        if not named:
+            raise ContractError(f"{self.name} gives no output.")
+        check_names(self.outputs_as_nchw, list(named), "outputs as nchw")
+        return {name: self._given(name, value) for name, value in named.items()}
 
     def _own(self, spec: TensorSpec, tensor: Any) -> Any:
         own = self.ops.cast(tensor, spec.dtype)
         return self.ops.transpose(own, NHWC) if spec.name in self.inputs_as_nchw else own
 
     def _given(self, name: str, value: Any) -> Any:
+        kind = "strings" if "string" in str(value.dtype) else type(value).__name__
+        if kind in ("strings", "RaggedTensor", "SparseTensor", "IndexedSlices"):
+            raise ContractError(
+                f"the output {name} is {kind}: ONNX has plain tensors of numbers. Leave it out of the model."
+            )
         if name not in self.outputs_as_nchw:
             return value
         if len(value.shape) != len(NCHW):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfexport.backends.keras import keras_on
+from tfexport.backends.keras.code import code_in
 from tfexport.errors import (
     CheckpointError,
     CorruptCheckpointError,
@@ -21,8 +22,6 @@ from tfexport.errors import (
 )
 from tfexport.tasks import Framework
 
-_CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__")
-"""What a configuration may name that is code: Python in a Lambda, a program in the others."""
 _CONFIG = "config.json"
 REFUSES = (
     ValueError,
@@ -135,17 +134,12 @@ def _json(text: str, file: Path) -> Any:
 
 
 def _refuse_code(config: Any, source: str) -> None:
-    found = sorted(
-        {
-            f"{(item.get('config') or {}).get('name', '?') if isinstance(item.get('config'), Mapping) else '?'} ({name})"
-            for item in _objects(config)
-            if (name := str(item.get("class_name"))) in _CODE
-        }
-    )
+    found = code_in(config)
     if found:
         raise UntrustedCodeError(
             f"{source} holds code that runs when it is loaded: {', '.join(found)}. Whoever wrote the file can do with it what "
-            "you can. If you trust where it comes from, say --trust (trust=True)."
+            "you can. If you trust where it comes from, say --trust (trust=True); in Python, classes of your own are known "
+            "when what registers them is imported."
         )
 
 
@@ -177,8 +171,9 @@ def _import_extensions(config: Any, source: str) -> None:
 
 
 def line(error: BaseException) -> str:
-    """The first line of an error, for a message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    """The first line of an error, or of that of the innermost layer, for a message."""
+    cause = str(error).rpartition("Exception encountered: ")[2].partition("Full object config")[0]
+    return (cause.strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def only_keras_file(folder: Path, source: str) -> Path:

@@ -77,6 +77,18 @@ def _subclassed(model: Any, source: str, loaded_by: str, ops: Any) -> PlainModel
     for key, shape in shapes.items():
         called = parameters[0] if key == _FIRST else key.removesuffix("_shape")
         arguments[called] = shape
+    unknown = [
+        name
+        for name, parameter in inspect.signature(model.call).parameters.items()
+        if name not in arguments and name in parameters and parameter.default is parameter.empty
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    if unknown:
+        raise InputsError(
+            f"{source} takes {', '.join(parameters)}, and Keras remembers no shape of {', '.join(unknown)}. Give it a method "
+            f"build({', '.join(f'{name}_shape' for name in parameters)}), or give tfexport.export_checkpoint a tf.function of "
+            "it with an input_signature."
+        )
     dtype = str(model.input_dtype)
     specs: dict[str, TensorSpec] = {}
     build: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
@@ -142,6 +154,6 @@ def refuse_lookups(model: Any, source: str) -> None:
 def never_called(source: str) -> InputsError:
     """The error for a model whose inputs are not known."""
     return InputsError(
-        f"{source} is a model that is Python code, and it has never been called: its inputs are not known. Call it once, or "
-        "give tfexport.export_checkpoint a tf.function of it with an input_signature."
+        f"{source} is a model that is Python code, and its inputs are not known: it has never been called, or Keras could not "
+        "follow its code. Call it once, or give tfexport.export_checkpoint a tf.function of it with an input_signature."
     )

@@ -98,7 +98,7 @@ def _named(
             weights[name] = tensor
             value.name = name
         else:
-            value.name = placeholder
+            value.name = traced.renamed.get(placeholder, placeholder)
     by_tensor = {tensor.name: name for tensor, name in zip(traced.function.outputs, traced.outputs, strict=True)}
     for value in model.graph.outputs:
         value.name = by_tensor[str(value.name)]

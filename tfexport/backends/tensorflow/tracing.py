@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfexport.backends.base import declared_outputs, flat_inputs, mapped
+from tfexport.backends.base import declared_outputs, flat_inputs, mapped, reason_of
 from tfexport.backends.tensorflow.calling import call_model, check_call
 from tfexport.errors import ContractError, TracingError
 from tfexport.onnx_config import OnnxConfig
+
+_NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
+"""What TensorFlow takes for a name."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +25,17 @@ class TracedFunction:
 
     Attributes:
         function: the concrete function; its variables are captured, its inputs are the declared ones.
-        inputs: the declared input names, in order.
+        inputs: the function's input names, in order: the declared ones, but for those in `renamed`.
         outputs: the declared output names, in order.
         scope: the model's own name, with which the names of its variables begin.
+        renamed: declared names by those of the function, of inputs whose names TensorFlow does not take.
     """
 
     function: Any
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     scope: str = ""
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFunction:
@@ -46,8 +52,9 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
     """
     check_call(model, config)
     structure, flat = flat_inputs(config, inputs)
-    specs = [_spec(name, axes, flat[name]) for name, axes in config.inputs.items()]
     names = tuple(config.inputs)
+    taken = {name: name if _NAME.fullmatch(name) else f"input_of_the_file_{index}" for index, name in enumerate(names)}
+    specs = [_spec(taken[name], axes, flat[name]) for name, axes in config.inputs.items()]
 
     def call(*tensors: Any) -> tuple[Any, ...]:
         by_name = dict(zip(names, tensors, strict=True))
@@ -60,7 +67,8 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
     except tf.errors.OperatorNotAllowedInGraphError:
         # Four times slower, and needed only by models whose Python branches on a tensor.
         function = _concrete(call, specs, autograph=True)
-    return TracedFunction(function, names, tuple(config.outputs), getattr(model, "name", ""))
+    renamed = {name: declared for declared, name in taken.items() if name != declared}
+    return TracedFunction(function, tuple(taken.values()), tuple(config.outputs), getattr(model, "name", ""), renamed)
 
 
 def _concrete(call: Any, specs: list[Any], *, autograph: bool) -> Any:
@@ -71,9 +79,11 @@ def _concrete(call: Any, specs: list[Any], *, autograph: bool) -> Any:
     except tf.errors.OperatorNotAllowedInGraphError as error:
         if not autograph:
             raise
-        raise TracingError(f"TensorFlow cannot trace the model: it branches on a tensor in Python: {error}") from error
+        raise TracingError(
+            f"TensorFlow cannot trace the model: it branches on a tensor in Python: {reason_of(error)}"
+        ) from error
     except (TypeError, ValueError, AttributeError, RuntimeError, tf.errors.OpError) as error:
-        raise TracingError(f"TensorFlow cannot trace the model: {type(error).__name__}: {error}") from error
+        raise TracingError(f"TensorFlow cannot trace the model: {type(error).__name__}: {reason_of(error)}") from error
 
 
 def _spec(name: str, axes: Mapping[int, str], array: np.ndarray) -> Any:

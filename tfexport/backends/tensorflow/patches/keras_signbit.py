@@ -1,0 +1,32 @@
+"""Keras 3's sign bits, which it reads by taking floats for integers: ONNX has no such op before opset 25.
+
+``keras.ops.argmax`` and ``argmin`` ask for them, to tell -0.0 from 0.0. So does its reciprocal.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfexport.patching import PatchingSpec
+
+FOR_ALL = True
+
+
+def specs() -> list[PatchingSpec]:
+    """The patch, where Keras runs on TensorFlow."""
+    module = keras.src.backend.numpy
+    if keras.backend.backend() != "tensorflow":
+        return []
+    return [PatchingSpec(module, "signbit", _by_reciprocal(module.signbit))]
+
+
+def _by_reciprocal(original: Any) -> Any:
+    def signbit(x: Any) -> Any:
+        if not tf.is_symbolic_tensor(x) or not x.dtype.is_floating:
+            return original(x)
+        return (x < 0) | ((x == 0) & (1 / x < 0))
+
+    return signbit
