@@ -1,10 +1,10 @@
 """Parity of a tiny model of every declared type and feature: all corners, every pair, every case.
 
     python -m benchmarks.parity                      # all rows, two at a time; goes on where it stopped
-    python -m benchmarks.parity --only 'bert/*'      # some of them; nothing is written
+    python -m benchmarks.parity --only 'bert/*'      # some of them, in place of what the results say of them
     python -m benchmarks.parity --jobs 1
 
-A run of all rows writes ``benchmarks/results/parity.json`` and ``.html``.
+It writes ``benchmarks/results/parity.json`` and ``.html``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tfexport.manifest import installed_versions
 from tfexport.pages import environment
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
+_JSON = RESULTS / "parity.json"
 
 
 def main() -> None:
@@ -47,16 +48,19 @@ def main() -> None:
             f"{len(rows)}/{len(wanted)} {row['model_type']}/{row['feature']}: {'agrees' if row['agrees'] else row['problems']}",
             flush=True,
         )
+    if arguments.only is not None:
+        again = {(row["model_type"], row["feature"]) for row in rows}
+        kept = json.loads(_JSON.read_text())["rows"] if _JSON.is_file() else []
+        rows += [row for row in kept if (row["model_type"], row["feature"]) not in again]
     rows.sort(key=lambda row: (row["model_type"], row["feature"]))
-    if arguments.only is None:
-        write(rows)
+    write(rows)
     sys.exit(0 if all(row["agrees"] or row["known"] for row in rows) else 1)
 
 
 def write(rows: list[dict[str, Any]]) -> None:
     """The matrix as JSON and as a page."""
     document = {"pairs": list(PAIRS), "rows": rows, "versions": installed_versions()}
-    (RESULTS / "parity.json").write_text(json.dumps(document, indent=1) + "\n")
+    _JSON.write_text(json.dumps(document, indent=1) + "\n")
     page = environment(__package__ or "benchmarks.parity").get_template("page.html.j2").render(**document)
     (RESULTS / "parity.html").write_text(page, encoding="utf-8")
 

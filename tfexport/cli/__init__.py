@@ -11,6 +11,7 @@ from tfexport import __version__
 from tfexport.cli.benchmark import app as benchmark_app
 from tfexport.cli.parity import parity, validate
 from tfexport.cli.screen import DONE, INVALID, AsJson, Debug, Verbose, print_json, print_table, progress, screen
+from tfexport.cli.signature import AxisNames, InputsAsNchw, InputShape, OutputsAsNchw, Signature, Tag, Trust, given
 
 app = typer.Typer(
     name="tfexport",
@@ -75,29 +76,13 @@ def export(
         bool,
         typer.Option("--genai", help="Write genai_config.json, for onnxruntime-genai, beside a decoder with past."),
     ] = False,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Run the code that the model holds: Lambda layers, SavedModels.")
-    ] = False,
-    signature: Annotated[
-        str | None, typer.Option("--signature", help="Signature of a SavedModel; serving_default by default.")
-    ] = None,
-    tag: Annotated[str | None, typer.Option("--tag", help="Tag of a SavedModel's graph; serve by default.")] = None,
-    input_shape: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input-shape", help="Of a Keras model or SavedModel: NAME=1,64,64,3; ? or a name for a dynamic axis."
-        ),
-    ] = None,
-    axis_names: Annotated[
-        list[str] | None,
-        typer.Option("--axis-names", help="Names of dynamic axes: NAME=batch,time, empty where the default will do."),
-    ] = None,
-    inputs_as_nchw: Annotated[
-        str, typer.Option("--inputs-as-nchw", help="Inputs, by commas, that the file takes with channels first.")
-    ] = "",
-    outputs_as_nchw: Annotated[
-        str, typer.Option("--outputs-as-nchw", help="Outputs, by commas, that the file gives with channels first.")
-    ] = "",
+    trust: Trust = False,
+    signature: Signature = None,
+    tag: Tag = None,
+    input_shape: InputShape = None,
+    axis_names: AxisNames = None,
+    inputs_as_nchw: InputsAsNchw = "",
+    outputs_as_nchw: OutputsAsNchw = "",
     as_json: AsJson = False,
     verbose: Verbose = False,
     debug: Debug = False,
@@ -108,7 +93,6 @@ def export(
 
     with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
         from tfexport.line import export_checkpoint
-        from tfexport.signature import by_name
 
         result = export_checkpoint(
             model,
@@ -125,13 +109,7 @@ def export(
             keep_invalid=keep_invalid,
             monolith=monolith,
             genai=genai,
-            trust=trust,
-            signature=signature,
-            tag=tag,
-            input_shapes=by_name(input_shape or (), "--input-shape"),
-            axis_names=by_name(axis_names or (), "--axis-names"),
-            inputs_as_nchw=[name for name in inputs_as_nchw.split(",") if name],
-            outputs_as_nchw=[name for name in outputs_as_nchw.split(",") if name],
+            **given(trust, signature, tag, input_shape, axis_names, inputs_as_nchw, outputs_as_nchw),
             progress=announce,
         )
     if as_json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tfexport.cli.screen import DONE, INVALID, AsJson, Debug, Verbose, print_json, progress, screen
+from tfexport.cli.signature import AxisNames, InputShape, Signature, Tag, Trust, given
 
 if TYPE_CHECKING:
     from tfexport.parity.report import Report
@@ -26,7 +27,9 @@ _Repro = Annotated[
 
 
 def parity(
-    checkpoint: Annotated[str | None, typer.Argument(help="Checkpoint folder, or hub id.")] = None,
+    checkpoint: Annotated[
+        str | None, typer.Argument(help="Checkpoint folder or hub id, Keras file, SavedModel.")
+    ] = None,
     model_tf: Annotated[
         str | None, typer.Option("--model-tf", help="A TensorFlow checkpoint; with --model-pt.")
     ] = None,
@@ -41,6 +44,11 @@ def parity(
     repro: _Repro = None,
     output: _Output = None,
     html: _Html = None,
+    trust: Trust = False,
+    signature: Signature = None,
+    tag: Tag = None,
+    input_shape: InputShape = None,
+    axis_names: AxisNames = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     debug: Debug = False,
@@ -49,6 +57,7 @@ def parity(
     with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
         _check(output, html)
         from tfexport.parity.api import parity as compare
+        from tfexport.signature import signature_options
 
         report = compare(
             checkpoint,
@@ -62,6 +71,7 @@ def parity(
             monolith=monolith,
             keep=keep,
             repro=repro,
+            options=signature_options(**given(trust, signature, tag, input_shape, axis_names)),
             progress=announce,
         )
         _write(report, output, html)
@@ -82,6 +92,7 @@ def validate(
     repro: _Repro = None,
     output: _Output = None,
     html: _Html = None,
+    trust: Trust = False,
     as_json: AsJson = False,
     verbose: Verbose = False,
     debug: Debug = False,
@@ -101,6 +112,7 @@ def validate(
             rtol=rtol,
             cache_dir=cache_dir,
             repro=repro,
+            trust=trust,
             progress=announce,
         )
         _write(report, output, html)
