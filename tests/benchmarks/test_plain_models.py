@@ -76,6 +76,7 @@ def test_a_right_file(tmp_path: Path) -> None:
     assert seen["nodes"] == 5  # those of both branches too
     assert seen["loops"] == seen["recurrent"] == 0
     told = agreement(file, DOUBLE, references())
+    assert told.pop("nodes_run") == 3  # of an If that always takes one branch its node is left
     assert told == {"loads": True, "matches": True, "cases": 2, "max_error": 0.0, "problems": []}
 
 
