@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
@@ -24,6 +25,7 @@ from typing import Any
 from benchmarks.plain_models.models import MODELS
 from benchmarks.plain_models.report import RESULTS, TABLE, line, table
 from benchmarks.plain_models.tools import LIMIT_GIB, ONNX, TOOLS, attempts, judged, prepare
+from benchmarks.real_weights import cache_folder
 from tfexport.apart import call_apart
 from tfexport.benchmark.environment import machine
 from tfexport.errors import ProcessError
@@ -57,8 +59,16 @@ def measure(index: int, tools: Sequence[str]) -> None:
         for tool in tools:
             row = {"model": model.name, "tool": tool, "recurrent_layers": model.recurrent}
             row |= {fact: round(facts[fact], 3) for fact in _FACTS} | best(index, tool, folder, facts)
+            row = json.loads(without_paths(json.dumps(row), name))
             keep(row)
             print(line(row), flush=True)
+
+
+def without_paths(text: str, folder: str) -> str:
+    """A text in which the folders of the machine are not told."""
+    for path in (folder, str(cache_folder()), sys.prefix, str(Path(__file__).resolve().parents[2])):
+        text = text.replace(path, "...")
+    return text
 
 
 def best(index: int, tool: str, folder: Path, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -186,4 +186,4 @@ def _errors() -> tuple[type[Exception], ...]:
 
 
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
+    return re.sub(r"Load model from \S+ failed:", "", " ".join(str(error).split()))[:400]

@@ -136,14 +136,15 @@ def unet() -> Any:
     return fill(keras.Model(image, keras.layers.Conv2D(2, 1, name="mask")(x)), _drawn(2, 32, 32, 3))
 
 
-def _application(name: str, **options: Any) -> Any:
+def _application(name: str, pixels: bool = False) -> Any:
     import keras
 
     image = keras.Input((_IMAGE, _IMAGE, 3), name="image")
     made = getattr(keras.applications, name)(
-        weights=None, input_tensor=image, classes=_CLASSES, classifier_activation=None, **options
+        weights=None, input_tensor=image, classes=_CLASSES, classifier_activation=None
     )
-    return fill(made, _drawn(8, _IMAGE, _IMAGE, 3))
+    example = _drawn(8, _IMAGE, _IMAGE, 3)
+    return fill(made, 127 + 70 * example if pixels else example)
 
 
 def mobilenet_v2() -> Any:
@@ -152,13 +153,13 @@ def mobilenet_v2() -> Any:
 
 
 def efficientnet_b0() -> Any:
-    """keras.applications.EfficientNetB0."""
-    return _application("EfficientNetB0")
+    """keras.applications.EfficientNetB0, which takes pixels."""
+    return _application("EfficientNetB0", pixels=True)
 
 
 def convnext_tiny() -> Any:
-    """keras.applications.ConvNeXtTiny, whose convolutions are grouped."""
-    return _application("ConvNeXtTiny")
+    """keras.applications.ConvNeXtTiny, whose convolutions are grouped; it takes pixels."""
+    return _application("ConvNeXtTiny", pixels=True)
 
 
 def subclassed() -> Any:
@@ -214,6 +215,7 @@ def several() -> Any:
 _TEXT = ({"batch": 1, "sequence": 9}, {"batch": 3, "sequence": 16}, {"batch": 4, "sequence": 1})
 _PAIR = ("batch", "sequence")
 _PHOTO = {"image": Input(("batch", _IMAGE, _IMAGE, 3))}
+_PIXELS = {"image": Input(("batch", _IMAGE, _IMAGE, 3), "pixels")}
 _CLASSIFIED = {"predictions": ("batch", _CLASSES)}
 
 MODELS = (
@@ -282,8 +284,8 @@ MODELS = (
         ),
     ),
     PlainModel("MobileNetV2", mobilenet_v2, _PHOTO, _CLASSIFIED),
-    PlainModel("EfficientNetB0", efficientnet_b0, _PHOTO, _CLASSIFIED),
-    PlainModel("ConvNeXtTiny", convnext_tiny, _PHOTO, {"convnext_tiny_head_dense": ("batch", _CLASSES)}),
+    PlainModel("EfficientNetB0", efficientnet_b0, _PIXELS, _CLASSIFIED),
+    PlainModel("ConvNeXtTiny", convnext_tiny, _PIXELS, {"convnext_tiny_head_dense": ("batch", _CLASSES)}),
     PlainModel(
         "Subclassed, with tf.cond",
         subclassed,

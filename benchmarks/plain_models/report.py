@@ -14,7 +14,7 @@ TOOL_NAMES = {"tfexport": "tfexport", "tf2onnx": "stock tf2onnx", "keras": "Kera
 _NONE = "-"
 _HEAD = ("Model", "Tool", "Written", "Loads", "Matches (largest error)", "Names kept", "Axes named, and dynamic where the "
          "model's are", "Recurrent operators", "Loops", "Nodes", "Nodes run", "MiB", "s")  # fmt: skip
-_LONGEST = 150
+_LONGEST = 330
 
 
 def table(results: Mapping[str, Any]) -> str:
@@ -75,7 +75,7 @@ def cells(row: Mapping[str, Any]) -> list[str]:
         return ["**no**", *[_NONE] * (rest - 1)]
     matches = _NONE
     if row["loads"]:
-        error = "nothing to compare" if row["max_error"] is None else f"{row['max_error']:.1e}"
+        error = "does not run" if row["max_error"] is None else f"{row['max_error']:.1e}"
         matches = f"{'yes' if row['matches'] else '**no**'} ({error})"
     return [
         "yes",

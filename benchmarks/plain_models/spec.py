@@ -20,12 +20,13 @@ class Input:
 
     Attributes:
         axes: one entry an axis.
-        content: numbers; ids below `limit`; a mask, ones and then zeros; padded ids, which are 0 from where the mask would be.
+        content: numbers; pixels, from 0 to 255; ids below `limit`; a mask, ones and then zeros; padded ids, which are 0 from
+            where the mask would be.
         limit: of ids.
     """
 
     axes: tuple[Axis, ...]
-    content: Literal["numbers", "ids", "mask", "padded ids"] = "numbers"
+    content: Literal["numbers", "pixels", "ids", "mask", "padded ids"] = "numbers"
     limit: int = 2
 
     def array(self, lengths: Mapping[str, int], seed: int) -> np.ndarray:
@@ -34,6 +35,8 @@ class Input:
         random = np.random.default_rng([seed, *shape])
         if self.content == "numbers":
             return np.asarray(random.standard_normal(shape) + _SHIFT * (-1) ** seed, np.float32)
+        if self.content == "pixels":
+            return np.asarray(random.uniform(0, 255, shape), np.float32)
         ids = random.integers(1, self.limit, shape) if self.limit > 2 else random.integers(0, self.limit, shape)
         kept = np.arange(shape[-1]) < np.maximum(1, shape[-1] - 2 * np.arange(shape[0]))[:, None]
         if self.content == "ids":

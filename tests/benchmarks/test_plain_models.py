@@ -168,3 +168,7 @@ def test_a_row_takes_the_place_of_the_earlier_one(monkeypatch: pytest.MonkeyPatc
     text = table(results)
     assert "- GRU, tfexport: new" in text and "| GRU | tfexport | **no** |" in text
     assert "stock tf2onnx: of 0 models" in text
+
+
+def test_results_do_not_tell_folders() -> None:
+    assert main.without_paths("ValueError: no /tmp/made/model.onnx", "/tmp/made") == "ValueError: no .../model.onnx"
