@@ -1,0 +1,63 @@
+"""Random weights of a Keras model with which its outputs are of order one, and differ from input to input."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+_FIXED = ("mean", "variance", "count")
+"""Of a Normalization layer: what its author saw in the data."""
+
+
+def fill(model: Any, example: Any, seed: int = 0) -> Any:
+    """Give a model other weights, and its batch normalisations the statistics of an example, roughly.
+
+    Args:
+        model: of Keras 3 or tf_keras.
+        example: what it is called with.
+        seed: other seeds give others.
+
+    Returns:
+        The model.
+    """
+    model(example)
+    random = np.random.default_rng(seed)
+    for weight in model.weights:
+        path = str(getattr(weight, "path", weight.name)).split(":")[0]
+        kind = path.split("/")[-1]
+        if np.dtype(str(getattr(weight.dtype, "name", weight.dtype))).kind == "f" and kind not in _FIXED:
+            weight.assign(_values(path, kind, tuple(weight.shape), random))
+    _calibrate(model, example)
+    for weight in model.weights:
+        if str(getattr(weight, "path", weight.name)).split(":")[0].endswith(("moving_mean", "moving_variance")):
+            value = np.asarray(weight)
+            weight.assign(value * random.uniform(0.9, 1.1, value.shape).astype(value.dtype))
+    return model
+
+
+def _values(path: str, kind: str, shape: tuple[int, ...], random: np.random.Generator) -> np.ndarray:
+    drawn = np.asarray(random.standard_normal(shape), np.float32)
+    if kind == "gamma":
+        return np.asarray(1 + 0.2 * drawn, np.float32)
+    if kind == "moving_variance":
+        return np.asarray(random.uniform(0.5, 1.5, shape), np.float32)
+    if len(shape) < 2 or "bias" in kind:
+        return np.float32(0.1) * drawn
+    if kind == "embeddings":
+        return drawn
+    inputs = prod(shape[:2]) if "depthwise" in path and len(shape) == 4 and shape[-1] == 1 else prod(shape[:-1])
+    return drawn * np.float32(1.3 / inputs**0.5)
+
+
+def _calibrate(model: Any, example: Any) -> None:
+    """What a batch normalisation sees of the example becomes its statistics: no layer's outputs fade or grow."""
+    layers = [layer for layer in model._flatten_layers() if type(layer).__name__ == "BatchNormalization"]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    if layers:
+        model(example, training=True)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
