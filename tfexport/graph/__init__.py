@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from tfexport.errors import ConversionError
 from tfexport.graph.attach import attach_weights, detach_weights
+from tfexport.graph.cancel_transposes import CancelTransposes
 from tfexport.graph.contract import Contract, Port, apply_contract, contract_of
 from tfexport.graph.eliminate_identities import EliminateIdentities
 from tfexport.graph.fold_recurrent_weights import FoldRecurrentWeights
@@ -57,7 +58,7 @@ def finish(graph: WeightlessGraph, contract: Contract, opset: int) -> OnnxGraph:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"the converted graph ({graph.route}) is not valid ONNX: {error}") from error
     model = attach_weights(converted)
-    steps = (EliminateIdentities(), FoldRecurrentWeights(), FoldWeightTransposes())
+    steps = (EliminateIdentities(), CancelTransposes(), FoldRecurrentWeights(), FoldWeightTransposes())
     passes = (*converted.passes, *(type(step).__name__ for step in steps if step(model).modified))
     apply_contract(model, contract)
     model.producer_name = "tfexport"

@@ -1,0 +1,45 @@
+"""Keras 3's batch normalisation of images as one op.
+
+Keras 3.15 computes it of seven ops on the weights; ONNX has one, which runtimes fuse with the convolution before it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfexport.patching import PatchingSpec
+
+FOR_ALL = True
+_RANK = 4
+
+
+def specs() -> list[PatchingSpec]:
+    """The patch, where Keras runs on TensorFlow."""
+    module = keras.src.backend.nn
+    if keras.backend.backend() != "tensorflow":
+        return []
+    return [PatchingSpec(module, "batch_normalization", _as_one_op(module.batch_normalization))]
+
+
+def _as_one_op(original: Any) -> Any:
+    def batch_normalization(
+        x: Any, mean: Any, variance: Any, axis: int, offset: Any = None, scale: Any = None, epsilon: float = 1e-3
+    ) -> Any:
+        images = tf.is_symbolic_tensor(x) and x.shape.rank == _RANK and axis in (-1, _RANK - 1)
+        if not images or x.dtype != tf.float32:
+            return original(x, mean, variance, axis, offset=offset, scale=scale, epsilon=epsilon)
+        outputs, *_ = tf.compat.v1.nn.fused_batch_norm(
+            x,
+            tf.ones_like(mean) if scale is None else scale,
+            tf.zeros_like(mean) if offset is None else offset,
+            mean=mean,
+            variance=variance,
+            epsilon=epsilon,
+            is_training=False,
+        )
+        return outputs
+
+    return batch_normalization
