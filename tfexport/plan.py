@@ -118,9 +118,12 @@ class Attempt:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Everything that is wrong; empty for a valid file."""
+        """Everything that is wrong, what its exporter noted first; empty for a valid file."""
+        if self.valid:
+            return ()
+        notes = dict.fromkeys(note for graph in self.graphs.values() for note in graph.notes)
         found = () if self.failure is None else (str(self.failure),)
-        return found + (() if self.report is None else self.report.problems)
+        return *notes, *found, *(() if self.report is None else self.report.problems)
 
 
 def make_plan(
