@@ -60,14 +60,22 @@ def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
         return replace(_weightless(program.model, arguments.model), notes=tuple(notes))
 
 
+def _place(tensor: Any) -> tuple[Any, ...]:
+    """Where a tensor lies, and how it is read."""
+    return tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride()
+
+
 def _weightless(exported: ir.Model, model: Any) -> WeightlessGraph:
     """Weights become graph inputs before the graph is optimised, so that no copy of one is folded into it."""
     names, available = weight_names(model), weights_of(model)
+    places = {_place(tensor): names[name] for name, tensor in model.state_dict(keep_vars=True).items()}
     weights: dict[str, ir.TensorProtocol] = {}
     inputs: dict[str, ir.Value] = {}
     for exported_name, value in list(exported.graph.initializers.items()):
         own_name = exported_name.removeprefix(DeclaredModel.PREFIX)
-        name = names.get(own_name)
+        # Keras's layers hold their parameters themselves: torch.export takes these for constants, which are the same memory.
+        raw = getattr(value.const_value, "raw", None)
+        name = names.get(own_name) or (places.get(_place(raw)) if isinstance(raw, torch.Tensor) else None)
         if name is None:  # a small buffer, or a constant
             value.name = own_name
             continue
