@@ -148,7 +148,13 @@ def make_plan(
         OpsetError: the installed onnx does not know the opset.
     """
     checkpoint = open_checkpoint(model, cache_dir=cache_dir, model_type=model_type, options=options)
-    choice = frameworks.decide(framework, checkpoint.weights, installed_frameworks(), checkpoint.source)
+    choice = frameworks.decide(
+        framework,
+        checkpoint.weights,
+        installed_frameworks(),
+        checkpoint.source,
+        loads_in_both=checkpoint.kind in ("keras", "keras-hub"),
+    )
     if checkpoint.is_plain:
         return _plan_of_signature(checkpoint, choice, feature, opset, atol, rtol)
     if checkpoint.options.given:
