@@ -62,6 +62,7 @@ ELSEWHERE = {
     "floor_division": "below: no row divides a negative length",
     "idefics": "tests/backends/test_tf_idefics.py",
     "keras_dropout_masks": "tests/backends/test_tf_recurrent.py",
+    "keras_layer_norm": "without it the transformer of tests/plain/test_keras_on_pytorch.py is left to dynamo",
     "keras_recurrent": "tests/backends/test_tf_recurrent.py; of PyTorch: tests/plain/test_keras_on_pytorch.py",
     "keras_time_distributed": "tests/backends/test_tf_recurrent.py",
     "length_branches": "saves AutoGraph's conditionals: tests/backends/test_tf_cache.py",

@@ -82,4 +82,6 @@ def _load(checkpoint: Checkpoint) -> Any:
     try:
         return load_model(file, "pt", trust, source)
     except RefusedError as error:
-        raise CheckpointError(f"{source} does not load in {error}, which alone runs on PyTorch.") from error
+        raise CheckpointError(
+            f"{source} does not load in {error}, which alone runs on PyTorch. Leave out --framework pt."
+        ) from error
