@@ -201,6 +201,19 @@ def save_and_run(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def save_for_parity(folder: Path) -> None:
+    """Save a tagger, another one with other weights, and a SavedModel."""
+    keras = keras_on("tensorflow")
+    model = tagger(keras)
+    randomise(model)
+    model.save(folder / "tagger.keras")
+    model.set_weights([weight * 0.5 for weight in model.get_weights()])
+    model.save(folder / "other.keras")
+    other = two_outputs(keras)
+    randomise(other)
+    other.export(folder / "saved_model", verbose=False)
+
+
 def _run(model: Any, arrays: Arrays) -> Arrays:
     one = len(arrays) == 1
     outputs = model(next(iter(arrays.values())) if one else _packed(model, arrays), training=False)
