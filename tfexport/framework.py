@@ -50,7 +50,12 @@ class FrameworkChoice:
 
 
 def decide(
-    requested: object | None, evidence: Sequence[Evidence] | None, installed: Collection[Framework], source: str
+    requested: object | None,
+    evidence: Sequence[Evidence] | None,
+    installed: Collection[Framework],
+    source: str,
+    *,
+    loads_in_both: bool = False,
 ) -> FrameworkChoice:
     """Choose the framework.
 
@@ -59,6 +64,7 @@ def decide(
         evidence: what the local checkpoint holds; None when it is not a local one.
         installed: the frameworks that are installed.
         source: the checkpoint's name, for messages.
+        loads_in_both: whether either framework reads the weights without the other, as Keras 3 does its files.
 
     Returns:
         The choice, with its reason.
@@ -78,7 +84,7 @@ def decide(
     weights = None if not held else chosen if chosen in held else next(iter(held))
     choice = FrameworkChoice(chosen, reason, weights)
     _check_installed(chosen, installed, reason)
-    if choice.converts_weights and weights is not None:
+    if choice.converts_weights and weights is not None and not loads_in_both:
         _check_installed(weights, installed, f"{source} holds only {FRAMEWORK_NAMES[weights]} weights, to be converted")
     return choice
 

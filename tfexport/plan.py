@@ -118,9 +118,12 @@ class Attempt:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Everything that is wrong; empty for a valid file."""
+        """Everything that is wrong, what its exporter noted first; empty for a valid file."""
+        if self.valid:
+            return ()
+        notes = dict.fromkeys(note for graph in self.graphs.values() for note in graph.notes)
         found = () if self.failure is None else (str(self.failure),)
-        return found + (() if self.report is None else self.report.problems)
+        return *notes, *found, *(() if self.report is None else self.report.problems)
 
 
 def make_plan(
@@ -145,7 +148,13 @@ def make_plan(
         OpsetError: the installed onnx does not know the opset.
     """
     checkpoint = open_checkpoint(model, cache_dir=cache_dir, model_type=model_type, options=options)
-    choice = frameworks.decide(framework, checkpoint.weights, installed_frameworks(), checkpoint.source)
+    choice = frameworks.decide(
+        framework,
+        checkpoint.weights,
+        installed_frameworks(),
+        checkpoint.source,
+        loads_in_both=checkpoint.kind in ("keras", "keras-hub"),
+    )
     if checkpoint.is_plain:
         return _plan_of_signature(checkpoint, choice, feature, opset, atol, rtol)
     if checkpoint.options.given:

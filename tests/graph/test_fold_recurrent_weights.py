@@ -10,6 +10,7 @@ import pytest
 
 from tests.graph import texts
 from tfexport.graph.fold_recurrent_weights import FoldRecurrentWeights
+from tfexport.graph.weightless import SOURCE
 
 RANDOM = np.random.default_rng(0)
 WEIGHTS = {
@@ -57,6 +58,37 @@ def test_only_what_nothing_else_reads(outputs: str, more: str, left: int) -> Non
         np.testing.assert_array_equal(value, right)
     if left <= 2:
         assert set(model.graph.initializers) == {"w", "r"}
+
+
+PADDED = """
+g (float[t, b, 3] x, float[1, 4, 3] w, float[1, 4, 4] r, float[4] b) => (float[t, 1, b, 4] y)
+{
+    order = Constant <value = int64[4] {3, 0, 2, 1}> ()
+    pads = Constant <value = int64[2] {0, 4}> ()
+    front = Constant <value = int64[1] {0}> ()
+    reordered = Gather (b, order)
+    both = Pad (reordered, pads)
+    wide = Unsqueeze (both, front)
+    y, last = RNN <hidden_size = 4> (x, w, r, wide)
+}
+"""
+
+
+def test_constants_may_be_nodes_and_a_bias_padded() -> None:
+    weights = {
+        "w": RANDOM.normal(size=(1, 4, 3)).astype(np.float32),
+        "r": WEIGHTS["r"],
+        "b": RANDOM.normal(size=4).astype(np.float32),
+    }
+    expected = texts.run(texts.with_weights(PADDED, weights), X)
+    model = texts.with_weights(PADDED, weights)
+    for value in model.graph.initializers.values():  # as PyTorch's backend hands them out
+        assert value.const_value is not None
+        value.const_value.meta[SOURCE] = value.name
+    FoldRecurrentWeights()(model)
+    assert [node.op_type for node in model.graph] == ["RNN"]
+    for found, right in zip(texts.run(model, X), expected, strict=True):
+        np.testing.assert_array_equal(found, right)
 
 
 def _itself(tensor: ir.Tensor) -> ir.Tensor:

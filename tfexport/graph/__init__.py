@@ -30,6 +30,7 @@ class OnnxGraph:
         opset: version of the default operator set.
         route: how the backend converted it.
         passes: what was applied to the backend's graph, in order.
+        notes: of the backend's graph.
     """
 
     model: ir.Model
@@ -37,6 +38,7 @@ class OnnxGraph:
     opset: int
     route: str
     passes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def weight_names(self) -> frozenset[str]:
@@ -62,7 +64,7 @@ def finish(graph: WeightlessGraph, contract: Contract, opset: int) -> OnnxGraph:
     passes = (*converted.passes, *(type(step).__name__ for step in steps if step(model).modified))
     apply_contract(model, contract)
     model.producer_name = "tfexport"
-    return OnnxGraph(model, contract, opset, graph.route, passes)
+    return OnnxGraph(model, contract, opset, graph.route, passes, graph.notes)
 
 
 __all__ = [

@@ -66,7 +66,12 @@ def _removed(node: ir.Node) -> None:
     assert node.graph is not None
     node.graph.remove(node, safe=True)
     for value in constants:
-        if not value.uses() and not value.is_graph_output() and value.graph is not None:
+        if value.uses() or value.is_graph_output():
+            continue
+        maker = value.producer()
+        if maker is not None and maker.graph is not None:
+            maker.graph.remove(maker, safe=True)
+        elif value.graph is not None:
             value.graph.initializers.pop(str(value.name), None)
 
 
@@ -91,9 +96,14 @@ def _applied(functions: Sequence[_Step], array: np.ndarray) -> np.ndarray:
     return array
 
 
+def _constant(value: ir.Value) -> ir.TensorProtocol | None:
+    """The values of a constant of the graph; None for what is none, and for a weight, which is read when it is written."""
+    tensor = ir.convenience.get_const_tensor(value)
+    return None if tensor is None or isinstance(tensor, ir.LazyTensor) or SOURCE in tensor.meta else tensor
+
+
 def _is_constant(value: ir.Value) -> bool:
-    """Whether a value is a constant of the graph, and no weight, which is read when it is written."""
-    return value.const_value is not None and not isinstance(value.const_value, ir.LazyTensor)
+    return _constant(value) is not None
 
 
 def _step(node: ir.Node) -> tuple[Hashable, _Step] | None:
@@ -129,7 +139,7 @@ def _gather(node: ir.Node) -> tuple[Hashable, _Step] | None:
 
 def _concat(node: ir.Node) -> tuple[Hashable, _Step] | None:
     axis = node.attributes["axis"].as_int()
-    given = [value.const_value if value is not None and _is_constant(value) else None for value in node.inputs]
+    given = [None if value is None else _constant(value) for value in node.inputs]
     parts = [None if tensor is None else tensor.numpy() for tensor in given]
     key = tuple(None if part is None else (part.shape, part.tobytes()) for part in parts)
 
@@ -139,18 +149,28 @@ def _concat(node: ir.Node) -> tuple[Hashable, _Step] | None:
     return ("Concat", axis, key), concatenated
 
 
+def _pad(node: ir.Node) -> tuple[Hashable, _Step] | None:
+    pads = _numbers(node)
+    if pads is None or len(node.inputs) > 2 or min(pads) < 0 or "mode" in node.attributes:
+        return None
+    sides = list(zip(pads[: len(pads) // 2], pads[len(pads) // 2 :], strict=True))
+    return ("Pad", pads), lambda array: np.pad(array, sides)
+
+
 def _numbers(node: ir.Node) -> tuple[int, ...] | None:
     """The second input of a node, where it is a constant list of whole numbers."""
     value = node.inputs[1] if len(node.inputs) > 1 else None
-    if value is None or value.const_value is None or not _is_constant(value):
+    tensor = None if value is None else _constant(value)
+    if tensor is None:
         return None
-    array = value.const_value.numpy()
+    array = tensor.numpy()
     return tuple(int(number) for number in array) if array.ndim == 1 else None
 
 
 _STEPS: dict[str, Callable[[ir.Node], tuple[Hashable, _Step] | None]] = {
     "Concat": _concat,
     "Gather": _gather,
+    "Pad": _pad,
     "Reshape": _reshape,
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,

@@ -32,9 +32,11 @@ class WeightlessGraph:
         weights: the weights, by the name of the graph input that each will replace.
         route: how it was converted, for the manifest.
         passes: what was applied to it since.
+        notes: what the backend did that may be the cause, if it turns out not to compute what the model does.
     """
 
     proto: onnx.ModelProto
     weights: WeightSource
     route: str
     passes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ __all__ = ["parity", "validate_export"]
 __getattr__ = lazily(
     __name__,
     {
-        "parity": "tfexport.parity.api",
-        "validate_export": "tfexport.parity.export",
+        "parity": "api",
+        "validate_export": "export",
     },
 )

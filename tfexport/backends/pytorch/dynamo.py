@@ -11,6 +11,7 @@ import torch
 from torch.fx.experimental import _config as fx_config
 
 from tfexport.backends.pytorch.failures import torch_errors
+from tfexport.backends.pytorch.notes import noted
 from tfexport.backends.pytorch.patches import patched_torch
 from tfexport.backends.pytorch.tracing import DeclaredModel, TraceArguments
 from tfexport.backends.pytorch.weights import large_buffers_in_state_dict, weight_names, weights_of
@@ -37,7 +38,7 @@ def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
     config = arguments.config
     shapes = tuple(dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for axes in config.inputs.values())
     with large_buffers_in_state_dict(arguments.model):
-        with patched_torch(), torch_errors("dynamo exporter", arguments.model):
+        with noted() as notes, patched_torch(), torch_errors("dynamo exporter", arguments.model):
             # Captured here: torch.onnx goes on to its strict mode, where a forward that raises is an empty graph.
             with fx_config.patch(backed_size_oblivious=True):  # as torch.onnx does: lengths of 1 are no exception
                 captured = torch.export.export(
@@ -56,17 +57,25 @@ def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
                 optimize=False,  # it would fold copies of the weights; done below, without them
             )
         assert program is not None
-        return _weightless(program.model, arguments.model)
+        return replace(_weightless(program.model, arguments.model), notes=tuple(notes))
+
+
+def _place(tensor: Any) -> tuple[Any, ...]:
+    """Where a tensor lies, and how it is read."""
+    return tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tensor.stride()
 
 
 def _weightless(exported: ir.Model, model: Any) -> WeightlessGraph:
     """Weights become graph inputs before the graph is optimised, so that no copy of one is folded into it."""
     names, available = weight_names(model), weights_of(model)
+    places = {_place(tensor): names[name] for name, tensor in model.state_dict(keep_vars=True).items()}
     weights: dict[str, ir.TensorProtocol] = {}
     inputs: dict[str, ir.Value] = {}
     for exported_name, value in list(exported.graph.initializers.items()):
         own_name = exported_name.removeprefix(DeclaredModel.PREFIX)
-        name = names.get(own_name)
+        # Keras's layers hold their parameters themselves: torch.export takes these for constants, which are the same memory.
+        raw = getattr(value.const_value, "raw", None)
+        name = names.get(own_name) or (places.get(_place(raw)) if isinstance(raw, torch.Tensor) else None)
         if name is None:  # a small buffer, or a constant
             value.name = own_name
             continue

@@ -45,10 +45,22 @@ def load_keras(checkpoint: Checkpoint) -> LoadedModel:
         UnsupportedError: it is no model of Keras 3, or takes what ONNX has no counterpart for.
     """
     options = checkpoint.options
-    plain = with_options(plain_model(_load(checkpoint), "pt", checkpoint.source), options)
+    model = _load(checkpoint)
+    _refuse_states(model, checkpoint.source)
+    plain = with_options(plain_model(model, "pt", checkpoint.source), options)
     module = KerasModule(plain)
     config = declare(with_shapes(plain.fed, options.input_shapes), partial(_run, module), options, checkpoint.source)
     return LoadedModel(module, plain.name, frozenset(), loaded_by=plain.loaded_by, declaration=config)
+
+
+def _refuse_states(model: Any, source: str) -> None:
+    """Refuse recurrent layers that go on where they left off: a trace holds the state of one moment."""
+    found = [layer.name for layer in model._flatten_layers() if getattr(layer, "stateful", False)]
+    if found:
+        raise UnsupportedCheckpointError(
+            f"{source} keeps states between calls ({', '.join(found)}: stateful=True), and an ONNX file keeps nothing. Build it "
+            "with stateful=False, and with the states as inputs (initial_state=) and outputs (return_state=True) if they matter."
+        )
 
 
 def _run(module: KerasModule, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -70,4 +82,6 @@ def _load(checkpoint: Checkpoint) -> Any:
     try:
         return load_model(file, "pt", trust, source)
     except RefusedError as error:
-        raise CheckpointError(f"{source} does not load in {error}, which alone runs on PyTorch.") from error
+        raise CheckpointError(
+            f"{source} does not load in {error}, which alone runs on PyTorch. Leave out --framework pt."
+        ) from error

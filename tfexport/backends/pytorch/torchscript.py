@@ -12,9 +12,10 @@ import torch
 from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
 from tfexport.backends.pytorch.failures import torch_errors
+from tfexport.backends.pytorch.notes import noted
 from tfexport.backends.pytorch.patches import patched_torch
 from tfexport.backends.pytorch.tracing import DeclaredModel, TraceArguments
-from tfexport.backends.pytorch.weights import large_buffers_in_state_dict, weights_of
+from tfexport.backends.pytorch.weights import large_buffers_in_state_dict, weight_names, weights_of
 from tfexport.errors import OpsetError
 from tfexport.graph import WeightlessGraph, detach_weights
 
@@ -41,7 +42,7 @@ def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
     config = arguments.config
     file = io.BytesIO()
     with large_buffers_in_state_dict(arguments.model):
-        with patched_torch(), torch_errors("TorchScript exporter", arguments.model):
+        with noted() as notes, patched_torch(), torch_errors("TorchScript exporter", arguments.model):
             torch.onnx.export(
                 arguments.module,
                 arguments.tensors,
@@ -55,16 +56,18 @@ def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
                 keep_initializers_as_inputs=True,  # else weights that are equal now would be merged
                 do_constant_folding=False,  # it would fold transposed copies of the weights
             )
-        weights = weights_of(arguments.model)
-    return _weightless(file.getvalue(), weights)
+        names, weights = weight_names(arguments.model), weights_of(arguments.model)
+    return replace(_weightless(file.getvalue(), names, weights), notes=tuple(notes))
 
 
-def _weightless(serialised: bytes, available: Mapping[str, ir.TensorProtocol]) -> WeightlessGraph:
+def _weightless(
+    serialised: bytes, names: Mapping[str, str], available: Mapping[str, ir.TensorProtocol]
+) -> WeightlessGraph:
     model = ir.from_proto(onnx.load_model_from_string(serialised))
     weights: dict[str, ir.TensorProtocol] = {}
     for value in model.graph.inputs:
-        name = str(value.name).removeprefix(DeclaredModel.PREFIX)
-        if name in available:
+        name = names.get(str(value.name).removeprefix(DeclaredModel.PREFIX))
+        if name is not None and name not in weights:
             value.name = name
             weights[name] = available[name]
     LiftConstantsToInitializersPass(size_limit=LARGE_CONSTANT_ELEMENTS)(model)

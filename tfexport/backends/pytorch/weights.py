@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,18 +17,30 @@ LARGE_BUFFER_BYTES = 1024
 of the graph below. GPT-Neo's masks alone would add 4 MiB a layer to the graph."""
 
 
+_OF_KERAS = re.compile(r"^keras\.(?:.*\.)?_torch_params\.")
+"""Where Keras keeps its variables in a model that runs on PyTorch; what follows is the path that they have everywhere."""
+
+
 def weight_names(model: Any) -> dict[str, str]:
-    """Every name in a model's state dict, with the name that its tensor has in a graph: the first of those it shares."""
+    """Every name in a model's state dict, with the name that its tensor has in a graph: the first of those it shares.
+
+    A variable of Keras has Keras's own path, as it has in a file made from TensorFlow.
+    """
     first: dict[int, str] = {}
-    return {name: first.setdefault(id(tensor), name) for name, tensor in model.state_dict(keep_vars=True).items()}
+    return {
+        name: first.setdefault(id(tensor), _OF_KERAS.sub("", name))
+        for name, tensor in model.state_dict(keep_vars=True).items()
+    }
 
 
 def weights_of(model: Any) -> dict[str, ir.TensorProtocol]:
     """The tensors of a model's state dict by name, tied ones once. They are views: nothing is copied."""
     names = weight_names(model)
-    tensors = {name: tensor for name, tensor in model.state_dict(keep_vars=True).items() if names[name] == name}
     weights: dict[str, ir.TensorProtocol] = {}
-    for name, tensor in tensors.items():
+    for own_name, tensor in model.state_dict(keep_vars=True).items():
+        name = names[own_name]
+        if name in weights:
+            continue
         weights[name] = TorchTensor(tensor.detach(), name=name)
         weights[name].meta[SOURCE] = id(tensor)
     return weights

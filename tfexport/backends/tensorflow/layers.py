@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfexport.backends.base import Layers
-from tfexport.patching import PatchingSpec, patched
+from tfexport.backends.keras.layers import recorded_calls
 
 
 @contextmanager
@@ -21,27 +21,9 @@ def recorded(layers: Layers) -> Iterator[None]:
     Args:
         layers: what is recorded is added to.
     """
-    path: list[str] = []
-
-    def recording(original: Any) -> Any:
-        def call(layer: Any, *arguments: Any, **named: Any) -> Any:
-            path.append(layer.name)
-            try:
-                outputs = original(layer, *arguments, **named)
-                layers.add("/".join(path), tf.nest.flatten(_plain(outputs)), _is_float, lambda value: value.numpy())
-            finally:
-                path.pop()
-            return outputs
-
-        return call
-
     classes = (tf_keras.layers.Layer, keras.layers.Layer)
-    with patched([PatchingSpec(each, "__call__", recording(each.__call__)) for each in classes]):
+    with recorded_calls(classes, layers, tf.nest.flatten, _is_float, lambda value: value.numpy()):
         yield
-
-
-def _plain(outputs: Any) -> Any:
-    return list(outputs.values()) if isinstance(outputs, dict) else outputs
 
 
 def _is_float(value: Any) -> bool:

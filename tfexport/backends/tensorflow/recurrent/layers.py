@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 
+from tfexport.backends.keras.recurrent import Operator, Sequences
 from tfexport.backends.tensorflow.emission import emit
-from tfexport.backends.tensorflow.recurrent.cells import Operator
+from tfexport.backends.tensorflow.recurrent.weights import weights_of
 
 _MADE = "_tfexport_recurrent_weights"
 """Attribute of a graph: cells, and their weights in ONNX's order."""
-
-
-@dataclass(frozen=True)
-class Sequences:
-    """What a layer is called with, and how it runs over it.
-
-    Attributes:
-        inputs: ``(batch, time, features)``.
-        states: the initial ones, each ``(batch, units)``.
-        mask: ``(batch, time)``, true for steps that count; None where all do.
-        go_backwards: the last step first; outputs come in the order of the steps.
-        time_major: inputs, mask and outputs have time before batch.
-        zero_output_for_mask: steps that do not count give zeros, in place of the output before them.
-    """
-
-    inputs: Any
-    states: Sequence[Any]
-    mask: Any = None
-    go_backwards: bool = False
-    time_major: bool = False
-    zero_output_for_mask: bool = False
 
 
 def run_operator(operator: Operator, sequences: Sequences) -> tuple[Any, Any, list[Any]]:
@@ -116,7 +96,7 @@ def _weights(operator: Operator) -> Any:
     for cell, weights in made:
         if cell is operator.cell:
             return weights
-    weights = operator.weights(operator.cell)
+    weights = weights_of(operator)
     setattr(graph, _MADE, [*made, (operator.cell, weights)])
     return weights
 

@@ -1,4 +1,4 @@
-"""Activations that ONNX's recurrent operators have."""
+"""Activations of both Keras that ONNX's recurrent operators have."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import tensorflow as tf
 
 
 @dataclass(frozen=True)
@@ -35,16 +33,14 @@ _OF_BOTH = {
     "softsign": Activation("Softsign"),
     "tanh": Activation("Tanh"),
 }
+_OF_FRAMEWORKS = {name: _OF_BOTH[name] for name in ("relu", "sigmoid", "tanh")}
 # A module with functions, and what they are. The hard sigmoids differ: Keras 3's reaches 0 and 1 at 3, tf_keras's at 2.5.
 _MODULES = {
     "keras.src.activations.activations": {**_OF_BOTH, "hard_sigmoid": Activation("HardSigmoid", 1 / 6, 0.5)},
     "tf_keras.src.activations": {**_OF_BOTH, "hard_sigmoid": Activation("HardSigmoid", 0.2, 0.5)},
+    "tensorflow._api.v2.nn": _OF_FRAMEWORKS,  # tf.tanh is tf.nn.tanh
+    "torch": _OF_FRAMEWORKS,
 }
-_OF_TENSORFLOW = (
-    (tf.nn.relu, Activation("Relu")),
-    (tf.sigmoid, Activation("Sigmoid")),
-    (tf.tanh, Activation("Tanh")),
-)
 
 
 def activation_of(function: Any) -> Activation | None:
@@ -55,9 +51,6 @@ def activation_of(function: Any) -> Activation | None:
     """
     if function is None:
         return _OF_BOTH["linear"]
-    for known, activation in _OF_TENSORFLOW:
-        if function is known:
-            return activation
     for module, activations in _MODULES.items():
         for name, activation in activations.items():
             if function is getattr(sys.modules.get(module), name, _ABSENT):

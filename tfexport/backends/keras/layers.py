@@ -1,0 +1,49 @@
+"""What each layer of a Keras model gives, in the order in which the layers end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tfexport.backends.base import Layers
+from tfexport.patching import PatchingSpec, patched
+
+
+@contextmanager
+def recorded_calls(
+    classes: Sequence[Any],
+    layers: Layers,
+    flatten: Callable[[Any], Sequence[Any]],
+    is_float: Callable[[Any], bool],
+    array: Callable[[Any], Any],
+) -> Iterator[None]:
+    """Record every layer that is called within a block, by the path of its and its callers' names.
+
+    Args:
+        classes: the classes of all layers, of either Keras.
+        layers: what is recorded is added to.
+        flatten: from what a layer gives to a list.
+        is_float: whether one of these is a tensor of floats.
+        array: from such a one to NumPy.
+    """
+    path: list[str] = []
+
+    def recording(original: Any) -> Any:
+        def call(layer: Any, *arguments: Any, **named: Any) -> Any:
+            path.append(layer.name)
+            try:
+                outputs = original(layer, *arguments, **named)
+                layers.add("/".join(path), flatten(_plain(outputs)), is_float, array)
+            finally:
+                path.pop()
+            return outputs
+
+        return call
+
+    with patched([PatchingSpec(each, "__call__", recording(each.__call__)) for each in classes]):
+        yield
+
+
+def _plain(outputs: Any) -> Any:
+    return list(outputs.values()) if isinstance(outputs, dict) else outputs

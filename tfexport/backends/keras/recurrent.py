@@ -1,0 +1,114 @@
+"""The cells of both Keras as ONNX's recurrent operators, whichever framework they run on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tfexport.backends.keras.activations import activation_of, attributes_of
+
+_PACKAGES = ("keras.src.layers.rnn", "tf_keras.src.layers.rnn")
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator that computes a cell.
+
+    Attributes:
+        cell: the cell.
+        op_type: LSTM, GRU or RNN.
+        units: length of the output.
+        states: how many states there are.
+        attributes: of the operator; those of the layer (direction) are not among them.
+        gates: ONNX's gates by their places among Keras's.
+    """
+
+    cell: Any
+    op_type: str
+    units: int
+    states: int
+    attributes: dict[str, Any]
+    gates: tuple[int, ...]
+
+    @property
+    def order(self) -> list[int] | None:
+        """ONNX's columns of a kernel by their places among Keras's; None where they are Keras's own."""
+        if self.gates == tuple(sorted(self.gates)):
+            return None
+        return [gate * self.units + unit for gate in self.gates for unit in range(self.units)]
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """What a layer is called with, and how it runs over it.
+
+    Attributes:
+        inputs: ``(batch, time, features)``.
+        states: the initial ones, each ``(batch, units)``.
+        mask: ``(batch, time)``, true for steps that count; None where all do.
+        go_backwards: the last step first; outputs come in the order of the steps.
+        time_major: inputs, mask and outputs have time before batch.
+        zero_output_for_mask: steps that do not count give zeros, in place of the output before them.
+    """
+
+    inputs: Any
+    states: Sequence[Any]
+    mask: Any = None
+    go_backwards: bool = False
+    time_major: bool = False
+    zero_output_for_mask: bool = False
+
+
+def operator_of(cell: Any) -> Operator | None:
+    """The operator that computes a cell; None where there is none.
+
+    A subclass may compute anything: only Keras's own classes are known. ONNX Runtime computes the operators in float32.
+    """
+    make = next((make for name, make in _CELLS.items() if type(cell) in _classes(*name)), None)
+    if make is None or cell.compute_dtype != "float32" or cell.variable_dtype != "float32":
+        return None
+    return make(cell)
+
+
+def _classes(module: str, name: str) -> list[Any]:
+    modules = (sys.modules.get(f"{package}.{module}") for package in _PACKAGES)
+    return [getattr(module, name) for module in modules if module is not None]
+
+
+def _lstm(cell: Any) -> Operator | None:
+    """Keras's gates are (input, forget, cell, output), ONNX's (input, output, forget, cell)."""
+    return _operator("LSTM", cell, (cell.recurrent_activation, cell.activation, cell.activation), 2, {}, (0, 3, 1, 2))
+
+
+def _gru(cell: Any) -> Operator | None:
+    reset_after = {"linear_before_reset": int(cell.reset_after)}
+    return _operator("GRU", cell, (cell.recurrent_activation, cell.activation), 1, reset_after, (0, 1, 2))
+
+
+def _simple_rnn(cell: Any) -> Operator | None:
+    return _operator("RNN", cell, (cell.activation,), 1, {}, (0,))
+
+
+# (module, class) -> its operator
+_CELLS: dict[tuple[str, str], Callable[[Any], Operator | None]] = {
+    ("lstm", "LSTMCell"): _lstm,
+    ("gru", "GRUCell"): _gru,
+    ("simple_rnn", "SimpleRNNCell"): _simple_rnn,
+}
+
+
+def _operator(
+    op_type: str,
+    cell: Any,
+    functions: tuple[Any, ...],
+    states: int,
+    attributes: dict[str, Any],
+    gates: tuple[int, ...],
+) -> Operator | None:
+    activations = [found for found in map(activation_of, functions) if found is not None]
+    if len(activations) < len(functions):
+        return None
+    attributes = {"hidden_size": int(cell.units), **attributes_of(activations), **attributes}
+    return Operator(cell, op_type, int(cell.units), states, attributes, gates)

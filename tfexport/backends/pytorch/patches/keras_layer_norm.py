@@ -1,0 +1,33 @@
+"""Keras's layer normalisation over axes whose lengths are numbers.
+
+Keras 3.15 reads them off the input's shape, which in a trace is a computation; torch 2.13's TorchScript exporter wants
+numbers. They are: the weights have them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import torch
+
+from tfexport.patching import PatchingSpec
+
+
+def specs() -> list[PatchingSpec]:
+    """The patch, when Keras is imported."""
+    functional = torch.nn.functional
+    return (
+        [PatchingSpec(functional, "layer_norm", _with_numbers(functional.layer_norm))] if "keras" in sys.modules else []
+    )
+
+
+def _with_numbers(original: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(original)
+    def layer_norm(x: Any, normalized_shape: Sequence[Any], *arguments: Any, **named: Any) -> Any:
+        numbers = [int(length) if isinstance(length, torch.Tensor) else length for length in normalized_shape]
+        return original(x, numbers, *arguments, **named)
+
+    return layer_norm
