@@ -13,7 +13,7 @@ from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.graph import Contract, OnnxFiles, OnnxGraph
 from tfexport.plan import Attempt, Plan, Source
 from tfexport.stages import Stages
-from tfexport.validation import ValidationReport
+from tfexport.validation import ValidationReport, json_number
 
 SCHEMA_VERSION = 1
 
@@ -111,25 +111,14 @@ def _validation(report: ValidationReport) -> dict[str, Any]:
     return {
         "atol": report.tolerance.atol,
         "rtol": report.tolerance.rtol,
-        "max_abs_error": _number(report.max_abs_error),
+        "max_abs_error": json_number(report.max_abs_error),
         "problem": report.problem,
         "cases": [
             {
                 "file": case.file or DEFAULT_FILE,
                 "case": case.case.name,
                 "problem": case.problem,
-                "outputs": [
-                    {
-                        "name": output.name,
-                        "shape": list(output.shape),
-                        "max_abs_error": _number(output.max_abs_error),
-                        "mean_abs_error": _number(output.mean_abs_error),
-                        "allowed": _number(output.allowed),
-                        "reference_max": _number(output.reference_max),
-                        "problem": output.problem,
-                    }
-                    for output in case.outputs
-                ],
+                "outputs": [output.as_dict() for output in case.outputs],
             }
             for case in report.cases
         ],
@@ -137,17 +126,12 @@ def _validation(report: ValidationReport) -> dict[str, Any]:
             {
                 **vars(told),
                 "files": list(told.files),
-                "max_abs_error": _number(told.max_abs_error),
-                "allowed": _number(told.allowed),
+                "max_abs_error": json_number(told.max_abs_error),
+                "allowed": json_number(told.allowed),
             }
             for told in report.generation
         ],
     }
-
-
-def _number(value: float) -> float | None:
-    """JSON has no NaN."""
-    return value if value == value and abs(value) != float("inf") else None
 
 
 def summary(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:

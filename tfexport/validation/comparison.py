@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -75,6 +76,11 @@ class OutputReport:
     same_first: float | None = None
     same_five: float | None = None
     worst: tuple[int, ...] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        told = vars(self) | {"shape": list(self.shape), "worst": None if self.worst is None else list(self.worst)}
+        return {name: json_number(value) if isinstance(value, float) else value for name, value in told.items()}
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,11 @@ class ValidationReport:
         errors = [output.max_abs_error for case in self.cases for output in case.outputs]
         errors += [told.max_abs_error for told in self.generation]
         return max(errors, default=float("nan"))
+
+
+def json_number(value: float | None) -> float | None:
+    """A number, or None for one that JSON does not have: NaN or an infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def combine(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,7 @@ from tfexport.manifest import installed_versions
 from tfexport.parity.localisation import Located
 from tfexport.parity.matrix import Compared, Corner, Pair, noise
 from tfexport.validation.cases import Case
-from tfexport.validation.comparison import OutputReport, Tolerance
+from tfexport.validation.comparison import Tolerance, json_number
 
 SCHEMA_VERSION = 1
 _PADDING_NOISE = 10.0
@@ -123,7 +122,7 @@ class Report:
             "agrees": self.agrees,
             "problems": list(self.problems),
             "tolerance": vars(self.tolerance),
-            "noise": _number(self.noise),
+            "noise": json_number(self.noise),
             "corners": [_corner(corner) for corner in self.corners],
             "cases": {part: [case.name for case in cases] for part, cases in self.cases.items()},
             "skipped": list(self.skipped),
@@ -190,7 +189,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "first": pair.first,
         "second": pair.second,
         "agrees": pair.agrees,
-        "worst": None if worst is None else _output(worst),
+        "worst": None if worst is None else worst.as_dict(),
         "cases": [_compared(each) for each in pair.compared],
     }
 
@@ -200,13 +199,8 @@ def _compared(each: Compared) -> dict[str, Any]:
         "part": each.part,
         "case": each.report.case.name,
         "problems": list(each.report.problems),
-        "outputs": [_output(output) for output in each.report.outputs],
+        "outputs": [output.as_dict() for output in each.report.outputs],
     }
-
-
-def _output(output: OutputReport) -> dict[str, Any]:
-    told = vars(output) | {"shape": list(output.shape), "worst": None if output.worst is None else list(output.worst)}
-    return {name: _number(value) if isinstance(value, float) else value for name, value in told.items()}
 
 
 def _located(each: Located) -> dict[str, Any]:
@@ -224,14 +218,9 @@ def _located(each: Located) -> dict[str, Any]:
         "problem": each.problem,
         "layers": []
         if found is None
-        else [{"name": layer.name, "error": _number(layer.error), "found": layer.found} for layer in found.layers],
+        else [{"name": layer.name, "error": json_number(layer.error), "found": layer.found} for layer in found.layers],
     }
 
 
 def _exported(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {name: manifest.get(name) for name in ("exporter", "opset", "validated", "graphs", "stages")}
-
-
-def _number(value: float | None) -> float | None:
-    """JSON has neither NaN nor infinity."""
-    return value if value is not None and math.isfinite(value) else None
