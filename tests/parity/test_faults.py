@@ -38,8 +38,8 @@ class Sound:
     def judge(self, file: Path) -> tuple[Pair, Ran]:
         """A file beside the model."""
         exchange = Exchange(self.folder)
-        number = {part: len(cases) for part, cases in self.ran.cases.items()}
-        ran = run_files(Files({"model": file}), self.folder, "onnx-tf", number)
+        cases = {part: range(len(cases)) for part, cases in self.ran.cases.items()}
+        ran = run_files(Files({"model": file}), self.folder, "onnx-tf", cases)
         corners = (Corner("tf", self.ran), Corner("onnx-tf", ran))
         (pair,) = compare_corners(corners, self.ran.cases, exchange, self.tolerance)
         return pair, ran

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from tfexport.graph.contract import Contract
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.frameworks import Ran
 from tfexport.stages import peak_rss_mib
-from tfexport.validation.invariance import can_be_cut, padding_error
+from tfexport.validation.invariance import can_be_cut, padding_error, spread
 from tfexport.validation.structure import check_structure, takes_other_lengths
 from tfexport.validation.validate import LEVELS, RUNTIME_ERRORS, open_session
 
@@ -45,49 +46,49 @@ class Files:
     provider: str = CPU
 
 
-def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, int]) -> Ran:
-    """Check files, and run them on every case of every part.
+def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, Sequence[int]]) -> Ran:
+    """Check files, and run them on cases of every part.
 
     Args:
         files: what is run.
         folder: of the `Exchange`.
         corner: under which outputs are written.
-        cases: the number of cases of each part.
+        cases: the numbers of the cases of each part: those that the source takes itself.
 
     Raises:
         ProviderError: the provider cannot be had, or does not compute the file.
     """
-    exchange = Exchange(folder)
-    problems: dict[str, dict[int, str]] = {}
-    structure: dict[str, list[str]] = {}
-    padding: dict[str, dict[str, float]] = {}
-    about: dict[str, Any] = {"provider": files.provider, "files": {p: path.name for p, path in files.paths.items()}}
+    about = {"provider": files.provider, "files": {part: path.name for part, path in files.paths.items()}}
+    ran = Ran(about)
     for part, path in files.paths.items():
-        structure[part], problems[part] = check_structure(path, files.contracts.get(part)), {}
+        ran.structure[part], ran.problems[part] = check_structure(path, files.contracts.get(part)), {}
         try:
             session = _session(path, files, about)
         except RUNTIME_ERRORS as error:
-            problems[part] = dict.fromkeys(range(cases[part]), f"ONNX Runtime does not load the file: {error}")
+            ran.problems[part] = dict.fromkeys(cases[part], f"ONNX Runtime does not load the file: {error}")
             continue
-        ran = 0
-        for number in range(cases[part]):
-            try:
-                inputs = _fed(session, exchange.inputs(part, number))
-                outputs = _run(session, inputs)
-            except FileNotFoundError:
-                continue  # the model itself does not take it
-            except RUNTIME_ERRORS as error:
-                problems[part][number] = f"ONNX Runtime fails: {error}"
-                continue
-            exchange.save_outputs(part, number, corner, outputs)
-            if ran == 0:
+        _run_part(session, part, cases[part], Exchange(folder), corner, ran)
+    return replace(ran, peak_rss_mib=peak_rss_mib())
+
+
+def _run_part(session: Any, part: str, cases: Iterable[int], exchange: Exchange, corner: str, ran: Ran) -> None:
+    """Run cases of a part. Outputs are written, and what else there is to say is added to `ran`."""
+    run = partial(_run, session)
+    for number in cases:
+        try:
+            inputs = _fed(session, exchange.inputs(part, number))
+            outputs = run(inputs)
+            if part not in ran.spread:
+                ran.spread[part] = spread(outputs, run(inputs))
                 loose = takes_other_lengths(session, inputs)
-                structure[part] += [] if loose is None else [loose]
-            ran += 1
-            if can_be_cut(inputs) and part not in padding:
-                padding[part] = padding_error(lambda cut, session=session: _run(session, cut), inputs, outputs)  # type: ignore[misc]
-        about.setdefault("axes_of_one_length", {})[part] = _fixed(session, exchange, part, cases[part])
-    return Ran(about, {}, {}, problems, structure, padding, peak_rss_mib())
+                ran.structure[part] += [] if loose is None else [loose]
+        except RUNTIME_ERRORS as error:
+            ran.problems[part][number] = f"ONNX Runtime fails: {error}"
+            continue
+        exchange.save_outputs(part, number, corner, outputs)
+        if can_be_cut(inputs) and part not in ran.padding:
+            ran.padding[part] = padding_error(run, inputs, outputs)
+    ran.about.setdefault("axes_of_one_length", {})[part] = _fixed(session, exchange, part, cases)
 
 
 def record_tensors(path: Path, folder: Path, corner: str, part: str, case: int) -> dict[str, str]:
@@ -151,14 +152,11 @@ def _run(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
     return dict(zip(names, session.run(None, dict(inputs)), strict=True))
 
 
-def _fixed(session: Any, exchange: Exchange, part: str, cases: int) -> list[str]:
+def _fixed(session: Any, exchange: Exchange, part: str, cases: Iterable[int]) -> list[str]:
     """Axes that a file says are dynamic, and that had one length in all cases: the model takes no other (Whisper's encoder)."""
     lengths: dict[str, set[int]] = {}
-    for number in range(cases):
-        try:
-            inputs = exchange.inputs(part, number)
-        except FileNotFoundError:
-            continue
+    for number in cases:
+        inputs = exchange.inputs(part, number)
         for value in session.get_inputs():
             for axis, label in enumerate(value.shape):
                 if isinstance(label, str) and value.name in inputs:

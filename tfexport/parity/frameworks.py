@@ -15,7 +15,7 @@ from tfexport.stages import peak_rss_mib
 from tfexport.subject import Subject
 from tfexport.validation import Case, flatten_inputs, thorough_cases
 from tfexport.validation.cases import actual_case
-from tfexport.validation.invariance import can_be_cut, padding_error
+from tfexport.validation.invariance import can_be_cut, padding_error, spread
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,7 @@ class Ran:
         problems: of each part, why a case could not be run, by its number.
         structure: of each part, what is wrong with its file before it computes anything.
         padding: of each part, how much padding changes each output; nothing where rows cannot be cut.
+        spread: of each part, outputs that a second run of its first case gives otherwise, and by how much at most.
         peak_rss_mib: peak resident memory of the process.
     """
 
@@ -74,6 +75,7 @@ class Ran:
     problems: dict[str, dict[int, str]] = field(default_factory=dict)
     structure: dict[str, list[str]] = field(default_factory=dict)
     padding: dict[str, dict[str, float]] = field(default_factory=dict)
+    spread: dict[str, dict[str, float]] = field(default_factory=dict)
     peak_rss_mib: float = 0.0
 
 
@@ -91,6 +93,7 @@ def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ra
     labels: dict[str, dict[str, dict[int, str]]] = {}
     problems: dict[str, dict[int, str]] = {}
     padding: dict[str, dict[str, float]] = {}
+    spreads: dict[str, dict[str, float]] = {}
     for part, subject in source.subjects(plan).items():
         asked, problems[part], actual = thorough_cases(subject.config), {}, []
         for number, case in enumerate(asked):
@@ -108,6 +111,8 @@ def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ra
                 problems[part][number] = f"it gives no finite number in {', '.join(nothing)}"
                 continue
             exchange.save_outputs(part, number, corner, outputs)
+            if part not in spreads:
+                spreads[part] = spread(outputs, _declared(subject, inputs))
             if case.padding == "right" and can_be_cut(inputs) and part not in padding:
                 padding[part] = padding_error(lambda cut, subject=subject: _declared(subject, cut), inputs, outputs)  # type: ignore[misc]
         cases[part] = tuple(actual)
@@ -118,7 +123,7 @@ def run_model(model: Model, folder: Path, corner: str, makes_inputs: bool) -> Ra
         "model_class": source.loaded.model_class,
         "missing_weights": sorted(source.loaded.missing_weights | source.loaded.made_later()),
     }
-    return Ran(about, cases, labels, problems, {}, padding, peak_rss_mib())
+    return Ran(about, cases, labels, problems, padding=padding, spread=spreads, peak_rss_mib=peak_rss_mib())
 
 
 def record_layers(model: Model, folder: Path, corner: str, part: str, case: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,6 +107,11 @@ class Report:
         )
 
     @property
+    def told(self) -> tuple[str, ...]:
+        """What is no fault and worth knowing."""
+        return _gathered((corner.name, corner.repeat) for corner in self.corners if corner.repeat is not None)
+
+    @property
     def noise(self) -> float | None:
         """What the two source frameworks differ by, at most; None where there is one alone."""
         return max(noise(self.pairs).values(), default=None)
@@ -126,6 +131,7 @@ class Report:
             "corners": [_corner(corner) for corner in self.corners],
             "cases": {part: [case.name for case in cases] for part, cases in self.cases.items()},
             "skipped": list(self.skipped),
+            "told": list(self.told),
             "pairs": [_pair(pair) for pair in self.pairs],
             "located": [_located(each) for each in self.located],
             "exported": {name: _exported(manifest) for name, manifest in self.exported.items()},
@@ -140,6 +146,7 @@ class Report:
                 told.append(f"  {corner.name}: not there: {corner.absent}")
         for pair in self.pairs:
             told.append(f"  {pair.name}: {_told(pair)}")
+        told += [f"  {each}" for each in self.told]
         told += [] if self.noise is None else [f"  noise: the two frameworks differ by {self.noise:.2g} at most"]
         told += [
             f"  not compared, since {self.corners[0].name} itself cannot be run on it: {each}" for each in self.skipped
@@ -164,6 +171,14 @@ def _told(pair: Pair) -> str:
     return f"yes, {number} cases, {error}" if pair.agrees else f"NO, {failing} of {number} cases, {error}"
 
 
+def _gathered(told: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """What is said of corners, once each: ``tf, onnx-tf: two runs give the same``."""
+    names: dict[str, list[str]] = {}
+    for name, text in told:
+        names.setdefault(text, []).append(name)
+    return tuple(f"{', '.join(each)}: {text}" for text, each in names.items())
+
+
 def _corner(corner: Corner) -> dict[str, Any]:
     ran = corner.ran
     return {
@@ -177,6 +192,11 @@ def _corner(corner: Corner) -> dict[str, Any]:
                 "about": ran.about,
                 "structure": ran.structure,
                 "padding": ran.padding,
+                "repeat": corner.repeat,
+                "spread": {
+                    part: {name: json_number(error) for name, error in each.items()}
+                    for part, each in ran.spread.items()
+                },
                 "peak_rss_mib": round(ran.peak_rss_mib, 1),
             }
         ),
