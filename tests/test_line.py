@@ -17,8 +17,9 @@ from tests import support
 from tfexport.checkpoint import open_checkpoint
 from tfexport.errors import InputsError, UnsupportedFeatureError, ValidationError
 from tfexport.graph import save
-from tfexport.manifest import installed_versions
+from tfexport.manifest import contracts_of, installed_versions
 from tfexport.preprocessor import load_preprocessor
+from tfexport.validation.validate import broken_contract, open_session
 
 STAGES = ["inspect", "load", "convert", "write", "validate", "publish"]
 
@@ -85,6 +86,7 @@ def test_the_manifest_says_what_the_file_is(result: tfexport.ExportResult) -> No
         for name in ("input_ids", "attention_mask", "token_type_ids")
     ]
     assert graph["outputs"] == [{"name": "logits", "dtype": "float32", "shape": ["batch", 3]}]
+    assert broken_contract(open_session(result.path / "model.onnx"), contracts_of(result.manifest)["model"]) is None
     assert graph["nodes"] == len(model.graph.node)
     assert graph["weight_bytes"] == sum(onnx.numpy_helper.to_array(t).nbytes for t in model.graph.initializer)
 

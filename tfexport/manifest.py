@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from tfexport.artifacts import MODEL as DEFAULT_FILE
 from tfexport.conversion import weights_read
 from tfexport.dummy_inputs import PAST, PRESENT
-from tfexport.graph import Contract, OnnxFiles, OnnxGraph
+from tfexport.graph import Contract, OnnxFiles, OnnxGraph, Port
 from tfexport.plan import Attempt, Plan, Source
 from tfexport.stages import Stages
 from tfexport.validation import ValidationReport, json_number
@@ -105,6 +106,18 @@ def _ports(contract: Contract) -> dict[str, Any]:
         side: [{"name": port.name, "dtype": port.dtype, "shape": list(port.shape)} for port in ports]
         for side, ports in (("inputs", contract.inputs), ("outputs", contract.outputs))
     }
+
+
+def contracts_of(manifest: Mapping[str, Any]) -> dict[str, Contract]:
+    """What each file that a manifest lists promises, by its name without ``.onnx``."""
+    return {
+        Path(name).stem: Contract(*(tuple(map(_port, graph[side])) for side in ("inputs", "outputs")))
+        for name, graph in manifest.get("graphs", {}).items()
+    }
+
+
+def _port(listed: Mapping[str, Any]) -> Port:
+    return Port(listed["name"], listed["dtype"], tuple(listed["shape"]))
 
 
 def _validation(report: ValidationReport) -> dict[str, Any]:

@@ -18,6 +18,7 @@ _Framework = Annotated[str | None, typer.Option("--framework", help="pt or tf: t
 _Providers = Annotated[str, typer.Option("--providers", help="Of ONNX Runtime: cpu,cuda.")]
 _Atol = Annotated[float | None, typer.Option("--atol", help="Absolute tolerance; the declaration's by default.")]
 _Rtol = Annotated[float | None, typer.Option("--rtol", help="Relative to the largest magnitude of an output.")]
+_CacheDir = Annotated[Path | None, typer.Option("--cache-dir", help="Where transformers keeps downloads.")]
 _Output = Annotated[Path | None, typer.Option("--output", help="The whole report as JSON.")]
 _Html = Annotated[Path | None, typer.Option("--html", help="The report as a page, in one file.")]
 _Repro = Annotated[
@@ -35,7 +36,7 @@ def parity(
     providers: _Providers = "cpu",
     atol: _Atol = None,
     rtol: _Rtol = None,
-    cache_dir: Annotated[Path | None, typer.Option("--cache-dir", help="Where transformers keeps downloads.")] = None,
+    cache_dir: _CacheDir = None,
     monolith: Annotated[bool, typer.Option("--monolith", help="One file of an encoder-decoder.")] = False,
     keep: Annotated[Path | None, typer.Option("--keep", help="Keep the exported files here.")] = None,
     repro: _Repro = None,
@@ -78,7 +79,7 @@ def validate(
     providers: _Providers = "cpu",
     atol: _Atol = None,
     rtol: _Rtol = None,
-    cache_dir: Annotated[Path | None, typer.Option("--cache-dir", help="Where transformers keeps downloads.")] = None,
+    cache_dir: _CacheDir = None,
     repro: _Repro = None,
     output: _Output = None,
     html: _Html = None,

@@ -8,10 +8,10 @@ from typing import Any
 
 from tfexport.apart import Caller
 from tfexport.errors import ProcessError
+from tfexport.manifest import contracts_of
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import CPU, Files, run_files
 from tfexport.parity.frameworks import Ran
-from tfexport.parity.manifests import contracts_of
 from tfexport.parity.matrix import Corner
 
 
