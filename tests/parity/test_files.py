@@ -20,12 +20,15 @@ from tfexport.validation import Case, Tolerance
 
 TWICE = helper.make_node("Add", ["x", "x"], ["y"])
 NOISE = [helper.make_node("RandomNormalLike", ["x"], ["noise"]), helper.make_node("Add", ["x", "noise"], ["y"])]
+AXES = ("batch", "sequence")
 SHAPES = [(1, 3), (2, 4), (3, 5)]
 
 
-def report(folder: Path, nodes: Sequence[Any], shapes: Sequence[tuple[int, ...]] = SHAPES) -> Report:
-    """A file of ``y (batch, sequence)`` of ``x (batch, sequence)``, beside a source that doubles."""
-    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", "sequence"]) for name in "xy")
+def report(
+    folder: Path, nodes: Sequence[Any], shapes: Sequence[tuple[int, ...]] = SHAPES, output: Sequence[int | str] = AXES
+) -> Report:
+    """A file of ``y`` of ``x (batch, sequence)``, beside a source that doubles."""
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, axes) for name, axes in (("x", AXES), ("y", output)))
     graph = helper.make_graph(list(nodes), "g", [x], [y])
     file = folder / "model.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), file)
@@ -63,3 +66,42 @@ def test_two_runs_that_do_not(tmp_path: Path) -> None:
 def test_nothing_is_said_of_runs_that_failed(tmp_path: Path) -> None:
     found = report(tmp_path, [helper.make_node("NoSuchOp", ["x"], ["y"])])
     assert found.corners[1].repeat is None and not found.agrees
+
+
+def test_an_axis_that_no_case_varies_is_told_and_no_fault(tmp_path: Path) -> None:
+    found = report(tmp_path, [TWICE], [(1, 3), (2, 3), (4, 3)])
+    assert found.agrees
+    (told,) = (text for text in found.told if "varied" in text)
+    assert told == "onnx-tf: model.onnx: axis sequence was never varied: it has one length in all cases"
+    assert found.as_dict()["corners"][1]["unvaried"] == {"model": ["sequence"]}
+
+
+def test_axes_that_cases_vary_are_not(tmp_path: Path) -> None:
+    assert not any("varied" in text for text in report(tmp_path, [TWICE]).told)
+
+
+def test_a_dynamic_axis_that_takes_one_length_alone_is_a_fault(tmp_path: Path) -> None:
+    """What a converter does that bakes a traced length in."""
+    nodes = [
+        helper.make_node("Constant", [], ["three"], value=helper.make_tensor("v", TensorProto.INT64, [2], [-1, 3])),
+        helper.make_node("Reshape", ["x", "three"], ["rows"]),
+        helper.make_node("Add", ["rows", "x"], ["y"]),
+    ]
+    found = report(tmp_path, nodes)
+    assert found.corners[1].ran is not None
+    assert set(found.corners[1].ran.problems["model"]) == {1, 2}
+    assert not found.agrees
+
+
+def test_cases_that_a_file_fails_on_vary_nothing(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Constant", [], ["three"], value=helper.make_tensor("v", TensorProto.FLOAT, [3], [1, 1, 1])),
+        helper.make_node("Add", ["x", "three"], ["y"]),
+    ]
+    found = report(tmp_path, nodes, [(1, 3), (2, 3), (2, 4)])
+    assert any("axis sequence was never varied" in text for text in found.told)
+
+
+def test_an_output_that_is_longer_than_the_file_says_is_a_fault(tmp_path: Path) -> None:
+    found = report(tmp_path, [TWICE], output=[1, "sequence"])
+    assert found.problems == ("onnx-tf, model.onnx: axis 0 of y is said to be fixed to 1, and other lengths come out",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,7 +19,7 @@ from tfexport.parity.exchange import Exchange
 from tfexport.parity.frameworks import Ran
 from tfexport.stages import peak_rss_mib
 from tfexport.validation.invariance import can_be_cut, padding_error, spread
-from tfexport.validation.structure import check_structure, takes_other_lengths
+from tfexport.validation.structure import check_structure, dynamic_lengths, gives_other_lengths, takes_other_lengths
 from tfexport.validation.validate import LEVELS, RUNTIME_ERRORS, open_session
 
 CPU = "cpu"
@@ -74,6 +75,7 @@ def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, Seque
 def _run_part(session: Any, part: str, cases: Iterable[int], exchange: Exchange, corner: str, ran: Ran) -> None:
     """Run cases of a part. Outputs are written, and what else there is to say is added to `ran`."""
     run = partial(_run, session)
+    lengths: dict[str, set[int]] = defaultdict(set)
     for number in cases:
         try:
             inputs = _fed(session, exchange.inputs(part, number))
@@ -86,9 +88,13 @@ def _run_part(session: Any, part: str, cases: Iterable[int], exchange: Exchange,
             ran.problems[part][number] = f"ONNX Runtime fails: {error}"
             continue
         exchange.save_outputs(part, number, corner, outputs)
+        for axis, length in dynamic_lengths(session, inputs).items():
+            lengths[axis].add(length)
+        known = ran.structure[part]
+        known += [problem for problem in gives_other_lengths(session, outputs) if problem not in known]
         if can_be_cut(inputs) and part not in ran.padding:
             ran.padding[part] = padding_error(run, inputs, outputs)
-    ran.about.setdefault("axes_of_one_length", {})[part] = _fixed(session, exchange, part, cases)
+    ran.unvaried[part] = [axis for axis, found in lengths.items() if len(found) == 1]
 
 
 def record_tensors(path: Path, folder: Path, corner: str, part: str, case: int) -> dict[str, str]:
@@ -150,18 +156,6 @@ def _fed(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 def _run(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     names = [value.name for value in session.get_outputs()]
     return dict(zip(names, session.run(None, dict(inputs)), strict=True))
-
-
-def _fixed(session: Any, exchange: Exchange, part: str, cases: Iterable[int]) -> list[str]:
-    """Axes that a file says are dynamic, and that had one length in all cases: the model takes no other (Whisper's encoder)."""
-    lengths: dict[str, set[int]] = {}
-    for number in cases:
-        inputs = exchange.inputs(part, number)
-        for value in session.get_inputs():
-            for axis, label in enumerate(value.shape):
-                if isinstance(label, str) and value.name in inputs:
-                    lengths.setdefault(label, set()).add(inputs[value.name].shape[axis])
-    return [label for label, found in lengths.items() if len(found) == 1]
 
 
 def _opened(path: Path, opened: Path) -> dict[str, str]:

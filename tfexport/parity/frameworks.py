@@ -66,6 +66,7 @@ class Ran:
         structure: of each part, what is wrong with its file before it computes anything.
         padding: of each part, how much padding changes each output; nothing where rows cannot be cut.
         spread: of each part, outputs that a second run of its first case gives otherwise, and by how much at most.
+        unvaried: of each part, axes that its file says are dynamic, and that had one length in all cases.
         peak_rss_mib: peak resident memory of the process.
     """
 
@@ -76,6 +77,7 @@ class Ran:
     structure: dict[str, list[str]] = field(default_factory=dict)
     padding: dict[str, dict[str, float]] = field(default_factory=dict)
     spread: dict[str, dict[str, float]] = field(default_factory=dict)
+    unvaried: dict[str, list[str]] = field(default_factory=dict)
     peak_rss_mib: float = 0.0
 
 

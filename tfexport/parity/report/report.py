@@ -109,7 +109,14 @@ class Report:
     @property
     def told(self) -> tuple[str, ...]:
         """What is no fault and worth knowing."""
-        return _gathered((corner.name, corner.repeat) for corner in self.corners if corner.repeat is not None)
+        repeats = [(corner.name, corner.repeat) for corner in self.corners if corner.repeat is not None]
+        unvaried = [
+            (corner.name, f"{part}.onnx: axis {axis} was never varied: it has one length in all cases")
+            for corner in self.corners
+            for part, axes in ({} if corner.ran is None else corner.ran.unvaried).items()
+            for axis in axes
+        ]
+        return _gathered([*repeats, *unvaried])
 
     @property
     def noise(self) -> float | None:
@@ -192,6 +199,7 @@ def _corner(corner: Corner) -> dict[str, Any]:
                 "about": ran.about,
                 "structure": ran.structure,
                 "padding": ran.padding,
+                "unvaried": ran.unvaried,
                 "repeat": corner.repeat,
                 "spread": {
                     part: {name: json_number(error) for name, error in each.items()}
