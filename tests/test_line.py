@@ -102,6 +102,11 @@ def test_the_manifest_says_how_it_was_proven(result: tfexport.ExportResult) -> N
         assert 0 <= output["mean_abs_error"] <= output["max_abs_error"] <= output["allowed"]
         allowed = validation["atol"] + validation["rtol"] * output["reference_max"]
         assert output["allowed"] == pytest.approx(allowed)
+        assert (
+            0 <= output["p99_abs_error"] <= output["max_abs_error"] <= output["max_rel_error"] * output["reference_max"]
+        )
+        assert output["cosine"] == pytest.approx(1, abs=1e-6) and output["same_first"] == output["same_five"] == 1
+        assert len(output["worst"]) == 2 and all(i < n for i, n in zip(output["worst"], output["shape"], strict=True))
     assert validation["max_abs_error"] == max(o["max_abs_error"] for c in validation["cases"] for o in c["outputs"])
 
 

@@ -15,8 +15,7 @@ from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.graph import Contract, OnnxFiles, OnnxGraph, Port
 from tfexport.plan import Attempt, Plan, Source
 from tfexport.stages import Stages
-from tfexport.validation import ValidationReport
-from tfexport.validation.comparison import json_number
+from tfexport.validation import ValidationReport, json_number
 
 SCHEMA_VERSION = 1
 

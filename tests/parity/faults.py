@@ -50,7 +50,7 @@ def swapped(first: str, second: str) -> Fault:
 
 
 def epsilon(layer: str, value: float = 1e-5) -> Fault:
-    """A layer norm adds another epsilon to its variance."""
+    """A layer norm adds another epsilon to its variance than 1e-12."""
 
     def plant(model: onnx.ModelProto) -> None:
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -63,6 +63,7 @@ def epsilon(layer: str, value: float = 1e-5) -> Fault:
         )
         model.graph.initializer.append(numpy_helper.from_array(np.float32(value), "planted_epsilon"))
         at = next(at for at, name in enumerate(node.input) if name in constants)
+        assert constants[node.input[at]] == np.float32(1e-12)
         node.input[at] = "planted_epsilon"
 
     return plant

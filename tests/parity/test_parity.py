@@ -45,6 +45,8 @@ def test_four_corners_of_a_checkpoint_agree(
     page = (tmp_path / "r.html").read_text()
     assert "All agree." in page and page.count("<svg") == 1 and "http" not in page.replace("http://www.w3.org", "")
     assert ran.out.splitlines()[0].endswith("bert, default: agrees")
+    same = "tf, pt, onnx-tf, onnx-pt: two runs give the same, bit for bit"
+    assert same in ran.out and same in page
 
 
 def test_two_checkpoints_that_are_not_the_same_model(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfexport.errors import InputsError
-from tfexport.validation import Case, CaseReport, Tolerance, ValidationReport, compare
+from tfexport.validation import Case, CaseReport, OutputReport, Tolerance, ValidationReport, compare
 
 CASE = Case(3, 13, padding="right")
 TOLERANCE = Tolerance(1e-5)
@@ -78,6 +80,21 @@ def test_what_is_measured() -> None:
     assert told.cosine == pytest.approx(expected, abs=1e-6)
     (plain,) = compare(CASE, {"states": logits}, {"states": other}, TOLERANCE).outputs
     assert (plain.same_first, plain.same_five) == (None, None)
+
+
+def test_a_report_is_json_and_what_was_not_measured_is_null() -> None:
+    told = compare(CASE, {"a": A, "b": A}, {"a": _changed(9.0), "b": A[0]}, TOLERANCE).outputs
+    measured, nothing = (json.loads(json.dumps(each.as_dict(), allow_nan=False)) for each in told)
+    assert (measured["max_abs_error"], measured["worst"], measured["shape"]) == (
+        9 - float(A[1, 2, 0]),
+        [1, 2, 0],
+        [2, 3, 4],
+    )
+    assert set(measured) == {each.name for each in dataclasses.fields(OutputReport)}
+    assert {name for name, value in nothing.items() if value is None} == {
+        *("max_abs_error", "mean_abs_error", "p99_abs_error", "max_rel_error", "cosine"),
+        *("same_first", "same_five", "worst"),
+    }
 
 
 @pytest.mark.parametrize(

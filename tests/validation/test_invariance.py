@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from tfexport.validation.invariance import can_be_cut, padding_error
+from tfexport.validation.invariance import can_be_cut, padding_error, spread
 
 MASK = np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]])
 IDS = np.arange(15).reshape(3, 5) + 1
@@ -46,3 +46,23 @@ def test_one_that_ignores_it_is() -> None:
 def test_what_cannot_be_cut(inputs: Mapping[str, np.ndarray]) -> None:
     assert can_be_cut(INPUTS)
     assert not can_be_cut(inputs)
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        ([1.0, np.nan, np.inf], {}),
+        ([1.5, np.nan, np.inf], {"y": 0.5}),
+        ([1.0, 2.0, np.inf], {"y": np.inf}),
+        ([1.0, np.nan, -np.inf], {"y": np.inf}),
+        ([1.0, np.nan], {"y": np.inf}),
+    ],
+)
+def test_two_runs(second: list[float], expected: dict[str, float]) -> None:
+    first = {"y": np.array([1.0, np.nan, np.inf], np.float32)}
+    assert spread(first, {"y": np.array(second, np.float32)}) == expected
+
+
+def test_bits_differ_where_numbers_do_not() -> None:
+    assert spread({"y": np.zeros(2)}, {"y": -np.zeros(2)}) == {"y": 0.0}
+    assert spread({"y": np.array([True])}, {"y": np.array([False])}) == {"y": 1.0}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tfexport.graph.contract import Contract, Port
-from tfexport.validation.structure import check_structure, takes_other_lengths
+from tfexport.validation.structure import check_structure, gives_other_lengths, takes_other_lengths
 from tfexport.validation.validate import open_session
 
 CONTRACT = Contract((Port("x", "float32", ("batch", 4)),), (Port("y", "float32", ("batch", 3)),))
@@ -81,3 +82,40 @@ def test_no_model_at_all(tmp_path: Path, content: bytes) -> None:
 def test_fixed_axes_refuse_other_lengths(tmp_path: Path) -> None:
     session = open_session(write(tmp_path / "m.onnx"))
     assert takes_other_lengths(session, {"x": np.ones((2, 4), np.float32)}) is None
+
+
+def test_a_fixed_axis_along_which_anything_is_taken() -> None:
+    """ONNX Runtime refuses it of any file; what runs a file may be another."""
+
+    class Lenient:
+        def get_inputs(self) -> list[Any]:
+            return [SimpleNamespace(name="x", shape=["batch", 4])]
+
+        def run(self, names: None, feeds: dict[str, np.ndarray]) -> None:
+            assert feeds["x"].shape[0] == 2  # a dynamic axis is left as it is
+
+    found = takes_other_lengths(Lenient(), {"x": np.ones((2, 4), np.float32)})
+    assert found == "axis 1 of x is fixed to 4, and 5 are taken all the same"
+
+
+@pytest.mark.parametrize(("promised", "real"), [(4, "sequence"), ("sequence", 4)])
+def test_an_axis_is_dynamic_if_and_only_if_that_is_promised(
+    tmp_path: Path, promised: int | str, real: int | str
+) -> None:
+    path = write(tmp_path / "m.onnx")
+    model = onnx.load(str(path))
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", real]))
+    onnx.save(model, str(path))
+    (problem,) = check_structure(path, Contract((Port("x", "float32", ("batch", promised)),), CONTRACT.outputs))
+    assert f"x float32['batch', {real!r}]; declared were x float32['batch', {promised!r}]" in problem
+
+
+def test_an_output_that_is_not_as_long_as_the_file_says(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.onnx", helper.make_node("Concat", ["x", "x"], ["y"], axis=0))
+    model = onnx.load(str(path))
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 4]))
+    onnx.save(model, str(path))
+    session = open_session(path)
+    one, two = ({"y": session.run(None, {"x": np.ones((rows, 4), np.float32)})[0]} for rows in (1, 2))
+    assert gives_other_lengths(session, one) == []
+    assert gives_other_lengths(session, two) == ["axis 0 of y is said to be fixed to 2, and other lengths come out"]

@@ -25,7 +25,7 @@ def file_corners(
     call: Caller,
     say: Callable[[str], None],
 ) -> list[Corner]:
-    """Run the files of an export on every case that their source was run on.
+    """Run the files of an export on every case that their source takes.
 
     Args:
         name: of the corner on the CPU; another provider's has it behind.
@@ -37,14 +37,17 @@ def file_corners(
         call: how work is called.
         say: called with a line on what is being done.
     """
-    number = {part: len(cases) for part, cases in source.cases.items()}
+    taken = {
+        part: [number for number in range(len(cases)) if number not in source.problems.get(part, ())]
+        for part, cases in source.cases.items()
+    }
     found = []
     for provider in providers:
         called = name if provider == CPU else f"{name} on {provider}"
         say(f"running {called}")
         files = Files(paths, contracts_of(manifest), provider)
         try:
-            found.append(Corner(called, call(run_files, files, exchange.folder, called, number)))
+            found.append(Corner(called, call(run_files, files, exchange.folder, called, taken)))
         except ProcessError as error:
             found.append(Corner(called, None, str(error)))
     return found

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,8 @@ from tfexport.graph.contract import Contract
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.frameworks import Ran
 from tfexport.stages import peak_rss_mib
-from tfexport.validation.comparison import json_number
-from tfexport.validation.invariance import can_be_cut, padding_error
-from tfexport.validation.structure import check_structure, takes_other_lengths
+from tfexport.validation.invariance import can_be_cut, padding_error, spread
+from tfexport.validation.structure import check_structure, dynamic_lengths, gives_other_lengths, takes_other_lengths
 from tfexport.validation.validate import LEVELS, RUNTIME_ERRORS, open_session
 
 CPU = "cpu"
@@ -46,50 +47,54 @@ class Files:
     provider: str = CPU
 
 
-def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, int]) -> Ran:
-    """Check files, and run them on every case of every part.
+def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, Sequence[int]]) -> Ran:
+    """Check files, and run them on cases of every part.
 
     Args:
         files: what is run.
         folder: of the `Exchange`.
         corner: under which outputs are written.
-        cases: the number of cases of each part.
+        cases: the numbers of the cases of each part: those that the source takes itself.
 
     Raises:
         ProviderError: the provider cannot be had, or does not compute the file.
     """
-    exchange = Exchange(folder)
-    problems: dict[str, dict[int, str]] = {}
-    structure: dict[str, list[str]] = {}
-    padding: dict[str, dict[str, float]] = {}
-    about: dict[str, Any] = {"provider": files.provider, "files": {p: path.name for p, path in files.paths.items()}}
+    about = {"provider": files.provider, "files": {part: path.name for part, path in files.paths.items()}}
+    ran = Ran(about)
     for part, path in files.paths.items():
-        structure[part], problems[part] = check_structure(path, files.contracts.get(part)), {}
+        ran.structure[part], ran.problems[part] = check_structure(path, files.contracts.get(part)), {}
         try:
             session = _session(path, files, about)
         except RUNTIME_ERRORS as error:
-            problems[part] = dict.fromkeys(range(cases[part]), f"ONNX Runtime does not load the file: {error}")
+            ran.problems[part] = dict.fromkeys(cases[part], f"ONNX Runtime does not load the file: {error}")
             continue
-        ran = 0
-        for number in range(cases[part]):
-            try:
-                inputs = _fed(session, exchange.inputs(part, number))
-                outputs = _run(session, inputs)
-            except FileNotFoundError:
-                continue  # the model itself does not take it
-            except RUNTIME_ERRORS as error:
-                problems[part][number] = f"ONNX Runtime fails: {error}"
-                continue
-            exchange.save_outputs(part, number, corner, outputs)
-            if ran == 0:
-                about.setdefault("spread", {})[part] = _spread(outputs, _run(session, inputs))
+        _run_part(session, part, cases[part], Exchange(folder), corner, ran)
+    return replace(ran, peak_rss_mib=peak_rss_mib())
+
+
+def _run_part(session: Any, part: str, cases: Iterable[int], exchange: Exchange, corner: str, ran: Ran) -> None:
+    """Run cases of a part. Outputs are written, and what else there is to say is added to `ran`."""
+    run = partial(_run, session)
+    lengths: dict[str, set[int]] = defaultdict(set)
+    for number in cases:
+        try:
+            inputs = _fed(session, exchange.inputs(part, number))
+            outputs = run(inputs)
+            if part not in ran.spread:
+                ran.spread[part] = spread(outputs, run(inputs))
                 loose = takes_other_lengths(session, inputs)
-                structure[part] += [] if loose is None else [loose]
-            ran += 1
-            if can_be_cut(inputs) and part not in padding:
-                padding[part] = padding_error(lambda cut, session=session: _run(session, cut), inputs, outputs)  # type: ignore[misc]
-        about.setdefault("axes_of_one_length", {})[part] = _fixed(session, exchange, part, cases[part])
-    return Ran(about, {}, {}, problems, structure, padding, peak_rss_mib())
+                ran.structure[part] += [] if loose is None else [loose]
+        except RUNTIME_ERRORS as error:
+            ran.problems[part][number] = f"ONNX Runtime fails: {error}"
+            continue
+        exchange.save_outputs(part, number, corner, outputs)
+        for axis, length in dynamic_lengths(session, inputs).items():
+            lengths[axis].add(length)
+        known = ran.structure[part]
+        known += [problem for problem in gives_other_lengths(session, outputs) if problem not in known]
+        if can_be_cut(inputs) and part not in ran.padding:
+            ran.padding[part] = padding_error(run, inputs, outputs)
+    ran.unvaried[part] = [axis for axis, found in lengths.items() if len(found) == 1]
 
 
 def record_tensors(path: Path, folder: Path, corner: str, part: str, case: int) -> dict[str, str]:
@@ -151,32 +156,6 @@ def _fed(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 def _run(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     names = [value.name for value in session.get_outputs()]
     return dict(zip(names, session.run(None, dict(inputs)), strict=True))
-
-
-def _spread(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> float | None:
-    """What two runs on the same inputs differ by, at most: 0 where they are equal bit for bit; None where in their shapes."""
-    if all(first[name].tobytes() == second[name].tobytes() for name in first):
-        return 0.0
-    if any(first[name].shape != second[name].shape for name in first):
-        return None
-    return json_number(
-        max(float(np.abs(first[name].astype(np.float64) - second[name]).max(initial=0.0)) for name in first)
-    )
-
-
-def _fixed(session: Any, exchange: Exchange, part: str, cases: int) -> list[str]:
-    """Axes that a file says are dynamic, and that had one length in all cases: the model takes no other (Whisper's encoder)."""
-    lengths: dict[str, set[int]] = {}
-    for number in range(cases):
-        try:
-            inputs = exchange.inputs(part, number)
-        except FileNotFoundError:
-            continue
-        for value in session.get_inputs():
-            for axis, label in enumerate(value.shape):
-                if isinstance(label, str) and value.name in inputs:
-                    lengths.setdefault(label, set()).add(inputs[value.name].shape[axis])
-    return [label for label, found in lengths.items() if len(found) == 1]
 
 
 def _opened(path: Path, opened: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ from tfexport.subject import Subject
 from tfexport.tasks import Framework
 from tfexport.validation import Case, Tolerance, flatten_inputs, thorough_cases
 from tfexport.validation.cases import actual_case
-from tfexport.validation.invariance import can_be_cut, padding_error
+from tfexport.validation.invariance import can_be_cut, padding_error, spread
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ class Ran:
         problems: of each part, why a case could not be run, by its number.
         structure: of each part, what is wrong with its file before it computes anything.
         padding: of each part, how much padding changes each output; nothing where rows cannot be cut.
+        spread: of each part, outputs that a second run of its first case gives otherwise, and by how much at most.
+        unvaried: of each part, axes that its file says are dynamic, and that had one length in all cases.
         peak_rss_mib: peak resident memory of the process.
     """
 
@@ -119,6 +121,8 @@ class Ran:
     problems: dict[str, dict[int, str]] = field(default_factory=dict)
     structure: dict[str, list[str]] = field(default_factory=dict)
     padding: dict[str, dict[str, float]] = field(default_factory=dict)
+    spread: dict[str, dict[str, float]] = field(default_factory=dict)
+    unvaried: dict[str, list[str]] = field(default_factory=dict)
     peak_rss_mib: float = 0.0
 
 
@@ -139,6 +143,7 @@ def run_model(
     labels: dict[str, dict[str, dict[int, str]]] = {}
     problems: dict[str, dict[int, str]] = {}
     padding: dict[str, dict[str, float]] = {}
+    spreads: dict[str, dict[str, float]] = {}
     for part, subject in source.subjects(plan).items():
         asked = thorough_cases(subject.config) if given is None else given.get(part, ())
         problems[part], actual = {}, []
@@ -157,6 +162,8 @@ def run_model(
                 problems[part][number] = f"it gives no finite number in {', '.join(nothing)}"
                 continue
             exchange.save_outputs(part, number, corner, outputs)
+            if part not in spreads:
+                spreads[part] = spread(outputs, _declared(subject, inputs))
             if case.padding == "right" and can_be_cut(inputs) and part not in padding:
                 padding[part] = padding_error(lambda cut, subject=subject: _declared(subject, cut), inputs, outputs)  # type: ignore[misc]
         cases[part] = tuple(actual)
@@ -167,7 +174,7 @@ def run_model(
         "model_class": source.loaded.model_class,
         "missing_weights": sorted(source.loaded.missing_weights | source.loaded.made_later()),
     }
-    return Ran(about, cases, labels, problems, {}, padding, peak_rss_mib())
+    return Ran(about, cases, labels, problems, padding=padding, spread=spreads, peak_rss_mib=peak_rss_mib())
 
 
 def record_layers(model: Model, folder: Path, corner: str, part: str, case: int) -> None:

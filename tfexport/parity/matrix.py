@@ -41,6 +41,17 @@ class Corner:
         """Whether it is a file."""
         return self.name.startswith("onnx")
 
+    @property
+    def repeat(self) -> str | None:
+        """What a second run of a case gave, for people; None where nothing was run twice."""
+        if self.ran is None or not self.ran.spread:
+            return None
+        found = [(error, part, name) for part, each in self.ran.spread.items() for name, error in each.items()]
+        if not found:
+            return "two runs give the same, bit for bit"
+        error, part, name = max(found)
+        return f"two runs differ by {error:.2g} at most ({name if len(self.ran.spread) == 1 else f'{part}, {name}'})"
+
 
 @dataclass(frozen=True)
 class Compared:

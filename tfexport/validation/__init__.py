@@ -9,6 +9,7 @@ from tfexport.validation.comparison import (
     ValidationReport,
     combine,
     compare,
+    json_number,
 )
 from tfexport.validation.validate import flatten_inputs, validate
 
@@ -23,6 +24,7 @@ __all__ = [
     "combine",
     "compare",
     "flatten_inputs",
+    "json_number",
     "standard_cases",
     "thorough_cases",
     "validate",

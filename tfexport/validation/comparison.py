@@ -83,11 +83,6 @@ class OutputReport:
         return {name: json_number(value) if isinstance(value, float) else value for name, value in told.items()}
 
 
-def json_number(value: float | None) -> float | None:
-    """A number for JSON, which has neither NaN nor infinity."""
-    return value if value is not None and math.isfinite(value) else None
-
-
 @dataclass(frozen=True)
 class CaseReport:
     """One case.
@@ -174,6 +169,11 @@ class ValidationReport:
         errors = [output.max_abs_error for case in self.cases for output in case.outputs]
         errors += [told.max_abs_error for told in self.generation]
         return max(errors, default=float("nan"))
+
+
+def json_number(value: float | None) -> float | None:
+    """A number, or None for one that JSON does not have: NaN or an infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def combine(

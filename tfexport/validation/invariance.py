@@ -1,4 +1,4 @@
-"""Does padding change anything? A row on its own must give what it gives among others, padded."""
+"""What ought to change nothing: padding, so that a row gives alone what it gives among others; and running again."""
 
 from __future__ import annotations
 
@@ -45,3 +45,24 @@ def padding_error(run: Run, inputs: Mapping[str, np.ndarray], outputs: Mapping[s
             if among.shape == single.shape and among.size:
                 worst[name] = max(worst[name], float(np.abs(among.astype(np.float64) - single).max()))
     return worst
+
+
+def spread(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """Outputs of two runs that are not the same bit for bit, with their largest absolute difference.
+
+    It is infinite where one run alone gives a number, or where shapes differ.
+    """
+    return {name: _difference(first[name], second[name]) for name in first if _bits(first[name]) != _bits(second[name])}
+
+
+def _bits(array: np.ndarray) -> tuple[np.dtype, tuple[int, ...], bytes]:
+    return array.dtype, array.shape, array.tobytes()
+
+
+def _difference(first: np.ndarray, second: np.ndarray) -> float:
+    if first.shape != second.shape:
+        return float("inf")
+    alike = (first == second) | ((first != first) & (second != second))
+    with np.errstate(invalid="ignore"):
+        difference = np.where(alike, 0.0, np.abs(first.astype(np.float64) - second))
+    return float(np.nan_to_num(difference, nan=np.inf, posinf=np.inf).max(initial=0.0))

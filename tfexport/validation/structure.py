@@ -79,13 +79,33 @@ def takes_other_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> str | 
         for axis, length in enumerate(value.shape):
             if not isinstance(length, int):
                 continue
-            longer = np.concatenate([array, np.take(array, [0], axis)], axis) if array.shape[axis] else array
+            longer = np.pad(array, [(0, int(at == axis)) for at in range(array.ndim)])
             try:
                 session.run(None, {**feeds, value.name: longer})
             except RUNTIME_ERRORS:
                 continue
             return f"axis {axis} of {value.name} is fixed to {length}, and {longer.shape[axis]} are taken all the same"
     return None
+
+
+def gives_other_lengths(session: Any, outputs: Mapping[str, np.ndarray]) -> list[str]:
+    """Axes of outputs that a file says are fixed, and that come out longer or shorter: ONNX Runtime warns, and goes on."""
+    return [
+        f"axis {axis} of {value.name} is said to be fixed to {length}, and other lengths come out"
+        for value in session.get_outputs()
+        for axis, (length, found) in enumerate(zip(value.shape, outputs[value.name].shape, strict=False))
+        if isinstance(length, int) and found != length
+    ]
+
+
+def dynamic_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The length that each dynamic axis of a file's inputs has in some feeds, by its name, or by its place where it has none."""
+    return {
+        label if isinstance(label, str) else f"{axis} of {value.name}": feeds[value.name].shape[axis]
+        for value in session.get_inputs()
+        for axis, label in enumerate(value.shape)
+        if not isinstance(label, int)
+    }
 
 
 def _line(error: Exception) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,16 +107,16 @@ class Report:
         )
 
     @property
-    def unsteady(self) -> tuple[str, ...]:
-        """Files that do not give the same bits twice, one sentence each: no fault, if within what is allowed."""
-        found = []
-        for corner in self.corners:
-            spreads = {} if corner.ran is None else corner.ran.about.get("spread", {})
-            for part, spread in spreads.items():
-                if spread != 0.0:
-                    by = "in their shapes" if spread is None else f"by {spread:.3g}"
-                    found.append(f"{corner.name}, {part}.onnx: two runs on the same inputs differ {by}")
-        return tuple(found)
+    def told(self) -> tuple[str, ...]:
+        """What is no fault and worth knowing."""
+        repeats = [(corner.name, corner.repeat) for corner in self.corners if corner.repeat is not None]
+        unvaried = [
+            (corner.name, f"{part}.onnx: axis {axis} was never varied: it has one length in all cases")
+            for corner in self.corners
+            for part, axes in ({} if corner.ran is None else corner.ran.unvaried).items()
+            for axis in axes
+        ]
+        return _gathered([*repeats, *unvaried])
 
     @property
     def noise(self) -> float | None:
@@ -138,7 +138,7 @@ class Report:
             "corners": [_corner(corner) for corner in self.corners],
             "cases": {part: [case.name for case in cases] for part, cases in self.cases.items()},
             "skipped": list(self.skipped),
-            "unsteady": list(self.unsteady),
+            "told": list(self.told),
             "pairs": [_pair(pair) for pair in self.pairs],
             "located": [_located(each) for each in self.located],
             "exported": {name: _exported(manifest) for name, manifest in self.exported.items()},
@@ -153,7 +153,7 @@ class Report:
                 told.append(f"  {corner.name}: not there: {corner.absent}")
         for pair in self.pairs:
             told.append(f"  {pair.name}: {_told(pair)}")
-        told += [f"  {text}" for text in self.unsteady]
+        told += [f"  {each}" for each in self.told]
         told += [] if self.noise is None else [f"  noise: the two frameworks differ by {self.noise:.2g} at most"]
         told += [
             f"  not compared, since {self.corners[0].name} itself cannot be run on it: {each}" for each in self.skipped
@@ -178,6 +178,14 @@ def _told(pair: Pair) -> str:
     return f"yes, {number} cases, {error}" if pair.agrees else f"NO, {failing} of {number} cases, {error}"
 
 
+def _gathered(told: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """What is said of corners, once each: ``tf, onnx-tf: two runs give the same``."""
+    names: dict[str, list[str]] = {}
+    for name, text in told:
+        names.setdefault(text, []).append(name)
+    return tuple(f"{', '.join(each)}: {text}" for text, each in names.items())
+
+
 def _corner(corner: Corner) -> dict[str, Any]:
     ran = corner.ran
     return {
@@ -191,6 +199,12 @@ def _corner(corner: Corner) -> dict[str, Any]:
                 "about": ran.about,
                 "structure": ran.structure,
                 "padding": ran.padding,
+                "unvaried": ran.unvaried,
+                "repeat": corner.repeat,
+                "spread": {
+                    part: {name: json_number(error) for name, error in each.items()}
+                    for part, each in ran.spread.items()
+                },
                 "peak_rss_mib": round(ran.peak_rss_mib, 1),
             }
         ),
