@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 
 from tfexport.errors import InputsError
 from tfexport.validation import Case, CaseReport, OutputReport, Tolerance, ValidationReport, compare
+from tfexport.validation.comparison import compare_output
 
 CASE = Case(3, 13, padding="right")
 TOLERANCE = Tolerance(1e-5)
@@ -169,8 +170,9 @@ def test_whole_numbers_are_equal_or_not(dtype: Any) -> None:
     ],
 )
 def test_tolerance(reference: list[float], difference: float, tolerance: Tolerance, agrees: bool) -> None:
-    expected = np.array(reference, np.float64)
-    assert (_problems(expected, expected + [difference, 0, 0], tolerance) == "") == agrees
+    expected = np.array(reference, np.float32)
+    found = expected + np.array([difference, 0, 0], np.float32)
+    assert (_problems(expected, found, tolerance) == "") == agrees
 
 
 @pytest.mark.parametrize("value", [-1e-9, float("nan"), float("inf"), float("-inf")])
@@ -218,3 +220,21 @@ def test_no_tolerance_lets_nan_pass(reference: np.ndarray, bad: float, data: st.
     onnx[at] = bad
     assert compare(CASE, {"x": reference}, {"x": onnx}, Tolerance(1e30, 1e30)).problems
     assert compare(CASE, {"x": onnx}, {"x": reference}, Tolerance(1e30, 1e30)).problems
+
+
+@pytest.mark.parametrize(
+    ("dtype", "error", "agrees"),
+    [
+        ("float32", 3e-5, True),
+        ("float32", 2e-3, False),
+        ("float16", 2e-3, True),
+        ("float16", 1e-2, False),
+        ("float64", 1e-8, True),
+        ("float64", 1e-6, False),
+    ],
+)
+def test_tolerance_is_of_the_dtype(dtype: str, error: float, agrees: bool) -> None:
+    """The default tolerance, at a magnitude of 1.5: 4e-5 in float32."""
+    reference = np.full(4, 1.5, dtype)
+    found = (reference.astype(np.float64) + error).astype(dtype)
+    assert (compare_output("x", reference, found, Tolerance(1e-5)).problem is None) == agrees

@@ -16,6 +16,8 @@ DEFAULT_RTOL = 2e-5
 _NOTHING = float("nan")
 _FEW = 5
 _SMALL = 1e-3
+_BY_DTYPE = {"float16": 100.0, "float64": 1e-3}
+"""How many times the tolerance of float32."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,9 @@ class Tolerance:
 
     `rtol` is relative to the largest magnitude in the output, not to the element compared: the noise of a sum is as
     large as its largest terms, also where the result is near zero.
+
+    Both are for float32. Of a coarser dtype a hundred times as much is allowed (float16; its epsilon is 8192 times that of
+    float32, of which sums in float32 use little), of float64 a thousandth; integers and booleans are equal or not.
 
     Raises:
         InputsError: a tolerance that is negative, infinite or no number.
@@ -40,7 +45,7 @@ class Tolerance:
     def allowed(self, reference: np.ndarray) -> float:
         """The largest absolute error allowed for an output."""
         finite = np.abs(reference[np.isfinite(reference)])
-        return self.atol + self.rtol * float(finite.max(initial=0.0))
+        return _BY_DTYPE.get(reference.dtype.name, 1.0) * (self.atol + self.rtol * float(finite.max(initial=0.0)))
 
 
 @dataclass(frozen=True)
