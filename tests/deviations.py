@@ -281,6 +281,12 @@ RULES: tuple[Rule, ...] = (
         features=("sequence-classification",),
     ),
     Rule(
+        "there is a logit a choice, and any number of them: the seed fixes the number that it traces with",
+        "outputs",
+        _set(logits={0: "batch", 1: "choice"}),
+        features=("multiple-choice",),
+    ),
+    Rule(
         "the seed overwrites the choices' axes by those of a single sentence (tests/test_peer_bugs.py, bug 13)",
         "inputs",
         _are(dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), _CHOICES)),

@@ -72,6 +72,7 @@ def _task(name: str, auto: str, table: str, outputs: Mapping[str, Axes], *, tf: 
 
 _LOGITS_PER_TOKEN = {"logits": _PER_TOKEN}
 _LOGITS_PER_SAMPLE = {"logits": _PER_SAMPLE}
+_LOGITS_PER_CHOICE = {"logits": {0: "batch", 1: "choice"}}
 _SPAN = {"start_logits": _PER_TOKEN, "end_logits": _PER_TOKEN}
 _DECODER_LOGITS = {"logits": {0: "batch", 1: "decoder_sequence"}}
 _BOXES = {"logits": _PER_TOKEN, "pred_boxes": _PER_TOKEN}
@@ -88,7 +89,7 @@ TASKS: dict[str, Task] = {
             "sequence-classification", "ForSequenceClassification", "FOR_SEQUENCE_CLASSIFICATION_", _LOGITS_PER_SAMPLE
         ),
         _task("token-classification", "ForTokenClassification", "FOR_TOKEN_CLASSIFICATION_", _LOGITS_PER_TOKEN),
-        _task("multiple-choice", "ForMultipleChoice", "FOR_MULTIPLE_CHOICE_", _LOGITS_PER_SAMPLE),
+        _task("multiple-choice", "ForMultipleChoice", "FOR_MULTIPLE_CHOICE_", _LOGITS_PER_CHOICE),
         _task("question-answering", "ForQuestionAnswering", "FOR_QUESTION_ANSWERING_", _SPAN),
         _task("image-classification", "ForImageClassification", "FOR_IMAGE_CLASSIFICATION_", _LOGITS_PER_SAMPLE),
         _task(
