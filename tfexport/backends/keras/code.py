@@ -80,8 +80,8 @@ def _computes(function: str) -> bool:
 
 
 def _is_registered(name: str) -> bool:
-    loaded = [sys.modules[package] for package in ("keras", "tf_keras") if package in sys.modules]
-    return any(package.saving.get_registered_object(name) is not None for package in loaded)
+    loaded = [module for package in ("keras", "tf_keras") if (module := sys.modules.get(package)) is not None]
+    return any(module.saving.get_registered_object(name) is not None for module in loaded)
 
 
 def _name(item: Mapping[str, Any], layer: str) -> str:
