@@ -44,8 +44,8 @@ def plain_function(
         for index, spec in enumerate(flat):
             if not isinstance(spec, tf.TypeSpec):
                 continue  # a Python value that was fixed when it was traced
-            name = argument if len(flat) == 1 else str(spec.name or f"{argument}_{index}")
-            specs[name] = tensor_spec(name, spec, source)
+            called = argument if len(flat) == 1 else str(spec.name or f"{argument}_{index}")
+            specs[called] = tensor_spec(called, spec, source)
     first = sorted(specs, key=lambda name: order.index(name) if name in order else len(order))
 
     def call(tensors: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,13 @@ def load_saved_model(folder: Path, options: SignatureOptions, source: str) -> Pl
         )
     function = signatures[name]
     order = tuple(getattr(function, "_arg_keywords", None) or ())
-    return plain_function(function, f"{source} ({name})", name, kept=loaded, order=order)
+    model = plain_function(function, f"{source} ({name})", name, kept=loaded, order=order)
+
+    def call(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
+        # TensorFlow gives them in an order that differs from one process to the next.
+        return dict(sorted(model.function(tensors).items()))
+
+    return replace(model, function=call)
 
 
 def _line(error: Any) -> str:
