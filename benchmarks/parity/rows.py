@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Mapping
@@ -43,6 +44,7 @@ _UNTIED = (
 )
 """Rows whose TensorFlow class keeps two weights where PyTorch ties them: random ones are no model of PyTorch's. PyTorch's are
 of both."""
+_FOLDER = "tfexport-parity-"
 _PROBLEMS = 6
 _TIMEOUT_S = 600.0
 _CORNERS = ("tf", "pt", "onnx-tf", "onnx-pt")
@@ -93,7 +95,7 @@ def compared(row: Row, journal: Path) -> dict[str, Any]:
     try:
         found = call_apart(_compare, row, timeout_s=_TIMEOUT_S)
     except ProcessError as error:
-        found = {"agrees": False, "noise": None, "pairs": {}, "problems": [str(error)], "located": []}
+        found = {"agrees": False, "noise": None, "pairs": {}, "problems": [_without_folder(str(error))], "located": []}
     told = {
         "model_type": row.model_type,
         "feature": row.feature,
@@ -107,16 +109,20 @@ def compared(row: Row, journal: Path) -> dict[str, Any]:
     return told
 
 
+def _without_folder(text: str) -> str:
+    return re.sub(rf"\S*{_FOLDER}\w+", "the checkpoint", text)
+
+
 def _compare(row: Row) -> dict[str, Any]:
     """A tiny checkpoint in all its corners, in this process: one a corner takes thrice as long."""
     from tfexport.features import model_class
 
-    with tempfile.TemporaryDirectory(prefix="tfexport-parity-") as folder:
+    with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
         name = model_class(row.model_type, row.feature, row.framework, ())
         model = tiny_model(row.framework, name, tiny_config(row.model_type, row.feature))
         model.save_pretrained(folder, safe_serialization=False)
         found = _found(row, parity(folder, feature=row.feature, call=call_here).as_dict())
-        found["problems"] = [problem.replace(folder, "the checkpoint") for problem in found["problems"]]
+        found["problems"] = [_without_folder(problem) for problem in found["problems"]]
         return found
 
 
