@@ -212,7 +212,7 @@ def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
     """Turn what a model raises on dummy inputs into one typed error.
 
     Args:
-        model: the model.
+        model: the model; ``known_as`` is its name in the message, where it has one, else its class.
         of_framework: error classes of the framework's own.
     """
     raised: tuple[type[Exception], ...] = (*RAISED_BY_MODELS, *of_framework)
@@ -221,8 +221,9 @@ def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
     except TfExportError:
         raise
     except raised as error:
+        name = getattr(model, "known_as", type(model).__name__)
         raise TracingError(
-            f"{type(model).__name__} itself fails on the dummy inputs: {type(error).__name__}: {reason_of(error)}"
+            f"{name} itself fails on the dummy inputs: {type(error).__name__}: {reason_of(error)}"
         ) from error
 
 

@@ -48,6 +48,11 @@ class PlainModel:
     outputs_as_nchw: tuple[str, ...] = ()
 
     @property
+    def known_as(self) -> str:
+        """For messages."""
+        return self.name
+
+    @property
     def fed(self) -> tuple[TensorSpec, ...]:
         """The inputs as they are fed."""
         return tuple(permuted(spec, NCHW) if spec.name in self.inputs_as_nchw else spec for spec in self.inputs)

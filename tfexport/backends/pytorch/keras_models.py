@@ -31,6 +31,11 @@ class KerasModule(torch.nn.Module):  # type: ignore[misc]
         self.keras = plain.kept
         self._plain = plain
 
+    @property
+    def known_as(self) -> str:
+        """For messages."""
+        return self._plain.name
+
     def forward(self, **tensors: Any) -> dict[str, Any]:
         """Outputs by name."""
         return self._plain(tensors)
