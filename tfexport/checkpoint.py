@@ -21,6 +21,7 @@ from tfexport.errors import (
     CorruptCheckpointError,
     UnsupportedModelTypeError,
     abbreviate,
+    first_line,
 )
 from tfexport.signature import SignatureOptions
 from tfexport.tasks import Framework
@@ -309,17 +310,13 @@ def _read_config(checkpoint: Checkpoint) -> Any:
         return AutoConfig.from_pretrained(checkpoint.location, cache_dir=checkpoint.cache_dir)
     except OSError as error:
         raise CheckpointNotFoundError(
-            f"{checkpoint.source} is neither a local folder nor a model that the hub gives now: {_first_line(error)}"
+            f"{checkpoint.source} is neither a local folder nor a model that the hub gives now: {first_line(error)}"
         ) from error
     except (ValueError, TypeError, AttributeError, KeyError) as error:
         raise CorruptCheckpointError(
             f"the {CONFIG} of {checkpoint.source} is not one of {model_type or 'any model type'}: "
-            f"{type(error).__name__}: {_first_line(error)}"
+            f"{type(error).__name__}: {first_line(error)}"
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _looks_local(name: str) -> bool:

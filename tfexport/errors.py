@@ -209,3 +209,8 @@ def abbreviate(items: Iterable[str], limit: int = 8) -> str:
     listed = list(items)
     shown = ", ".join(listed[:limit])
     return shown if len(listed) <= limit else f"{shown} and {len(listed) - limit} more"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error of a library's, for a message; its class where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -155,8 +155,30 @@ def make_plan(
         checkpoint.source,
         loads_in_both=checkpoint.kind in ("keras", "keras-hub"),
     )
+    loaded = None
     if checkpoint.is_plain:
-        return _plan_of_signature(checkpoint, choice, feature, opset, atol, rtol)
+        choice, loaded = _load_plain(checkpoint, choice, feature)
+        assert loaded.declaration is not None
+        feature, config, called = _DEFAULT, loaded.declaration, loaded.model_class
+    else:
+        feature, config, called = _declared(checkpoint, choice, feature)
+    return Plan(
+        checkpoint=checkpoint,
+        choice=choice,
+        feature=feature,
+        config=config,
+        model_class=called,
+        opset=check_opset(config.default_onnx_opset if opset is None else opset),
+        tolerance=Tolerance(
+            config.atol_for_validation if atol is None else atol, DEFAULT_RTOL if rtol is None else rtol
+        ),
+        parts=config.parts(monolith),
+        loaded=loaded,
+    )
+
+
+def _declared(checkpoint: Checkpoint, choice: FrameworkChoice, feature: str) -> tuple[str, OnnxConfig, str]:
+    """The feature, the declaration and the class of a checkpoint of transformers."""
     if checkpoint.options.given:
         raise InputsError(
             f"{', '.join(checkpoint.options.given)} were given for {checkpoint.source}, a checkpoint of transformers: its "
@@ -165,52 +187,19 @@ def make_plan(
     model_type, architectures = checkpoint.config.model_type, checkpoint.config.architectures or ()
     feature = choose_feature(feature, checkpoint.config, checkpoint.source)
     config = config_factory(model_type, feature, checkpoint.source)(checkpoint.config)
-    return Plan(
-        checkpoint=checkpoint,
-        choice=choice,
-        feature=feature,
-        config=config,
-        model_class=model_class(model_type, feature, choice.framework, architectures),
-        opset=check_opset(config.default_onnx_opset if opset is None else opset),
-        tolerance=Tolerance(
-            config.atol_for_validation if atol is None else atol, DEFAULT_RTOL if rtol is None else rtol
-        ),
-        parts=config.parts(monolith),
-    )
+    return feature, config, model_class(model_type, feature, choice.framework, architectures)
 
 
-def _plan_of_signature(
-    checkpoint: Checkpoint,
-    choice: FrameworkChoice,
-    feature: str,
-    opset: int | None,
-    atol: float | None,
-    rtol: float | None,
-) -> Plan:
-    """The plan for a model that declares itself: it is loaded, and asked."""
+def _load_plain(checkpoint: Checkpoint, choice: FrameworkChoice, feature: str) -> tuple[FrameworkChoice, LoadedModel]:
+    """A model that declares itself, loaded, since it must be asked."""
     if feature not in (_DEFAULT, AUTO):
         raise UnsupportedFeatureError(
             f"{checkpoint.source} has no features: what it computes is what its signature says. Leave --feature out."
         )
-    backend = get_backend(choice.framework)
-    loaded = backend.load(checkpoint, "", choice)
+    loaded = get_backend(choice.framework).load(checkpoint, "", choice)
     if choice.framework == "pt":
         choice = replace(choice, reason="PyTorch, as asked for: Keras 3 runs on it")
-    config = loaded.declaration
-    assert config is not None
-    return Plan(
-        checkpoint=checkpoint,
-        choice=choice,
-        feature=_DEFAULT,
-        config=config,
-        model_class=loaded.model_class,
-        opset=check_opset(config.default_onnx_opset if opset is None else opset),
-        tolerance=Tolerance(
-            config.atol_for_validation if atol is None else atol, DEFAULT_RTOL if rtol is None else rtol
-        ),
-        parts=config.parts(),
-        loaded=loaded,
-    )
+    return choice, loaded
 
 
 def load_source(plan: Plan, preprocessor: str) -> Source:

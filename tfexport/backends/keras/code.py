@@ -45,7 +45,7 @@ def code_in(config: Any) -> list[str]:
 
     A class or function that is registered with Keras is not: whoever imported what registers it has chosen to.
     """
-    return sorted({f"{_name(item, layer)} ({what})" for item, layer in _objects(config, "?") if (what := _code(item))})
+    return sorted({f"{_name(item, layer)} ({what})" for item, layer in objects(config) if (what := _code(item))})
 
 
 def _code(item: Mapping[str, Any]) -> str | None:
@@ -89,13 +89,13 @@ def _name(item: Mapping[str, Any], layer: str) -> str:
     return str(config.get("name", layer)) if isinstance(config, Mapping) else layer
 
 
-def _objects(config: Any, layer: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+def objects(config: Any, layer: str = "?") -> Iterator[tuple[Mapping[str, Any], str]]:
     """Every mapping in a configuration, with the name of the nearest layer around it."""
     if isinstance(config, Mapping):
         yield config, layer
         inner = _name(config, layer)
         for value in config.values():
-            yield from _objects(value, inner)
+            yield from objects(value, inner)
     elif isinstance(config, list):
         for value in config:
-            yield from _objects(value, layer)
+            yield from objects(value, layer)

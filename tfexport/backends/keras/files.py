@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from tfexport.backends.keras import keras_on
-from tfexport.backends.keras.code import code_in
+from tfexport.backends.keras.code import code_in, objects
 from tfexport.errors import (
     CheckpointError,
     CorruptCheckpointError,
@@ -143,22 +142,11 @@ def _refuse_code(config: Any, source: str) -> None:
         )
 
 
-def _objects(config: Any) -> Iterator[Mapping[str, Any]]:
-    """Every mapping in a configuration."""
-    if isinstance(config, Mapping):
-        yield config
-        for value in config.values():
-            yield from _objects(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _objects(value)
-
-
 def _import_extensions(config: Any, source: str) -> None:
     """Import the packages whose layers a configuration names: they register themselves."""
     named = {
         str(item.get(key) or "").split(">")[0].split(".")[0]
-        for item in _objects(config)
+        for item, _ in objects(config)
         for key in ("registered_name", "module")
     }
     for package, install in _EXTENSIONS.items():

@@ -60,6 +60,18 @@ class Sequences:
     time_major: bool = False
     zero_output_for_mask: bool = False
 
+    @classmethod
+    def of_layer(cls, layer: Any, inputs: Any, states: Any, mask: Any) -> Sequences:
+        """What ``inner_loop`` of a layer of Keras 3 is called with: one state may come alone."""
+        listed = states if isinstance(states, list | tuple) else [states]
+        return cls(
+            inputs,
+            listed,
+            mask,
+            go_backwards=layer.go_backwards,
+            zero_output_for_mask=layer.zero_output_for_mask,
+        )
+
 
 def operator_of(cell: Any) -> Operator | None:
     """The operator that computes a cell; None where there is none.

@@ -40,15 +40,7 @@ def _with_operator(original: Callable[..., Any]) -> Callable[..., Any]:
                 "--framework pt, since TensorFlow's file has a loop"
             )
             return original(self, sequences, initial_state, mask, training=training)
-        states = initial_state if isinstance(initial_state, list | tuple) else [initial_state]
-        called = Sequences(
-            sequences,
-            states,
-            one_mask,
-            go_backwards=self.go_backwards,
-            zero_output_for_mask=self.zero_output_for_mask,
-        )
-        return run_operator(operator, called)
+        return run_operator(operator, Sequences.of_layer(self, sequences, initial_state, one_mask))
 
     return inner_loop
 

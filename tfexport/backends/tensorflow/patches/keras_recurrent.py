@@ -32,15 +32,7 @@ def specs() -> list[PatchingSpec]:
         operator = None if _needs_a_loop(sequences, mask, training) else operator_of(self.cell)
         if operator is None:
             return loop(self, sequences, initial_state, mask, training=training)
-        states = initial_state if isinstance(initial_state, list | tuple) else [initial_state]
-        called = Sequences(
-            sequences,
-            states,
-            mask,
-            go_backwards=self.go_backwards,
-            zero_output_for_mask=self.zero_output_for_mask,
-        )
-        return run_operator(operator, called)
+        return run_operator(operator, Sequences.of_layer(self, sequences, initial_state, mask))
 
     return [
         PatchingSpec(getattr(module, name), "inner_loop", inner_loop)

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfexport.backends.plain import PlainModel
 from tfexport.backends.tensorflow.plain.functions import plain_function
-from tfexport.errors import CorruptCheckpointError, InputsError, UntrustedCodeError
+from tfexport.errors import CorruptCheckpointError, InputsError, UntrustedCodeError, first_line
 from tfexport.signature import SignatureOptions
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -36,10 +36,12 @@ def load_saved_model(folder: Path, options: SignatureOptions, source: str) -> Pl
         loaded = tf.saved_model.load(str(folder), tags=[tag])
     except (RuntimeError, ValueError) as error:
         if "tag" in str(error):
-            raise InputsError(f"{source} has no graph of the tag {tag!r}: {_line(error)} Name one by --tag.") from error
-        raise CorruptCheckpointError(f"{source} cannot be read as a SavedModel: {_line(error)}") from error
+            raise InputsError(
+                f"{source} has no graph of the tag {tag!r}: {first_line(error)} Name one by --tag."
+            ) from error
+        raise CorruptCheckpointError(f"{source} cannot be read as a SavedModel: {first_line(error)}") from error
     except (OSError, tf.errors.OpError, KeyError, IndexError, AttributeError, TypeError) as error:
-        raise CorruptCheckpointError(f"{source} cannot be read as a SavedModel: {_line(error)}") from error
+        raise CorruptCheckpointError(f"{source} cannot be read as a SavedModel: {first_line(error)}") from error
     signatures = dict(loaded.signatures)
     name = options.signature or (DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in signatures else next(iter(signatures), ""))
     if name not in signatures or (options.signature is None and name != DEFAULT_SIGNATURE and len(signatures) > 1):
@@ -57,7 +59,3 @@ def load_saved_model(folder: Path, options: SignatureOptions, source: str) -> Pl
         return dict(sorted(model.function(tensors).items()))
 
     return replace(model, function=call)
-
-
-def _line(error: Any) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
