@@ -25,7 +25,7 @@ def fill(trial: Trial, inputs: Inputs, base: Lengths) -> None:
             continue
 
         def takes(value: float, name: str = spec.name, shape: tuple[int, ...] = shape, dtype: str = spec.dtype) -> bool:
-            return trial.outputs(inputs, base, {name: np.full(shape, value, dtype)}) is not None
+            return trial.shapes(inputs, base, {name: np.full(shape, value, dtype)}) is not None
 
         if tensor.content == "numbers" and not takes(_NEGATIVE):
             tensor = Tensor(spec.name, spec.dtype, "ids")  # an embedding that reads floats

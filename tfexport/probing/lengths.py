@@ -33,10 +33,10 @@ def axes_that_run(trial: Trial) -> tuple[Inputs, dict[str, int], int]:
             base = _distinct(trial, inputs, step)
             if step > steps[0] and trial.too_large(inputs, base):
                 break
-            outputs = trial.outputs(inputs, base)
-            if outputs is None:
+            shapes = trial.shapes(inputs, base)
+            if shapes is None:
                 continue
-            if has_elements(outputs):
+            if has_elements(shapes):
                 parted = _parted(trial, inputs, base, step)
                 return parted, _distinct(trial, parted, step), step
             empty = empty or (inputs, base, step)  # a sound that is shorter than a frame, or nothing is found in it

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from tfexport.errors import InputsError
-from tfexport.probing.trial import Arrays, Inputs, Lengths, Trial, axis_name
+from tfexport.probing.trial import Inputs, Lengths, Shapes, Trial, axis_name
 from tfexport.tasks import Axes
 
-Shapes = Mapping[str, tuple[int, ...]]
 _FARTHER = (3, 16, 256)
 """Times as long as the length that the model is traced with: the later ones where no output has changed."""
 _DRAWS = 3
@@ -27,12 +26,12 @@ def output_axes(trial: Trial, inputs: Inputs, lengths: Sequence[Lengths]) -> dic
         InputsError: an output has another number of axes, or is not there, for some inputs.
     """
     base = lengths[0]
-    seen = [(each, _shapes(made)) for each in lengths if (made := trial.outputs(inputs, each)) is not None]
+    seen = [(each, shapes) for each in lengths if (shapes := trial.shapes(inputs, each)) is not None]
     for label in base:
         seen += _farther(trial, inputs, base, label, seen)
     for seed in range(_DRAWS):
-        made = trial.outputs(inputs, base, trial.arrays(inputs, base, "drawn", seed))
-        seen += [] if made is None else [(base, _shapes(made))]
+        made = trial.shapes(inputs, base, trial.arrays(inputs, base, "drawn", seed))
+        seen += [] if made is None else [(base, made)]
     found: dict[str, Axes] = {}
     for name, shape in seen[0][1].items():
         _check_rank(trial, name, [shapes.get(name) for _, shapes in seen])
@@ -57,14 +56,10 @@ def _farther(
         lengths = {**base, label: base[label] * times}
         if changed or trial.too_large(inputs, lengths):
             return
-        made = trial.outputs(inputs, lengths)
+        made = trial.shapes(inputs, lengths)
         if made is not None:
-            yield lengths, _shapes(made)
-            changed = _shapes(made) != first
-
-
-def _shapes(outputs: Arrays) -> Shapes:
-    return {name: array.shape for name, array in outputs.items()}
+            yield lengths, made
+            changed = made != first
 
 
 def _always_as_long(seen: Sequence[tuple[Lengths, Shapes]], name: str, axis: int) -> str | None:

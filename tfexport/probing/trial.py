@@ -19,6 +19,8 @@ Lengths = Mapping[str, int]
 """Of the dynamic axes, by name."""
 Run = Callable[[Arrays], Arrays]
 """The model: outputs by name. Raises `TracingError` on inputs that it does not take."""
+Shapes = Mapping[str, tuple[int, ...]]
+"""Of the outputs, by name."""
 
 BATCH = "batch"
 _LARGEST_INPUT = 4_000_000
@@ -54,6 +56,7 @@ class Trial:
         self.batch = next(filter(None, first), BATCH)
         self.batches = {self.named(spec).get(0, self.batch) for spec in specs if len(spec.shape) > 1}
         self._run = run
+        self._seen: dict[tuple[tuple[int, ...], ...], Shapes] = {}
 
     @property
     def has_images(self) -> bool:
@@ -76,16 +79,23 @@ class Trial:
 
     def runs(self, inputs: Inputs, lengths: Lengths) -> bool:
         """Whether the model takes such lengths, and gives something."""
-        outputs = self.outputs(inputs, lengths)
-        return outputs is not None and (self.may_be_empty or has_elements(outputs))
+        shapes = self.shapes(inputs, lengths)
+        return shapes is not None and (self.may_be_empty or has_elements(shapes))
 
-    def outputs(self, inputs: Inputs, lengths: Lengths, filled: Arrays | None = None) -> Arrays | None:
-        """What the model gives for zeros of such lengths, or for arrays of some inputs; None where it fails."""
+    def shapes(self, inputs: Inputs, lengths: Lengths, filled: Arrays | None = None) -> Shapes | None:
+        """What the model gives for zeros of such lengths, which it is run on once, or for arrays; None where it fails."""
+        sizes = tuple(shape_of(spec, inputs, lengths) for spec in self.specs)
+        if filled is None and sizes in self._seen:
+            return self._seen[sizes]
         try:
-            return self._run({**self.arrays(inputs, lengths, "zeros"), **(filled or {})})
+            outputs = self._run({**self.arrays(inputs, lengths, "zeros"), **(filled or {})})
         except TracingError as error:
             self.failure = error
             return None
+        found = {name: array.shape for name, array in outputs.items()}
+        if filled is None:
+            self._seen[sizes] = found
+        return found
 
     def arrays(self, inputs: Inputs, lengths: Lengths, values: Values, seed: int = 0) -> dict[str, np.ndarray]:
         """Inputs of such lengths."""
@@ -109,9 +119,9 @@ class Trial:
                 )
 
 
-def has_elements(outputs: Arrays) -> bool:
+def has_elements(shapes: Shapes) -> bool:
     """Whether no output is empty."""
-    return all(array.size for array in outputs.values())
+    return all(0 not in shape for shape in shapes.values())
 
 
 def axis_name(name: str, axis: int) -> str:
