@@ -16,7 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 demo: setup
-	$(BIN)/python -m benchmarks.demo
+	$(BIN)/python -m examples.demo
 
 check: setup
 	$(BIN)/ruff check .
@@ -28,7 +28,7 @@ test: check
 
 # Every declared model type, feature and framework; goes on where it stopped. CLUSTER=tcp://host:8786 for a Dask cluster.
 zoo: setup
-	$(BIN)/python -m benchmarks.zoo.run $(if $(CLUSTER),--cluster $(CLUSTER))
+	$(BIN)/python -m conformance.zoo.run $(if $(CLUSTER),--cluster $(CLUSTER))
 
 # An hour and a half, on a machine that does nothing else.
 bench: setup

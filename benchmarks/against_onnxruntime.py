@@ -27,11 +27,11 @@ import numpy as np
 
 from benchmarks.latency import RESULTS
 from benchmarks.shapes import prepare
-from tfexport.apart import call_apart
 from tfexport.benchmark import Options, Request, benchmark
 from tfexport.benchmark.environment import machine
 from tfexport.benchmark.statistics import ratio
-from tfexport.line import export_checkpoint
+from tfexport.pipeline.export import export_checkpoint
+from tfexport.processes.isolation import call_isolated
 
 BATCH, LENGTH, THREADS, CALLS = 1, 128, len(os.sched_getaffinity(0)), 150
 
@@ -45,7 +45,7 @@ def main() -> None:
     before = machine()
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / arguments.shape
-        call_apart(_export, call_apart(prepare, arguments.shape), exported)
+        call_isolated(_export, call_isolated(prepare, arguments.shape), exported)
         order = random.Random(0)
         rounds = [_round(exported, order) for _ in range(arguments.rounds)]
     medians = {name: [each[name]["median_ms"] for each in rounds] for name in _TOOLS}
@@ -127,7 +127,7 @@ def _bert_perf_test(exported: Path) -> dict[str, Any]:
 
 
 def _perf_test_loop(exported: Path) -> dict[str, Any]:
-    return {"median_ms": call_apart(_loop, exported / "model.onnx")}
+    return {"median_ms": call_isolated(_loop, exported / "model.onnx")}
 
 
 def _loop(path: Path) -> float:

@@ -26,9 +26,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.written_weights import inspect
+from conformance.written_weights import inspect
 from tfexport.benchmark.environment import machine
 from tfexport.benchmark.memory import peak_mib, reset_peak, resident_mib
+from tfexport.declarations.parts import parts_of
 
 RESULTS = Path(__file__).parent / "results" / "export_memory.json"
 
@@ -210,6 +211,7 @@ def warm_up(exporter: str) -> None:
         import tf2onnx.convert  # noqa: F401
     else:
         import tfexport.conversion  # noqa: F401
+
         from tfexport.backends import get_backend
 
         get_backend(exporter)
@@ -219,17 +221,17 @@ def ours(model: Any, config: Any, shape: Shape, exporter: str, folder: Path, pha
     """Convert and write with tfexport, in parts where the model has them, by the best route."""
     from tfexport import FeaturesManager
     from tfexport.backends import get_backend
-    from tfexport.conversion import convert, run_example, write
-    from tfexport.subject import Subject
+    from tfexport.pipeline.conversion import convert, run_example, write
+    from tfexport.validation.reference import Reference
 
     declaration = FeaturesManager.get_config(shape.model_type, shape.feature)(config)
     backend = get_backend(exporter)
-    subjects = {name: Subject(backend, model, part) for name, part in declaration.parts().items()}
+    references = {name: Reference(backend, model, part) for name, part in parts_of(declaration).items()}
     route = backend.routes(declaration)[0]
     with phases.phase("run"):
-        examples = {name: run_example(subject) for name, subject in subjects.items()}
+        examples = {name: run_example(reference) for name, reference in references.items()}
     with phases.phase("convert"):
-        graphs = convert(subjects, examples, declaration.default_onnx_opset, route)
+        graphs = convert(references, examples, declaration.default_onnx_opset, route)
     with phases.phase("write"):
         write(graphs, folder)
 

@@ -16,10 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.shapes import REAL, SHAPES, prepare
-from tfexport.apart import call_apart
 from tfexport.benchmark import benchmark, read_suite, write
 from tfexport.benchmark.report import markdown, render
 from tfexport.benchmark.suite import Options, Suite
+from tfexport.processes.isolation import call_isolated
 
 _FOLDER = Path(__file__).resolve().parent
 RESULTS = _FOLDER / "results"
@@ -53,7 +53,7 @@ def prepared(suite: Suite, only: list[str] | None, without: list[str]) -> Suite:
         if only is not None and request.called not in only:
             continue
         if request.path in {*SHAPES, *REAL}:
-            request = replace(request, path=str(call_apart(prepare, request.path)))
+            request = replace(request, path=str(call_isolated(prepare, request.path)))
         targets.append((request, _without(options, without)))
     return replace(suite, options=_without(suite.options, without), targets=tuple(targets))
 

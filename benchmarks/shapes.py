@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.real_weights import MINILM, cache_folder, fetch, tensorflow_checkpoint
+from conformance.real_weights import MINILM, cache_folder, fetch, tensorflow_checkpoint
 from tfexport.backends import installed_frameworks
-from tfexport.tasks import Framework
+from tfexport.checkpoints.framework import Framework
 
 _SEED = 0
 

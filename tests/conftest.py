@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import real_weights
+from conformance import real_weights
 from tests import support
 
 
@@ -35,7 +35,7 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., support.Ran]:
 
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The base BERT of `benchmarks.zoo.tiny` in each form of checkpoint: ``h5``, ``tf-safetensors``, ``pt``."""
+    """The base BERT of `conformance.zoo.tiny` in each form of checkpoint: ``h5``, ``tf-safetensors``, ``pt``."""
     return support.checkpoints(tmp_path_factory.mktemp("bert"), "bert", "BertModel")
 
 

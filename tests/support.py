@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from benchmarks.zoo.models import tiny_model
-from benchmarks.zoo.tiny import tiny_config
+from conformance.zoo.models import tiny_model
+from conformance.zoo.tiny import tiny_config
 
 ROOT = Path(__file__).resolve().parents[1]
 CHILD_SECONDS = 180

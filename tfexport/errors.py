@@ -11,6 +11,7 @@
     ├── FrameworkError              the framework that was asked for or found cannot be used
     │   ├── UnknownFrameworkError       not one of "pt", "tf" (also a ValueError)
     │   └── FrameworkNotInstalledError  the framework, or its converter, is not installed (also an ImportError)
+    ├── RuntimeNotInstalledError    ONNX Runtime is not installed (also an ImportError)
     ├── UnsupportedError            tfexport has no declaration for this
     │   ├── UnsupportedModelTypeError   (also a KeyError)
     │   ├── UnsupportedFeatureError     (also a ValueError)
@@ -106,6 +107,10 @@ class UnknownFrameworkError(FrameworkError, ValueError):
 
 class FrameworkNotInstalledError(FrameworkError, ImportError):
     """The framework, or the converter that goes with it, is not installed."""
+
+
+class RuntimeNotInstalledError(TfExportError, ImportError):
+    """ONNX Runtime, which runs and validates the files, is not installed."""
 
 
 class UnsupportedError(TfExportError):

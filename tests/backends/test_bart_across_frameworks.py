@@ -12,8 +12,8 @@ pytest.importorskip("tensorflow", reason="the checkpoint is TensorFlow's")
 pytest.importorskip("torch", reason="the exporter is PyTorch's")
 
 import tfexport
-from benchmarks.zoo.models import tiny_model
-from benchmarks.zoo.tiny import tiny_config
+from conformance.zoo.models import tiny_model
+from conformance.zoo.tiny import tiny_config
 
 
 def test_the_file_computes_what_tensorflow_does(tmp_path: Path) -> None:

@@ -12,16 +12,16 @@ import pytest
 pytest.importorskip("torch", reason="both frameworks are compared")
 pytest.importorskip("tensorflow", reason="both frameworks are compared")
 
-from benchmarks.zoo import rows
-from benchmarks.zoo.models import tiny_model
-from benchmarks.zoo.rows import Row, export_and_validate
-from benchmarks.zoo.tiny import tiny_config
+from conformance.zoo import rows
+from conformance.zoo.models import tiny_model
+from conformance.zoo.rows import Row, export_and_validate
+from conformance.zoo.tiny import tiny_config
 from tfexport.backends import get_backend
 from tfexport.backends.pytorch import patches as pt_patches
 from tfexport.backends.tensorflow import patches as tf_patches
+from tfexport.checkpoints.framework import Framework
+from tfexport.declarations.features import config_factory
 from tfexport.errors import TfExportError, TracingError
-from tfexport.features import config_factory
-from tfexport.tasks import Framework
 from tfexport.validation import Case, ValidationReport, case_inputs
 
 FRAMEWORKS: tuple[Framework, ...] = ("pt", "tf")

@@ -9,11 +9,11 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from benchmarks.zoo.models import tiny_model
-from benchmarks.zoo.tiny import tiny_config
+from conformance.zoo.models import tiny_model
+from conformance.zoo.tiny import tiny_config
 from tfexport import export
 from tfexport.backends import get_backend
-from tfexport.features import config_factory, model_class
+from tfexport.declarations.features import config_factory, model_class
 
 ROWS = (
     ("detr", "image-segmentation"),

@@ -12,13 +12,13 @@ torch = pytest.importorskip("torch", reason="the PyTorch backend's tests need Py
 from transformers.models.esm.modeling_esm import RotaryEmbedding  # noqa: E402
 from transformers.models.xmod.modeling_xmod import XmodOutput  # noqa: E402
 
-from benchmarks.zoo.models import tiny_model  # noqa: E402
-from benchmarks.zoo.rows import Row, export_and_validate  # noqa: E402
-from benchmarks.zoo.tiny import tiny_config  # noqa: E402
+from conformance.zoo.models import tiny_model  # noqa: E402
+from conformance.zoo.rows import Row, export_and_validate  # noqa: E402
+from conformance.zoo.tiny import tiny_config  # noqa: E402
 from tfexport.backends import get_backend  # noqa: E402
 from tfexport.backends.pytorch import patches  # noqa: E402
+from tfexport.declarations.features import config_factory  # noqa: E402
 from tfexport.errors import TracingError  # noqa: E402
-from tfexport.features import config_factory  # noqa: E402
 from tfexport.validation import case_inputs  # noqa: E402
 
 

@@ -17,23 +17,20 @@ torch = pytest.importorskip("torch", reason="the PyTorch backend's tests need Py
 from transformers import masking_utils  # noqa: E402
 from transformers.models.longformer import modeling_longformer  # noqa: E402
 
-from benchmarks.zoo.models import tiny_model  # noqa: E402
-from benchmarks.zoo.tiny import tiny_config  # noqa: E402
+from conformance.zoo.models import tiny_model  # noqa: E402
+from conformance.zoo.tiny import tiny_config  # noqa: E402
 from tfexport.backends.pytorch import BACKEND, patches  # noqa: E402
 from tfexport.backends.pytorch.tracing import trace_arguments  # noqa: E402
 from tfexport.backends.pytorch.weights import LARGE_BUFFER_BYTES, weight_names  # noqa: E402
-from tfexport.errors import (  # noqa: E402
-    ContractError,
-    OpsetError,
-    TracingError,
-    UnsupportedOpError,
-)
-from tfexport.features import config_factory, model_class  # noqa: E402
-from tfexport.graph import OnnxGraph, WeightlessGraph, contract_of, finish, save  # noqa: E402
-from tfexport.onnx_config import OnnxConfig  # noqa: E402
-from tfexport.onnx_config_with_past import OnnxConfigWithPast  # noqa: E402
-from tfexport.subject import Subject  # noqa: E402
-from tfexport.validation import Case, Tolerance, case_inputs, standard_cases, validate  # noqa: E402
+from tfexport.backends.weightless import WeightlessGraph  # noqa: E402
+from tfexport.declarations.features import config_factory, model_class  # noqa: E402
+from tfexport.declarations.onnx_config import OnnxConfig  # noqa: E402
+from tfexport.declarations.with_past import OnnxConfigWithPast  # noqa: E402
+from tfexport.errors import ContractError, OpsetError, TracingError, UnsupportedOpError  # noqa: E402
+from tfexport.graph import OnnxGraph, contract_of, finish  # noqa: E402
+from tfexport.graph import writing as save  # noqa: E402
+from tfexport.validation import Case, Tolerance, case_inputs, standard_cases, validate_file  # noqa: E402
+from tfexport.validation.reference import Reference  # noqa: E402
 
 BROKEN_LAYER = "transformer.layer.1.ffn.lin1"
 ROUTES = ("torchscript", "dynamo")
@@ -61,9 +58,9 @@ def assert_agrees(
     model: Any, declaration: OnnxConfig, graph: OnnxGraph, folder: Path, *extra: Case, cases: Iterable[Case] = ()
 ) -> None:
     files = save(graph.model, folder / "model.onnx")
-    report = validate(
+    report = validate_file(
         files.model,
-        Subject(BACKEND, model, declaration),
+        Reference(BACKEND, model, declaration),
         cases or (*standard_cases(declaration), *extra),
         Tolerance(declaration.atol_for_validation),
         contract=graph.contract,

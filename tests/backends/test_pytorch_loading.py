@@ -10,14 +10,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the PyTorch backend's tests need PyTorch")
 
-from benchmarks.zoo.models import tiny_model  # noqa: E402
-from benchmarks.zoo.tiny import tiny_config  # noqa: E402
+from conformance.zoo.models import tiny_model  # noqa: E402
+from conformance.zoo.tiny import tiny_config  # noqa: E402
 from tests.backends.test_pytorch import converted, tiny, traced_inputs  # noqa: E402
 from tfexport.backends.pytorch import BACKEND  # noqa: E402
-from tfexport.checkpoint import open_checkpoint  # noqa: E402
+from tfexport.checkpoints.checkpoint import open_checkpoint  # noqa: E402
+from tfexport.checkpoints.framework import decide  # noqa: E402
+from tfexport.declarations.features import config_factory, model_class  # noqa: E402
 from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError  # noqa: E402
-from tfexport.features import config_factory, model_class  # noqa: E402
-from tfexport.framework import decide  # noqa: E402
 
 
 def load(folder: Path, feature: str, model_type: str = "bert") -> Any:

@@ -16,10 +16,10 @@ from tfexport.backends.tensorflow import patches  # noqa: E402
 from tfexport.backends.tensorflow.conversion import convert_function  # noqa: E402
 from tfexport.backends.tensorflow.graph_def import LARGE_CONSTANT_BYTES, without_weights  # noqa: E402
 from tfexport.backends.tensorflow.tracing import TracedFunction  # noqa: E402
+from tfexport.backends.weightless import WeightlessGraph  # noqa: E402
+from tfexport.declarations.patching import PatchingSpec  # noqa: E402
 from tfexport.errors import ConversionError, OpsetError, UnsupportedOpError  # noqa: E402
-from tfexport.graph import WeightlessGraph  # noqa: E402
 from tfexport.graph.attach import attach_weights  # noqa: E402
-from tfexport.patching import PatchingSpec  # noqa: E402
 
 ROWS = np.linspace(-3, 3, 12, dtype=np.float32).reshape(3, 4)
 

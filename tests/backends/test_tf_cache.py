@@ -15,8 +15,8 @@ import onnxruntime
 import pytest
 import tensorflow as tf
 
-from benchmarks.zoo.models import tiny_model
-from benchmarks.zoo.tiny import tiny_config
+from conformance.zoo.models import tiny_model
+from conformance.zoo.tiny import tiny_config
 from tfexport.backends import get_backend
 from tfexport.backends.base import prepared
 from tfexport.backends.tensorflow.patches import (
@@ -27,56 +27,57 @@ from tfexport.backends.tensorflow.patches import (
     t5_positions,
 )
 from tfexport.backends.tensorflow.tracing import trace
-from tfexport.conversion import convert, run_example, write
+from tfexport.declarations.features import config_factory, model_class
+from tfexport.declarations.parts import parts_of
+from tfexport.declarations.patching import patched
 from tfexport.errors import TracingError
-from tfexport.features import config_factory, model_class
-from tfexport.patching import patched
-from tfexport.subject import Subject
+from tfexport.pipeline.conversion import convert, run_example, write
 from tfexport.validation import flatten_inputs
+from tfexport.validation.reference import Reference
 
 
-def _subject(model_type: str, feature: str) -> Subject:
+def _subject(model_type: str, feature: str) -> Reference:
     config = tiny_config(model_type, feature)
     model = tiny_model("tf", model_class(model_type, feature, "tf"), config)
-    return Subject(get_backend("tf"), model, config_factory(model_type, feature)(config))
+    return Reference(get_backend("tf"), model, config_factory(model_type, feature)(config))
 
 
-def _file(subject: Subject, folder: Path) -> Path:
-    graphs = convert({"model": subject}, {"model": run_example(subject)}, 18, "tf2onnx")
+def _file(reference: Reference, folder: Path) -> Path:
+    graphs = convert({"model": reference}, {"model": run_example(reference)}, 18, "tf2onnx")
     return write(graphs, folder)["model"].model
 
 
 def test_ctrl_itself_reads_the_last_token_alone_beside_a_cache() -> None:
     """Fails when transformers mends it: then the patch, also of the reference, can go."""
-    subject = _subject("ctrl", "causal-lm")
+    reference = _subject("ctrl", "causal-lm")
     ids = tf.constant([[5, 6, 7]])
     cache = [tf.zeros((2, 1, 4, 0, 8))] * 2
     with pytest.raises(tf.errors.InvalidArgumentError):
-        subject.model(ids, past_key_values=cache, attention_mask=tf.ones((1, 3), tf.int32))
+        reference.model(ids, past_key_values=cache, attention_mask=tf.ones((1, 3), tf.int32))
     with patched(ctrl_cache.specs()):
-        logits = subject.model(input_ids=ids, past_key_values=cache, attention_mask=tf.ones((1, 3), tf.int32)).logits
-    np.testing.assert_allclose(logits, subject.model(ids).logits, atol=1e-5)
+        logits = reference.model(input_ids=ids, past_key_values=cache, attention_mask=tf.ones((1, 3), tf.int32)).logits
+    np.testing.assert_allclose(logits, reference.model(ids).logits, atol=1e-5)
 
 
 @pytest.mark.parametrize("model_type", ["xglm", "mistral"])
 def test_a_cache_of_any_length_needs_its_guise(model_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails when transformers mends it."""
-    subject = _subject(model_type, "causal-lm-with-past")
-    inputs = subject.inputs()
-    with prepared(subject.model, subject.config):
+    reference = _subject(model_type, "causal-lm-with-past")
+    inputs = reference.inputs()
+    with prepared(reference.model, reference.config):
         with patched_tensorflow():
-            traced = trace(subject.model, subject.config, inputs)
+            traced = trace(reference.model, reference.config, inputs)
         monkeypatch.setattr(past_length, "specs", list)
         with patched_tensorflow(), pytest.raises(TracingError):
-            trace(subject.model, subject.config, inputs)
-    tensors = [tf.constant(array) for array in flatten_inputs(subject.config, inputs).values()]
-    np.testing.assert_allclose(traced.function(*tensors)[0], subject.run(inputs)["logits"], atol=1e-5)
+            trace(reference.model, reference.config, inputs)
+    tensors = [tf.constant(array) for array in flatten_inputs(reference.config, inputs).values()]
+    np.testing.assert_allclose(traced.function(*tensors)[0], reference.run(inputs)["logits"], atol=1e-5)
 
 
 def test_keys_of_t5_may_be_zero(tmp_path: Path) -> None:
     """T5 of transformers takes a key that begins with zero for room in the cache; a file's cache has none."""
     whole = _subject("t5", "seq2seq-lm-with-past")
-    later = whole.about(whole.config.parts()["decoder_with_past_model"])
+    later = whole.about(parts_of(whole.config)["decoder_with_past_model"])
     file = _file(later, tmp_path)
     inputs = later.inputs()
     for layer in inputs["past_key_values"]:
@@ -100,7 +101,7 @@ def test_keys_of_t5_may_be_zero(tmp_path: Path) -> None:
 )
 def test_no_branch_is_left_on_a_length(model_type: str, task: str, part: str, tmp_path: Path) -> None:
     whole = _subject(model_type, f"{task}-with-past")
-    graph = onnx.load(_file(whole.about(whole.config.parts()[part]), tmp_path)).graph
+    graph = onnx.load(_file(whole.about(parts_of(whole.config)[part]), tmp_path)).graph
     assert "If" not in [node.op_type for node in graph.node]
 
 

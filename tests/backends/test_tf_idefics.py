@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.zoo.models import tiny_model
-from benchmarks.zoo.tiny import tiny_config
-from tfexport.features import config_factory
+from conformance.zoo.models import tiny_model
+from conformance.zoo.tiny import tiny_config
+from tfexport.declarations.features import config_factory
 from tfexport.validation import case_inputs, standard_cases
 
 tf = pytest.importorskip("tensorflow", reason="the TensorFlow backend's tests need TensorFlow")

@@ -16,13 +16,13 @@ import tf_keras  # noqa: E402
 from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer  # noqa: E402
 from transformers.models.mobilevit.modeling_tf_mobilevit import TFMobileViTLayer  # noqa: E402
 
-from benchmarks.zoo.models import tiny_model  # noqa: E402
-from benchmarks.zoo.tiny import tiny_config, wide_config  # noqa: E402
+from conformance.zoo.models import tiny_model  # noqa: E402
+from conformance.zoo.tiny import tiny_config, wide_config  # noqa: E402
 from tests.backends.test_tensorflow import converted, run  # noqa: E402
 from tfexport import OnnxConfig, export  # noqa: E402
-from tfexport.architectures import ports  # noqa: E402
 from tfexport.backends.tensorflow import BACKEND, conversion, ops  # noqa: E402
 from tfexport.backends.tensorflow.patches import mobilevit, patched_tensorflow  # noqa: E402
+from tfexport.declarations.architectures import ports  # noqa: E402
 from tfexport.validation import case_inputs  # noqa: E402
 
 SIZES = [(6, 8), (7, 5), (4, 9), (3, 2)]

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 import tfexport
-from benchmarks.zoo.models import tiny_model
-from benchmarks.zoo.tiny import tiny_config
-from benchmarks.zoo.tiny.vision_language import vision_encoder_decoder
+from conformance.zoo.models import tiny_model
+from conformance.zoo.tiny import tiny_config
+from conformance.zoo.tiny.vision_language import vision_encoder_decoder
 from tfexport.backends import get_backend
-from tfexport.conversion import run_example
-from tfexport.features import config_factory
-from tfexport.onnx_config import OnnxConfig
-from tfexport.subject import Subject
-from tfexport.validation import Tolerance, standard_cases, validate
+from tfexport.declarations.features import config_factory
+from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.pipeline.conversion import run_example
+from tfexport.validation import Tolerance, standard_cases, validate_file
+from tfexport.validation.reference import Reference
 
 FRAMEWORKS = ("pt", "tf")
 
@@ -24,10 +24,10 @@ FRAMEWORKS = ("pt", "tf")
 def _check(model: Any, declaration: OnnxConfig, framework: Any, file: Path) -> None:
     named = tfexport.export(None, model, declaration, 18, file)
     assert named == (list(declaration.inputs), list(declaration.outputs))
-    subject = Subject(get_backend(framework), model, declaration)
+    reference = Reference(get_backend(framework), model, declaration)
     tolerance = Tolerance(declaration.atol_for_validation)
-    contract = run_example(subject).contract
-    report = validate(file, subject, standard_cases(declaration), tolerance, contract=contract)
+    contract = run_example(reference).contract
+    report = validate_file(file, reference, standard_cases(declaration), tolerance, contract=contract)
     assert report.passed, report.problems
 
 

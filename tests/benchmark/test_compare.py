@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.benchmark.documents import SETTING, cell, document, launches, without_number
-from tfexport.benchmark.compare import Comparison, compare
+from tfexport.benchmark.comparison import Comparison, compare
 from tfexport.errors import ResultsError
 
 

@@ -10,7 +10,6 @@ import pytest
 from benchmarks.calibration import matmul_file
 from tests.benchmark.engines import MODULE
 from tests.support import python
-from tfexport import requirements
 from tfexport.benchmark import Options, Request, benchmark, read, write
 from tfexport.errors import (
     BenchmarkError,
@@ -20,6 +19,7 @@ from tfexport.errors import (
     ResultsError,
     UnknownEngineError,
 )
+from tfexport.reporting import requirements
 
 QUICK = Options(batch_sizes=(4,), threads=(1,), launches=1, round_s=0.01, time_limit_s=1.0)
 

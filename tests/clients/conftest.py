@@ -15,7 +15,7 @@ import pytest
 from filelock import FileLock
 
 import tfexport
-from benchmarks.real_weights import cache_folder
+from conformance.real_weights import cache_folder
 from tests.clients.models import CHECKPOINTS, Exported
 
 _JS = Path(__file__).parent / "js"

@@ -170,7 +170,7 @@ class Exported:
 
     def source(self, framework: str) -> Any:
         """The model itself, without export: in a framework, from the checkpoint's weights whichever wrote them."""
-        from tfexport.features import FeaturesManager
+        from tfexport.onnx.features import FeaturesManager
 
         feature = self.feature.removesuffix("-with-past")
         return FeaturesManager.get_model_from_feature(feature, str(self.checkpoint), framework=framework)

@@ -13,9 +13,9 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
-from benchmarks.zoo.tiny import tiny_config
-from tfexport.architectures.audio import Wav2Vec2OnnxConfig
-from tfexport.features import config_factory
+from conformance.zoo.tiny import tiny_config
+from tfexport.declarations.architectures.audio import Wav2Vec2OnnxConfig
+from tfexport.declarations.features import config_factory
 from tfexport.validation import case_inputs, standard_cases
 
 

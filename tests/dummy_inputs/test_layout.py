@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from transformers import LayoutLMv3ImageProcessor, PerceiverImageProcessor, PerceiverTokenizer
 
-from benchmarks.zoo.tiny import tiny_config
-from tfexport.features import config_factory
+from conformance.zoo.tiny import tiny_config
+from tfexport.declarations.features import config_factory
 
 
 def _declared(model_type: str, feature: str = "default", **overrides: Any) -> Any:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import transformers
 
-from benchmarks.zoo.tiny import tiny_config
-from tfexport.features import config_factory
+from conformance.zoo.tiny import tiny_config
+from tfexport.declarations.features import config_factory
 
 
 def _made(model_type: str, feature: str, preprocessor: Any = None, **sizes: int) -> Any:

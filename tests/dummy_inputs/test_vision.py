@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import transformers
 
-from benchmarks.zoo.tiny import tiny_config
+from conformance.zoo.tiny import tiny_config
+from tfexport.declarations.features import config_factory
 from tfexport.dummy_inputs import image_size
-from tfexport.features import config_factory
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import transformers
 
-from benchmarks.zoo.tiny import tiny_config
+from conformance.zoo.tiny import tiny_config
 from tests.support import small_tokenizer
-from tfexport.features import config_factory
+from tfexport.declarations.features import config_factory
 from tfexport.validation import case_inputs, standard_cases
 
 DUAL = ("blip", "chinese-clip", "clip", "groupvit", "owlvit", "vision-text-dual-encoder")

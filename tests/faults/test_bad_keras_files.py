@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests import support
-from tests.plain.support import save
+from tests.signature_models.support import save
 from tests.support import Ran
 
 keras = pytest.importorskip("keras", reason="the TensorFlow backend's tests need TensorFlow")

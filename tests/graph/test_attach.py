@@ -8,7 +8,8 @@ import numpy as np
 import onnx_ir as ir
 
 from tests.graph import texts
-from tfexport.graph.attach import attach_weights, detach_weights
+from tfexport.backends.weightless import detach_weights
+from tfexport.graph.attach import attach_weights
 
 BODY = """
 g (float[n, 4] x, float[3, 4] w, float[3] bias, float[2] unread) => (float[n, 3] y) {

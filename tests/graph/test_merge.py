@@ -9,8 +9,9 @@ import onnx_ir as ir
 import pytest
 
 from tests.graph import texts
+from tfexport.backends.weightless import WeightlessGraph
 from tfexport.errors import ConversionError
-from tfexport.graph import WeightlessGraph, finish, merge_decoders, merged_contract
+from tfexport.graph import finish, merge_decoders, merged_contract
 from tfexport.graph.contract import Contract, Port
 
 RANDOM = np.random.default_rng(0)

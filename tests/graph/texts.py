@@ -12,7 +12,7 @@ import onnx.parser
 import onnx_ir as ir
 import onnxruntime
 
-from tfexport.graph import WeightlessGraph
+from tfexport.backends.weightless import WeightlessGraph
 
 
 def proto(body: str, opset: int = 18) -> onnx.ModelProto:

@@ -11,17 +11,17 @@ from pathlib import Path
 import onnx
 import pytest
 
-from benchmarks.zoo.models import tiny_model
-from benchmarks.zoo.tiny import tiny_config
+from conformance.zoo.models import tiny_model
+from conformance.zoo.tiny import tiny_config
 from tests.parity import faults
 from tests.parity.faults import Fault
 from tfexport import export_checkpoint
-from tfexport.apart import call_here
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import Files, run_files
 from tfexport.parity.frameworks import Model, Ran, run_model
 from tfexport.parity.localisation import Located, Side, locate
 from tfexport.parity.matrix import Corner, Pair, compare_corners
+from tfexport.processes.isolation import call_in_process
 from tfexport.validation import Tolerance
 
 
@@ -48,7 +48,7 @@ class Sound:
         """Where the two part."""
         sides = Side("tf", self.model), Side("onnx-tf", files={"model": file})
         found = locate(
-            pair, *sides, Exchange(self.folder), self.tolerance, None, call_here
+            pair, *sides, Exchange(self.folder), self.tolerance, None, call_in_process
         )  # in processes it would take ten minutes
         assert found is not None
         return found
@@ -81,7 +81,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Make:
 
 def _save(folder: Path, model_type: str, feature: str, narrow: bool) -> None:
     """Weights large enough that a layer's part in the outputs is seen; `narrow`: embeddings as small as BERT draws them."""
-    from tfexport.features import model_class
+    from tfexport.declarations.features import model_class
 
     config = tiny_config(model_type, feature)
     for name in ("initializer_range", "init_std", "initializer_factor"):

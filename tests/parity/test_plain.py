@@ -10,12 +10,12 @@ import onnx
 import pytest
 
 from tests.parity import faults
-from tests.plain import keras_zoo as zoo
-from tfexport.apart import call_apart
+from tests.signature_models import keras_zoo as zoo
+from tfexport.checkpoints.signature import SignatureOptions
 from tfexport.errors import ProcessError
 from tfexport.parity import parity, validate_export
 from tfexport.parity.report import Report
-from tfexport.signature import SignatureOptions
+from tfexport.processes.isolation import call_isolated
 
 TRUSTED = SignatureOptions(trust=True)
 
@@ -23,7 +23,7 @@ TRUSTED = SignatureOptions(trust=True)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("plain")
-    call_apart(zoo.save_for_parity, found)
+    call_isolated(zoo.save_for_parity, found)
     return found
 
 

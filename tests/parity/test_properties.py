@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tfexport import export_checkpoint
 from tfexport.parity.frameworks import Model
-from tfexport.plan import load_source
-from tfexport.subject import Subject
-from tfexport.validation import Case, validate
+from tfexport.pipeline.plan import load_source
+from tfexport.validation import Case, validate_file
+from tfexport.validation.reference import Reference
 
 CASES = st.builds(
     Case,
@@ -27,22 +27,22 @@ CASES = st.builds(
 
 
 @pytest.fixture(scope="module")
-def exported(bert: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Subject, Model]:
+def exported(bert: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reference, Model]:
     """A file, and the model that it was made of."""
     folder = tmp_path_factory.mktemp("properties") / "bert"
     export_checkpoint(bert("h5"), folder)
     model = Model(str(bert("h5")), "default", "tf")
     plan = model.plan()
-    return folder / "model.onnx", load_source(plan, "auto").subjects(plan)["model"], model
+    return folder / "model.onnx", load_source(plan, "auto").references(plan)["model"], model
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=CASES)
-def test_any_case(exported: tuple[Path, Subject, Model], case: Case) -> None:
-    file, subject, model = exported
-    report = validate(file, subject, [case], model.plan().tolerance)
+def test_any_case(exported: tuple[Path, Reference, Model], case: Case) -> None:
+    file, reference, model = exported
+    report = validate_file(file, reference, [case], model.plan().tolerance)
     assert report.passed, report.problems
-    again, inputs = subject.inputs(case), subject.inputs(case)
+    again, inputs = reference.inputs(case), reference.inputs(case)
     for name, array in inputs.items():
         np.testing.assert_array_equal(array, again[name])
     assert f"{case.batch}x{case.sequence}" in case.name

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import tfexport
-from benchmarks.zoo.tiny import tiny_config
-from tests.declared import GPT2, gpt_like
-from tfexport.architectures import declarations
-from tfexport.features import config_factory
+from conformance.zoo.tiny import tiny_config
+from tests.onnx.declared import GPT2, gpt_like
+from tfexport.declarations.architectures import declarations
+from tfexport.declarations.features import config_factory
 from tfexport.validation import Case, case_inputs, flatten_inputs, standard_cases
 from tfexport.validation.cases import actual_case, longest_sequence
 

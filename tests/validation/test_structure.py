@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tfexport.graph.contract import Contract, Port
+from tfexport.runtime.sessions import open_session
 from tfexport.validation.structure import check_structure, gives_other_lengths, takes_other_lengths
-from tfexport.validation.validate import open_session
 
 CONTRACT = Contract((Port("x", "float32", ("batch", 4)),), (Port("y", "float32", ("batch", 3)),))
 

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from typing import Any, cast
 
 from tfexport.backends.base import Backend, LoadedModel
+from tfexport.checkpoints.framework import EXTRAS, FRAMEWORK_NAMES, Framework
 from tfexport.errors import FrameworkNotInstalledError, UnsupportedError
-from tfexport.tasks import EXTRAS, FRAMEWORK_NAMES, Framework
 
 _REQUIRED: dict[Framework, tuple[str, ...]] = {
     "pt": ("torch",),

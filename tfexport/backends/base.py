@@ -14,12 +14,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tfexport.checkpoint import Checkpoint
+from tfexport.backends.weightless import WeightlessGraph
+from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.framework import Framework, FrameworkChoice
+from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.errors import ContractError, TfExportError, TracingError
-from tfexport.framework import FrameworkChoice
-from tfexport.graph.weightless import WeightlessGraph
-from tfexport.onnx_config import OnnxConfig
-from tfexport.tasks import Framework
 
 _LONGEST_REASON = 400
 _MARKUP = re.compile(

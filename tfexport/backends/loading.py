@@ -9,9 +9,9 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from tfexport.checkpoint import Checkpoint
+from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError, TfExportError
-from tfexport.framework import FrameworkChoice
 
 _SIZES_DIFFER = (
     "size mismatch",

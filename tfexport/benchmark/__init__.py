@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tfexport.lazy import lazily
+from tfexport.processes.lazy_imports import lazily
 
 if TYPE_CHECKING:
     from tfexport.benchmark.api import benchmark as benchmark

@@ -18,7 +18,7 @@ from tfexport.benchmark.run import INTERRUPTED, LAUNCHES, ROUND_S, TIME_LIMIT_S,
 from tfexport.benchmark.suite import Options
 from tfexport.benchmark.targets import Request, Target, open_target
 from tfexport.errors import InputsError
-from tfexport.requirements import MEASURING, require
+from tfexport.reporting.requirements import MEASURING, require
 
 ALL = "all"
 _COMPILED = {"tf": "tf-function", "pt": "torch-eager"}

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from tfexport.manifest import installed_versions
+from tfexport.pipeline.manifest import installed_versions
 
 _PACKAGES = (
     "openvino",

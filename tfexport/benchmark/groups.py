@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tfexport.apart import call_apart
 from tfexport.benchmark.cells import Axes, Setting
 from tfexport.benchmark.engines import Engine, engine, installed, missing
 from tfexport.benchmark.graph_facts import half_precision
@@ -14,9 +13,10 @@ from tfexport.benchmark.measured import Measured, comparisons
 from tfexport.benchmark.reference import distinct, make_references, save
 from tfexport.benchmark.targets import Target
 from tfexport.benchmark.work import Model, Work
-from tfexport.checkpoint import open_checkpoint
+from tfexport.checkpoints.checkpoint import open_checkpoint
 from tfexport.errors import BenchmarkError, ProcessError
-from tfexport.placement import check_providers
+from tfexport.processes.isolation import call_isolated
+from tfexport.runtime.providers import check_providers
 
 _EAGER = {"tf": "tf-eager", "pt": "torch-eager"}
 _OWN = "ort"
@@ -101,7 +101,7 @@ def make_groups(target: Target, axes: Axes, folder: Path) -> list[Group]:
         save(folder / f"{setting.inputs}.inputs.npz", target.make_inputs(setting))
     name = reference_of(target)
     try:
-        call_apart(make_references, target.model, name, inputs, folder)
+        call_isolated(make_references, target.model, name, inputs, folder)
     except ProcessError as error:
         raise BenchmarkError(f"the reference, {name}, failed on {target.model.name}: {error}") from error
     return [_group(target, axes, setting, folder) for setting in settings]
@@ -123,14 +123,14 @@ def _with_checkpoints(target: Target, axes: Axes, folder: Path) -> Model:
     for framework in sorted(wanted - held):
         converted[framework] = folder / f"checkpoint-{framework}"
         try:
-            call_apart(_convert, model, framework, converted[framework])
+            call_isolated(_convert, model, framework, converted[framework])
         except ProcessError as error:
             raise BenchmarkError(f"{model.name} could not be converted for {framework}: {error}") from error
     return replace(model, converted=converted)
 
 
 def _convert(model: Model, framework: str, folder: Path) -> None:
-    from tfexport.features import FeaturesManager
+    from tfexport.onnx.features import FeaturesManager
 
     assert model.feature is not None and model.checkpoint is not None
     FeaturesManager.get_model_from_feature(model.feature, model.checkpoint, framework).save_pretrained(folder)
@@ -161,7 +161,7 @@ def _model_for(found: type[Engine], model: Model, setting: Setting, folder: Path
     files = {stem: folder / f"{stem}.fp16.onnx" for stem in model.files}
     for stem, path in model.files.items():
         if not files[stem].exists():
-            call_apart(half_precision, path, files[stem])
+            call_isolated(half_precision, path, files[stem])
     return replace(model, files=files)
 
 

@@ -6,10 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tfexport.apart import PROCESSES, death, surroundings
 from tfexport.benchmark.work import Work
 from tfexport.benchmark.worker import Loaded, Round, serve
 from tfexport.errors import CellError
+from tfexport.processes.environment import surroundings
+from tfexport.processes.isolation import PROCESSES, death
 
 TIMEOUT_S = 1800.0
 _ENDING_S = 30.0
@@ -40,7 +41,7 @@ class CellProcess:
             raise
 
     def compare(self, reference: Path, atol: float, rtol: float) -> dict[str, Any]:
-        """Compare the outputs of one more call with a file of the reference's. See `tfexport.benchmark.parity.compare`."""
+        """Compare the outputs of one more call with a file of the reference's. See `tfexport.benchmark.parity_gate.compare`."""
         return dict(self._ask("compare", reference, atol, rtol))
 
     def warm_up(self, seconds: float) -> tuple[tuple[float, ...], bool]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from tfexport.benchmark.cells import Cell, Setting
 from tfexport.benchmark.engines import engine
-from tfexport.benchmark.parity import TOKENS
+from tfexport.benchmark.parity_gate import TOKENS
 from tfexport.benchmark.work import Arrays, Model, Work
 from tfexport.errors import BenchmarkError
 

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tfexport.apart import call_apart
-from tfexport.artifacts import MANIFEST, read_manifest
 from tfexport.benchmark import graph_facts
 from tfexport.benchmark.cells import Setting
 from tfexport.benchmark.work import Arrays, Model
-from tfexport.checkpoint import CONFIG, Checkpoint, sha256_of
-from tfexport.companions import GENERATION_CONFIG
+from tfexport.checkpoints.checkpoint import CONFIG, Checkpoint, sha256_of
+from tfexport.checkpoints.preprocessor import load_preprocessor
+from tfexport.declarations.features import AUTO, choose_feature, config_factory
+from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.declarations.parts import DECODER_PART, ENCODER_PART, NEXT_STEP_PART, EncoderPart, parts_of
+from tfexport.declarations.tasks import WITH_PAST
 from tfexport.dummy_inputs import PAST
-from tfexport.encoder_decoder_parts import DECODER_PART, ENCODER_PART, NEXT_STEP_PART, EncoderPart
 from tfexport.errors import BenchmarkError, CheckpointNotFoundError, ProcessError
-from tfexport.features import AUTO, choose_feature, config_factory
-from tfexport.onnx_config import OnnxConfig
-from tfexport.preprocessor import load_preprocessor
-from tfexport.tasks import WITH_PAST
+from tfexport.pipeline.publishing import MANIFEST, read_manifest
+from tfexport.pipeline.sidecar_files import GENERATION_CONFIG
+from tfexport.processes.isolation import call_isolated
 from tfexport.validation.cases import case_inputs, longest_sequence, standard_cases
 from tfexport.validation.comparison import DEFAULT_RTOL
 
@@ -110,14 +110,14 @@ def open_target(request: Request, folder: Path, say: Callable[[str], None]) -> T
     exported = folder / request.called
     say(f"exporting {request.called}")
     try:
-        call_apart(_export, request, exported)
+        call_isolated(_export, request, exported)
     except ProcessError as error:
         raise BenchmarkError(f"{request.path} could not be exported: {error}") from error
     return _open_export(request, exported, "checkpoint", request.path)
 
 
 def _export(request: Request, output: Path) -> None:
-    from tfexport.line import export_checkpoint
+    from tfexport.pipeline.export import export_checkpoint
 
     export_checkpoint(request.path, output, feature=request.feature, framework=request.framework)
 
@@ -224,7 +224,7 @@ def _read_by_user(declared: OnnxConfig, writes: bool) -> Mapping[str, Mapping[in
     """The inputs that a user gives."""
     if not writes:
         return declared.inputs
-    if ENCODER_PART in declared.parts():
+    if ENCODER_PART in parts_of(declared):
         return EncoderPart(declared).inputs  # type: ignore[arg-type]
     return {name: axes for name, axes in declared.inputs.items() if name in _PROMPT}
 

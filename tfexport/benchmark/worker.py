@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from tfexport.apart import told
 from tfexport.benchmark.engines import Engine, engine
 from tfexport.benchmark.memory import gpu_mib, peak_mib, resident_mib
 from tfexport.benchmark.sampling import warm_up
 from tfexport.benchmark.stopwatch import Span, Stopwatch
 from tfexport.benchmark.work import Arrays, Work
+from tfexport.processes.isolation import told
 
 _NS = 1000
 MOST_CALLS = 64
@@ -151,7 +151,7 @@ def serve(connection: Connection, work: Work, inputs: Path) -> None:
 
     A request is a name of `_ANSWERS` and its arguments; an answer is whether it failed, and a value or a text.
     """
-    from tfexport.quiet import quiet
+    from tfexport.processes.streams import quiet
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: it is the parent's to end this one
     with quiet(verbose=False):
@@ -167,7 +167,7 @@ def serve(connection: Connection, work: Work, inputs: Path) -> None:
 
 def _compare(bench: Bench, path: Path, atol: float, rtol: float) -> dict[str, Any]:
     """Compare the outputs of one more call, made as the timed ones are."""
-    from tfexport.benchmark.parity import compare, tolerance_of
+    from tfexport.benchmark.parity_gate import compare, tolerance_of
 
     precision = bench.work.cell.setting.precision
     return compare(dict(np.load(path)), bench.outputs(), tolerance_of(precision, atol, rtol))

@@ -8,10 +8,19 @@ from typing import Annotated
 import typer
 
 from tfexport import __version__
-from tfexport.cli.benchmark import app as benchmark_app
-from tfexport.cli.parity import parity, validate
-from tfexport.cli.screen import DONE, INVALID, AsJson, Debug, Verbose, print_json, print_table, progress, screen
-from tfexport.cli.signature import AxisNames, InputsAsNchw, InputShape, OutputsAsNchw, Signature, Tag, Trust, given
+from tfexport.cli.benchmark_commands import app as benchmark_app
+from tfexport.cli.parity_commands import parity, validate
+from tfexport.cli.signature_options import (
+    AxisNames,
+    InputsAsNchw,
+    InputShape,
+    OutputsAsNchw,
+    Signature,
+    Tag,
+    Trust,
+    given,
+)
+from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, print_table, progress, screen
 
 app = typer.Typer(
     name="tfexport",
@@ -89,10 +98,10 @@ def export(
     export_with_transformers: Annotated[bool, typer.Option("--export_with_transformers", hidden=True)] = False,
 ) -> None:
     """Export a checkpoint to ONNX: load, convert, validate, publish."""
-    from tfexport.manifest import summary  # imported when needed: --help must not load a framework
+    from tfexport.pipeline.manifest import summary  # imported when needed: --help must not load a framework
 
     with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
-        from tfexport.line import export_checkpoint
+        from tfexport.pipeline.export import export_checkpoint
 
         result = export_checkpoint(
             model,
@@ -128,7 +137,7 @@ def features(
 ) -> None:
     """List what can be exported: features by model type, and the class of each framework."""
     with screen(verbose, debug):
-        from tfexport.features import declaration_of, supported
+        from tfexport.declarations.features import declaration_of, supported
 
         wanted = declaration_of(model_type).model_type if model_type else None
         found = [entry for entry in supported() if wanted in (None, entry.model_type)]
@@ -143,7 +152,7 @@ def features(
 def doctor(as_json: AsJson = False, verbose: Verbose = False, debug: Debug = False) -> None:
     """Say what is installed, what works here, and what is known to break in these versions."""
     with screen(verbose, debug):
-        from tfexport.doctor import examine
+        from tfexport.doctor.report import examine
 
         findings = examine()
     if as_json:

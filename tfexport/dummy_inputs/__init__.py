@@ -2,7 +2,7 @@
 
 Values are drawn from a generator seeded by the sizes, so that the same shape always gets the same values and two
 shapes get different ones. Each modality has its own module, with `GENERATORS`: input name -> function from a `Request`
-to an array. Frameworks get their tensors from these arrays at the very end (`to_framework`).
+to an array. Frameworks get their tensors from these arrays at the very end (`tfexport.declarations.framework_tensors`).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 from tfexport.dummy_inputs import audio, layout, segmentation, text, vision, vision_language
 from tfexport.dummy_inputs.padding import Side, pad_rows
 from tfexport.dummy_inputs.request import Arrays, Request
-from tfexport.dummy_inputs.sizes import Sizes
+from tfexport.dummy_inputs.sizes import Axes, Sizes
 from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary, positions, vocabulary
 from tfexport.dummy_inputs.values import Values, with_values
 from tfexport.dummy_inputs.vision import image_size
 from tfexport.errors import InputsError
-from tfexport.tasks import Axes, check_framework
 
 __all__ = [
     "PAST",
     "PRESENT",
     "TOKEN_IDS",
+    "Axes",
     "Side",
     "Sizes",
     "Values",
@@ -35,7 +35,6 @@ __all__ = [
     "image_size",
     "pad_rows",
     "positions",
-    "to_framework",
     "vocabulary",
     "with_values",
 ]
@@ -97,24 +96,3 @@ def _resolved(sizes: Sizes, config: Any, preprocessor: Any) -> Sizes:
         width=sizes.width or width,
         sampling_rate=sizes.sampling_rate or audio.sampling_rate(preprocessor),
     )
-
-
-def to_framework(arrays: Mapping[str, Any], framework: Any) -> Mapping[str, Any]:
-    """NumPy arrays, in nested lists and tuples too, as tensors of a framework; unchanged for None or ``"np"``.
-
-    Raises:
-        UnknownFrameworkError: a framework that tfexport does not know.
-        FrameworkNotInstalledError: it is not installed.
-    """
-    if framework is None or getattr(framework, "value", framework) == "np":
-        return arrays
-    from tfexport.backends import get_backend  # the frameworks are imported there, and only there
-
-    backend = get_backend(check_framework(framework))
-    return {name: _map_arrays(value, backend.tensor) for name, value in arrays.items()}
-
-
-def _map_arrays(value: Any, function: Callable[[np.ndarray], Any]) -> Any:
-    if isinstance(value, (list, tuple)):
-        return type(value)(_map_arrays(item, function) for item in value)
-    return function(value) if isinstance(value, np.ndarray) else value

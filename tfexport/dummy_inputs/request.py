@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfexport.dummy_inputs.sizes import Sizes
-from tfexport.tasks import Axes
+from tfexport.dummy_inputs.sizes import Axes, Sizes
 
 Arrays = dict[str, np.ndarray]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tfexport.errors import InputsError
-from tfexport.tasks import Axes
+
+Axes = Mapping[int, str]
+"""Names of the dynamic axes of a tensor, by axis index."""
 
 DEFAULT_PIXELS = 224
 """Height and width when neither the preprocessor nor the configuration names one: what most models were trained on."""

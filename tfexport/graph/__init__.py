@@ -7,17 +7,17 @@ from dataclasses import dataclass
 import onnx
 import onnx_ir as ir
 
+from tfexport.backends.weightless import WeightlessGraph
 from tfexport.errors import ConversionError
-from tfexport.graph.attach import attach_weights, detach_weights
-from tfexport.graph.cancel_transposes import CancelTransposes
+from tfexport.graph.attach import attach_weights
 from tfexport.graph.contract import Contract, Port, apply_contract, contract_of
-from tfexport.graph.eliminate_identities import EliminateIdentities
-from tfexport.graph.fold_recurrent_weights import FoldRecurrentWeights
-from tfexport.graph.fold_transposes import FoldWeightTransposes
 from tfexport.graph.merge import USE_CACHE, merge_decoders, merged_contract
 from tfexport.graph.opset import at_opset, check_opset
-from tfexport.graph.save import OnnxFiles, save, save_sharing
-from tfexport.graph.weightless import WeightlessGraph, WeightSource
+from tfexport.graph.passes.cancel_transposes import CancelTransposes
+from tfexport.graph.passes.eliminate_identities import EliminateIdentities
+from tfexport.graph.passes.fold_recurrent_weights import FoldRecurrentWeights
+from tfexport.graph.passes.fold_transposes import FoldWeightTransposes
+from tfexport.graph.writing import OnnxFiles, save, save_sharing
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,9 @@ __all__ = [
     "OnnxFiles",
     "OnnxGraph",
     "Port",
-    "WeightSource",
-    "WeightlessGraph",
     "at_opset",
     "check_opset",
     "contract_of",
-    "detach_weights",
     "finish",
     "merge_decoders",
     "merged_contract",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from tfexport.graph.weightless import WeightlessGraph
+from tfexport.backends.weightless import WeightlessGraph
 
 
 def attach_weights(graph: WeightlessGraph) -> ir.Model:
@@ -22,21 +22,3 @@ def attach_weights(graph: WeightlessGraph) -> ir.Model:
             value.dtype = tensor.dtype
             model.graph.initializers.add(value)
     return model
-
-
-def detach_weights(model: ir.Model, route: str, size_threshold: int = 1024) -> WeightlessGraph:
-    """The reverse: initializers of at least `size_threshold` bytes become graph inputs.
-
-    The model is changed in place. Small initializers (shapes, scalars) stay, for passes that need their values.
-    """
-    weights: dict[str, ir.TensorProtocol] = {}
-    for name, value in list(model.graph.initializers.items()):
-        tensor = value.const_value
-        if tensor is not None and tensor.nbytes >= size_threshold:
-            weights[name] = tensor
-            del model.graph.initializers[name]
-            value.const_value = None
-            value.shape = ir.Shape(tensor.shape.numpy())
-            value.type = ir.TensorType(tensor.dtype)
-            model.graph.inputs.append(value)
-    return WeightlessGraph(ir.to_proto(model), weights, route)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
+from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.dummy_inputs.sizes import Axes
 from tfexport.errors import ContractError
-from tfexport.onnx_config import OnnxConfig
-from tfexport.tasks import Axes
 
 Dimension = int | str
 

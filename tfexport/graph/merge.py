@@ -15,10 +15,10 @@ import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper, inliner
 
+from tfexport.backends.weightless import WeightlessGraph, source_of
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.errors import ConversionError
 from tfexport.graph.contract import Contract, Port
-from tfexport.graph.weightless import WeightlessGraph, source_of
 
 USE_CACHE = "use_cache_branch"
 _FIRST, _LATER = "first_step/", "later_step/"

@@ -7,8 +7,8 @@ from dataclasses import replace
 import onnx
 from onnx import version_converter
 
+from tfexport.backends.weightless import WeightlessGraph
 from tfexport.errors import OpsetError
-from tfexport.graph.weightless import WeightlessGraph
 
 
 def opset_of(proto: onnx.ModelProto) -> int:

@@ -1,6 +1,6 @@
 """Parity: a checkpoint in both frameworks, and the files made from each, on the same inputs, with a verdict."""
 
-from tfexport.lazy import lazily
+from tfexport.processes.lazy_imports import lazily
 
 __all__ = ["parity", "validate_export"]
 
@@ -8,6 +8,6 @@ __getattr__ = lazily(
     __name__,
     {
         "parity": "api",
-        "validate_export": "export",
+        "validate_export": "exported_directory",
     },
 )

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tfexport.apart import Caller, call_apart
 from tfexport.backends import installed_frameworks
+from tfexport.checkpoints.framework import FRAMEWORKS, Framework
+from tfexport.checkpoints.signature import SignatureOptions
 from tfexport.errors import FrameworkError, InputsError, ProcessError, UnsupportedError
 from tfexport.parity.corners import file_corners
 from tfexport.parity.exchange import Exchange
@@ -19,9 +20,8 @@ from tfexport.parity.frameworks import Model, Planned, Ran, run_model
 from tfexport.parity.localisation import Located, Side, locate
 from tfexport.parity.matrix import Corner, Pair, compare_corners
 from tfexport.parity.report import Report
-from tfexport.placement import check_providers
-from tfexport.signature import SignatureOptions
-from tfexport.tasks import FRAMEWORKS, Framework
+from tfexport.processes.isolation import Caller, call_isolated
+from tfexport.runtime.providers import check_providers
 
 Progress = Callable[[str], None]
 _NO_CLASS = (UnsupportedError, FrameworkError)
@@ -54,7 +54,7 @@ def parity(
     keep: Path | None = None,
     repro: Path | None = None,
     progress: Progress | None = None,
-    call: Caller = call_apart,
+    call: Caller = call_isolated,
     options: SignatureOptions | None = None,
 ) -> Report:
     """Compare a checkpoint in TensorFlow, in PyTorch, and the ONNX files made from each, on the same inputs.
@@ -76,8 +76,8 @@ def parity(
         keep: a folder for the exported files; None to throw them away.
         repro: a folder for the failing cases, each in the layout of ONNX's backend tests; None for none.
         progress: called with a line on what is being done.
-        call: how work is called: each in a process of its own, or `tfexport.apart.call_here`, all in this one.
-        options: how a model that is not of transformers is read: `tfexport.signature.signature_options`.
+        call: how work is called: each call in its own process (`call_isolated`), or all in this one (`call_in_process`).
+        options: how a model that is not of transformers is read: `tfexport.checkpoints.signature.signature_options`.
 
     Raises:
         CheckpointError, FrameworkError, UnsupportedError: the checkpoint cannot be used.
@@ -181,7 +181,7 @@ def _exported_corners(
 
 
 def _export(model: Model, folder: Path) -> Mapping[str, Any]:
-    from tfexport.line import export_checkpoint
+    from tfexport.pipeline.export import export_checkpoint
 
     return export_checkpoint(
         model.checkpoint,

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tfexport.apart import Caller
 from tfexport.errors import ProcessError
-from tfexport.manifest import contracts_of
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import CPU, Files, run_files
 from tfexport.parity.frameworks import Ran
 from tfexport.parity.matrix import Corner
+from tfexport.pipeline.manifest import contracts_of
+from tfexport.processes.isolation import Caller
 
 
 def file_corners(

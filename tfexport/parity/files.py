@@ -17,10 +17,11 @@ import onnx
 from tfexport.graph.contract import Contract
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.frameworks import Ran
-from tfexport.stages import peak_rss_mib
+from tfexport.pipeline.stages import peak_rss_mib
+from tfexport.runtime.errors import runtime_errors
+from tfexport.runtime.sessions import LEVELS, open_session
 from tfexport.validation.invariance import can_be_cut, padding_error, spread
 from tfexport.validation.structure import check_structure, dynamic_lengths, gives_other_lengths, takes_other_lengths
-from tfexport.validation.validate import LEVELS, RUNTIME_ERRORS, open_session
 
 CPU = "cpu"
 _DTYPES: Mapping[str, Any] = {
@@ -65,7 +66,7 @@ def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, Seque
         ran.structure[part], ran.problems[part] = check_structure(path, files.contracts.get(part)), {}
         try:
             session = _session(path, files, about)
-        except RUNTIME_ERRORS as error:
+        except runtime_errors() as error:
             ran.problems[part] = dict.fromkeys(cases[part], f"ONNX Runtime does not load the file: {error}")
             continue
         _run_part(session, part, cases[part], Exchange(folder), corner, ran)
@@ -84,7 +85,7 @@ def _run_part(session: Any, part: str, cases: Iterable[int], exchange: Exchange,
                 ran.spread[part] = spread(outputs, run(inputs))
                 loose = takes_other_lengths(session, inputs)
                 ran.structure[part] += [] if loose is None else [loose]
-        except RUNTIME_ERRORS as error:
+        except runtime_errors() as error:
             ran.problems[part][number] = f"ONNX Runtime fails: {error}"
             continue
         exchange.save_outputs(part, number, corner, outputs)
@@ -128,7 +129,7 @@ def run_at_levels(path: Path, folder: Path, part: str, case: int) -> dict[str, d
         try:
             session = open_session(path, level)
             found[level] = _run(session, _fed(session, inputs))
-        except RUNTIME_ERRORS as error:
+        except runtime_errors() as error:
             found[level] = str(error)
     return found
 
@@ -136,7 +137,7 @@ def run_at_levels(path: Path, folder: Path, part: str, case: int) -> dict[str, d
 def _session(path: Path, files: Files, about: dict[str, Any]) -> Any:
     if files.provider == CPU:
         return open_session(path)
-    from tfexport.placement import open_placed
+    from tfexport.runtime.providers import open_placed
 
     session, placement = open_placed(path, files.provider)
     about.setdefault("placement", {})[path.name] = placement.as_dict()

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfexport.apart import Caller
-from tfexport.checkpoint import open_checkpoint
+from tfexport.checkpoints.checkpoint import open_checkpoint
+from tfexport.checkpoints.framework import Framework
+from tfexport.checkpoints.signature import SignatureOptions
 from tfexport.errors import TfExportError
 from tfexport.parity.exchange import Exchange
-from tfexport.plan import Plan, Source, load_source, make_plan
-from tfexport.signature import SignatureOptions
-from tfexport.stages import peak_rss_mib
-from tfexport.subject import Subject
-from tfexport.tasks import Framework
+from tfexport.pipeline.plan import Plan, Source, load_source, make_plan
+from tfexport.pipeline.stages import peak_rss_mib
+from tfexport.processes.isolation import Caller
 from tfexport.validation import Case, Tolerance, flatten_inputs, thorough_cases
 from tfexport.validation.cases import actual_case
 from tfexport.validation.invariance import can_be_cut, padding_error, spread
+from tfexport.validation.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -144,16 +145,16 @@ def run_model(
     problems: dict[str, dict[int, str]] = {}
     padding: dict[str, dict[str, float]] = {}
     spreads: dict[str, dict[str, float]] = {}
-    for part, subject in source.subjects(plan).items():
-        asked = thorough_cases(subject.config) if given is None else given.get(part, ())
+    for part, reference in source.references(plan).items():
+        asked = thorough_cases(reference.config) if given is None else given.get(part, ())
         problems[part], actual = {}, []
         for number, case in enumerate(asked):
             actual.append(case)
             try:
                 if makes_inputs:
-                    actual[-1] = _make_inputs(exchange, part, number, subject, case)
+                    actual[-1] = _make_inputs(exchange, part, number, reference, case)
                 inputs = exchange.nested_inputs(part, number)
-                outputs = _declared(subject, inputs)
+                outputs = _declared(reference, inputs)
             except (TfExportError, FileNotFoundError) as error:
                 problems[part][number] = str(error)
                 continue
@@ -163,12 +164,12 @@ def run_model(
                 continue
             exchange.save_outputs(part, number, corner, outputs)
             if part not in spreads:
-                spreads[part] = spread(outputs, _declared(subject, inputs))
+                spreads[part] = spread(outputs, _declared(reference, inputs))
             if case.padding == "right" and can_be_cut(inputs) and part not in padding:
-                padding[part] = padding_error(lambda cut, subject=subject: _declared(subject, cut), inputs, outputs)  # type: ignore[misc]
+                padding[part] = padding_error(partial(_declared, reference), inputs, outputs)
         cases[part] = tuple(actual)
         labels[part] = {
-            name: dict(axes) for name, axes in (*subject.config.inputs.items(), *subject.config.outputs.items())
+            name: dict(axes) for name, axes in (*reference.config.inputs.items(), *reference.config.outputs.items())
         }
     about = {
         "model_class": source.loaded.model_class,
@@ -180,8 +181,8 @@ def run_model(
 def record_layers(model: Model, folder: Path, corner: str, part: str, case: int) -> None:
     """Record what each layer of a model gives for one case."""
     exchange, (plan, source) = Exchange(folder), _loaded(model)
-    subject = source.subjects(plan)[part]
-    found = subject.backend.layers(subject.model, subject.config, exchange.nested_inputs(part, case))
+    reference = source.references(plan)[part]
+    found = reference.backend.layers(reference.model, reference.config, exchange.nested_inputs(part, case))
     exchange.save_recording(corner, found)
 
 
@@ -190,13 +191,13 @@ def _loaded(model: Model) -> tuple[Plan, Source]:
     return plan, load_source(plan, "auto")
 
 
-def _make_inputs(exchange: Exchange, part: str, number: int, subject: Subject, case: Case) -> Case:
-    inputs = subject.inputs(case)
-    flat = flatten_inputs(subject.config, subject.config.generate_dummy_inputs_onnxruntime(inputs))
+def _make_inputs(exchange: Exchange, part: str, number: int, reference: Reference, case: Case) -> Case:
+    inputs = reference.inputs(case)
+    flat = flatten_inputs(reference.config, reference.config.generate_dummy_inputs_onnxruntime(inputs))
     exchange.save_inputs(part, number, inputs, flat)
-    return actual_case(subject.config, case, inputs)
+    return actual_case(reference.config, case, inputs)
 
 
-def _declared(subject: Subject, inputs: Any) -> dict[str, np.ndarray]:
-    outputs = subject.run(inputs)
-    return {name: outputs[name] for name in subject.config.outputs if name in outputs}
+def _declared(reference: Reference, inputs: Any) -> dict[str, np.ndarray]:
+    outputs = reference.run(inputs)
+    return {name: outputs[name] for name in reference.config.outputs if name in outputs}

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from tfexport.apart import Caller
 from tfexport.errors import ProcessError
 from tfexport.parity.divergence import Divergence, first_divergent, holds, swapped_outputs
 from tfexport.parity.exchange import Exchange
@@ -16,6 +15,7 @@ from tfexport.parity.files import record_tensors, run_at_levels
 from tfexport.parity.frameworks import Model, record_layers
 from tfexport.parity.matrix import Compared, Pair
 from tfexport.parity.repro import write_repro
+from tfexport.processes.isolation import Caller
 from tfexport.validation.comparison import Tolerance, compare
 
 _NEAR = 0.2

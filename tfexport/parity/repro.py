@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from tfexport.artifacts import publish, staged
 from tfexport.parity.files import data_files
+from tfexport.pipeline.publishing import publish, staged
 
 DATA_SET = "test_data_set_0"
 

@@ -11,7 +11,7 @@ from tfexport.validation.comparison import (
     compare,
     json_number,
 )
-from tfexport.validation.validate import flatten_inputs, validate
+from tfexport.validation.single_file import flatten_inputs, validate_file
 
 __all__ = [
     "Case",
@@ -27,5 +27,5 @@ __all__ = [
     "json_number",
     "standard_cases",
     "thorough_cases",
-    "validate",
+    "validate_file",
 ]

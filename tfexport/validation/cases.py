@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tfexport import dummy_inputs
+from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.dummy_inputs import PAST, TOKEN_IDS, Side, Values
-from tfexport.onnx_config import OnnxConfig
 
 DECODER_AXIS = "decoder_sequence"
 IMAGES_AXIS = "image_batch"

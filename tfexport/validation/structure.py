@@ -12,7 +12,9 @@ from google.protobuf.message import DecodeError
 
 from tfexport.graph.contract import Contract
 from tfexport.graph.nodes import all_nodes
-from tfexport.validation.validate import FULL, LEVELS, RUNTIME_ERRORS, broken_contract, open_session
+from tfexport.runtime.errors import runtime_errors
+from tfexport.runtime.sessions import FULL, LEVELS, open_session
+from tfexport.validation.single_file import broken_contract
 
 _ONNX = ("", "ai.onnx")
 
@@ -45,7 +47,7 @@ def check_structure(path: Path, contract: Contract | None = None) -> list[str]:
     for level in LEVELS:
         try:
             session = open_session(path, level)
-        except RUNTIME_ERRORS as error:
+        except runtime_errors() as error:
             problems.append(f"ONNX Runtime does not load it with optimisations {level}: {_line(error)}")
             continue
         if level == FULL and contract is not None:
@@ -82,7 +84,7 @@ def takes_other_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> str | 
             longer = np.pad(array, [(0, int(at == axis)) for at in range(array.ndim)])
             try:
                 session.run(None, {**feeds, value.name: longer})
-            except RUNTIME_ERRORS:
+            except runtime_errors():
                 continue
             return f"axis {axis} of {value.name} is fixed to {length}, and {longer.shape[axis]} are taken all the same"
     return None

@@ -8,8 +8,8 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from tfexport.checkpoints.framework import Framework
 from tfexport.errors import FrameworkError, FrameworkNotInstalledError
-from tfexport.tasks import Framework
 
 _BACKENDS: dict[Framework, str] = {"tf": "tensorflow", "pt": "torch"}
 _SETTING = "KERAS_BACKEND"

@@ -11,6 +11,7 @@ from typing import Any
 
 from tfexport.backends.keras import keras_on
 from tfexport.backends.keras.code import code_in, objects
+from tfexport.checkpoints.framework import Framework
 from tfexport.errors import (
     CheckpointError,
     CorruptCheckpointError,
@@ -19,7 +20,6 @@ from tfexport.errors import (
     UntrustedCodeError,
     WeightsOnlyError,
 )
-from tfexport.tasks import Framework
 
 _CONFIG = "config.json"
 REFUSES = (

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfexport.backends.keras import keras_on
-from tfexport.backends.plain import PlainModel, flat_outputs, takes_strings, unique
+from tfexport.backends.signature_model import SignatureModel, flat_outputs, takes_strings, unique
+from tfexport.checkpoints.framework import Framework
+from tfexport.checkpoints.signature import TensorSpec
 from tfexport.errors import InputsError, UnsupportedCheckpointError
-from tfexport.signature import TensorSpec
-from tfexport.tasks import Framework
 
 _LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing")
 """Layers of both Keras that look things up in tables, or hash strings."""
 _FIRST = "input_shape"
 
 
-def plain_model(model: Any, framework: Framework, source: str) -> PlainModel:
+def plain_model(model: Any, framework: Framework, source: str) -> SignatureModel:
     """A live model of Keras 3 as a plain one.
 
     Args:
@@ -53,7 +53,7 @@ def plain_model(model: Any, framework: Framework, source: str) -> PlainModel:
 
         order = list(structure) if isinstance(structure, Mapping) else names  # flattened, a mapping is sorted
         specs.sort(key=lambda spec: order.index(spec.name) if spec.name in order else len(order))
-        return PlainModel(type(model).__name__, tuple(specs), call, loaded_by, keras.ops, kept=model)
+        return SignatureModel(type(model).__name__, tuple(specs), call, loaded_by, keras.ops, kept=model)
     return _subclassed(model, source, loaded_by, keras.ops)
 
 
@@ -67,7 +67,7 @@ def _free_batch(spec: TensorSpec, *, built_by_call: bool) -> TensorSpec:
     return TensorSpec(spec.name, spec.dtype, (None, *spec.shape[1:])) if built_by_call and spec.shape else spec
 
 
-def _subclassed(model: Any, source: str, loaded_by: str, ops: Any) -> PlainModel:
+def _subclassed(model: Any, source: str, loaded_by: str, ops: Any) -> SignatureModel:
     """A model that is Python code: what is known of its inputs is with what shapes it was built."""
     shapes = getattr(model, "_build_shapes_dict", None)
     if not shapes:
@@ -101,7 +101,7 @@ def _subclassed(model: Any, source: str, loaded_by: str, ops: Any) -> PlainModel
         first, *others = made.items()
         return flat_outputs(model(first[1], **dict(others), training=False))
 
-    return PlainModel(type(model).__name__, tuple(specs.values()), call, loaded_by, ops, kept=model)
+    return SignatureModel(type(model).__name__, tuple(specs.values()), call, loaded_by, ops, kept=model)
 
 
 def _structure(

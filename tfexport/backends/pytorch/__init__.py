@@ -15,11 +15,10 @@ from tfexport.backends.pytorch.keras_models import load_keras
 from tfexport.backends.pytorch.layers import recorded
 from tfexport.backends.pytorch.loading import load_model
 from tfexport.backends.pytorch.tracing import as_input, call_model, check_call, for_inference, trace_arguments
-from tfexport.checkpoint import Checkpoint
-from tfexport.framework import FrameworkChoice
-from tfexport.graph import WeightlessGraph
-from tfexport.onnx_config import OnnxConfig
-from tfexport.tasks import Framework
+from tfexport.backends.weightless import WeightlessGraph
+from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.framework import Framework, FrameworkChoice
+from tfexport.declarations.onnx_config import OnnxConfig
 
 _ROUTES: dict[str, Callable[..., WeightlessGraph]] = {
     # Best first: TorchScript converts more of the declared models, several times faster, and to more opsets.

@@ -15,8 +15,8 @@ from tfexport.backends.pytorch.notes import noted
 from tfexport.backends.pytorch.patches import patched_torch
 from tfexport.backends.pytorch.tracing import DeclaredModel, TraceArguments
 from tfexport.backends.pytorch.weights import large_buffers_in_state_dict, weight_names, weights_of
+from tfexport.backends.weightless import WeightlessGraph, detach_weights
 from tfexport.errors import ConversionError, OpsetError
-from tfexport.graph import WeightlessGraph, detach_weights
 
 ROUTE = "dynamo"
 LOWEST_OPSET = 18

@@ -12,11 +12,11 @@ import torch
 from tfexport.backends.base import LoadedModel, model_errors
 from tfexport.backends.keras.files import RefusedError, checked, load_model, load_preset, only_keras_file
 from tfexport.backends.keras.models import plain_model
-from tfexport.backends.plain import PlainModel, with_options
-from tfexport.checkpoint import Checkpoint
+from tfexport.backends.signature_model import SignatureModel, with_options
+from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.signature import with_shapes
+from tfexport.declarations.probing import declare
 from tfexport.errors import CheckpointError, UnsupportedCheckpointError
-from tfexport.probing import declare
-from tfexport.signature import with_shapes
 
 
 class KerasModule(torch.nn.Module):  # type: ignore[misc]
@@ -26,7 +26,7 @@ class KerasModule(torch.nn.Module):  # type: ignore[misc]
         plain: the model.
     """
 
-    def __init__(self, plain: PlainModel) -> None:
+    def __init__(self, plain: SignatureModel) -> None:
         super().__init__()
         self.keras = plain.kept
         self._plain = plain

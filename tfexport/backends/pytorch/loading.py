@@ -14,9 +14,9 @@ from tfexport.backends import get_backend
 from tfexport.backends.base import LoadedModel
 from tfexport.backends.loading import from_pretrained_options, readable_errors
 from tfexport.backends.pytorch.weights import weight_names
-from tfexport.checkpoint import Checkpoint
+from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.errors import MismatchedWeightsError
-from tfexport.framework import FrameworkChoice
 
 _STATISTICS = {"moving_mean": "running_mean", "moving_variance": "running_var"}
 """What batch normalisation calls its statistics, in TensorFlow and in PyTorch."""

@@ -15,8 +15,8 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from tfexport.backends.base import check_inputs, declared_outputs, flat_inputs, mapped
 from tfexport.backends.pytorch.keras_models import KerasModule
+from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.dummy_inputs import PAST
-from tfexport.onnx_config import OnnxConfig
 
 _ENCODER_OUTPUTS = "encoder_outputs"
 

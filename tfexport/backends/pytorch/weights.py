@@ -10,7 +10,7 @@ from typing import Any
 import onnx_ir as ir
 from onnx_ir.tensor_adapters import TorchTensor
 
-from tfexport.graph.weightless import SOURCE
+from tfexport.backends.weightless import SOURCE
 
 LARGE_BUFFER_BYTES = 1024
 """Buffers that are no part of a checkpoint (position tables, causal masks) are weights from this size on, constants

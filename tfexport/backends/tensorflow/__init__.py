@@ -9,22 +9,21 @@ import numpy as np
 import tensorflow as tf
 
 from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
-from tfexport.backends.plain import PlainModel
+from tfexport.backends.signature_model import SignatureModel
 from tfexport.backends.tensorflow.calling import call_model, check_call
 from tfexport.backends.tensorflow.conversion import convert_function
 from tfexport.backends.tensorflow.layers import recorded
 from tfexport.backends.tensorflow.loading import load_model
 from tfexport.backends.tensorflow.patches import ctrl_cache, patched_tensorflow
-from tfexport.backends.tensorflow.plain import load_plain
+from tfexport.backends.tensorflow.signature_models import load_plain
 from tfexport.backends.tensorflow.soft_dependencies import stand_ins
 from tfexport.backends.tensorflow.tracing import trace
-from tfexport.checkpoint import Checkpoint
+from tfexport.backends.weightless import WeightlessGraph
+from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.framework import Framework, FrameworkChoice
+from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.declarations.patching import patched
 from tfexport.dummy_inputs import PAST
-from tfexport.framework import FrameworkChoice
-from tfexport.graph import WeightlessGraph
-from tfexport.onnx_config import OnnxConfig
-from tfexport.patching import patched
-from tfexport.tasks import Framework
 
 
 class TensorFlowBackend:
@@ -44,7 +43,7 @@ class TensorFlowBackend:
         with (
             prepared(model, config),
             stand_ins(),
-            patched_tensorflow(of_transformers=not isinstance(model, PlainModel)),
+            patched_tensorflow(of_transformers=not isinstance(model, SignatureModel)),
         ):
             traced = trace(model, config, inputs)
         return convert_function(traced, opset, route)

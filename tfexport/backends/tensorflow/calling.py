@@ -9,9 +9,9 @@ import tensorflow as tf
 from transformers.modeling_tf_outputs import TFBaseModelOutput
 
 from tfexport.backends.base import check_inputs, mapped
-from tfexport.backends.plain import PlainModel
+from tfexport.backends.signature_model import SignatureModel
+from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.dummy_inputs import PAST
-from tfexport.onnx_config import OnnxConfig
 
 _ENCODER_OUTPUTS = "encoder_outputs"
 _STACKED_CACHES = ("gpt2", "ctrl")
@@ -25,7 +25,7 @@ def check_call(model: Any, config: OnnxConfig) -> None:
     Raises:
         ContractError: there is one.
     """
-    if not isinstance(model, PlainModel):
+    if not isinstance(model, SignatureModel):
         check_inputs(config.called(model).call, model, config)
 
 
@@ -34,7 +34,7 @@ def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> di
 
     A key-value cache is a (key, value, ...) a layer on both sides, each ``(batch, heads, length, head size)``.
     """
-    if isinstance(model, PlainModel):
+    if isinstance(model, SignatureModel):
         return model(tensors)
     called = config.called(model)
     arguments = config.arguments({name: mapped(value, _as_input) for name, value in tensors.items()}, _zeros)

@@ -24,9 +24,9 @@ from tfexport.backends.tensorflow.graph_def import WeightlessGraphDef, without_w
 from tfexport.backends.tensorflow.ops import HANDLERS
 from tfexport.backends.tensorflow.tracing import TracedFunction
 from tfexport.backends.tensorflow.transposes import TransposePass
+from tfexport.backends.weightless import WeightlessGraph
+from tfexport.declarations.patching import PatchingSpec, patched
 from tfexport.errors import ConversionError, OpsetError, UnsupportedOpError
-from tfexport.graph import WeightlessGraph
-from tfexport.patching import PatchingSpec, patched
 
 LOWEST_OPSET = 9
 HIGHEST_OPSET = 18

@@ -13,8 +13,8 @@ from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_
 from tfexport.backends.base import LoadedModel
 from tfexport.backends.loading import from_pretrained_options, readable_errors
 from tfexport.backends.tensorflow.weights import weight_name
-from tfexport.checkpoint import Checkpoint
-from tfexport.framework import FrameworkChoice
+from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.framework import FrameworkChoice
 
 
 def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:

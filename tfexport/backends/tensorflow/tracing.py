@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from tfexport.backends.base import declared_outputs, flat_inputs, mapped, reason_of
 from tfexport.backends.tensorflow.calling import call_model, check_call
+from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.errors import ContractError, TracingError
-from tfexport.onnx_config import OnnxConfig
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 """What TensorFlow takes for a name."""

@@ -9,7 +9,7 @@ import numpy as np
 import onnx_ir as ir
 import tensorflow as tf
 
-from tfexport.graph.weightless import SOURCE
+from tfexport.backends.weightless import SOURCE
 
 
 def weight_name(variable: Any, scope: str) -> str:

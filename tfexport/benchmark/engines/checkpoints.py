@@ -12,8 +12,8 @@ from tfexport.benchmark.work import Work
 
 if TYPE_CHECKING:
     from tfexport.backends.base import LoadedModel
-    from tfexport.checkpoint import Checkpoint
-    from tfexport.framework import FrameworkChoice
+    from tfexport.checkpoints.checkpoint import Checkpoint
+    from tfexport.checkpoints.framework import FrameworkChoice
 
 
 class LoadedCheckpoint:
@@ -29,7 +29,7 @@ class LoadedCheckpoint:
         self, work: Work, framework: str, load: Callable[[Checkpoint, str, FrameworkChoice], LoadedModel]
     ) -> None:
         from tfexport.backends.base import prepared  # here: what an engine's module imports is not timed
-        from tfexport.plan import make_plan
+        from tfexport.pipeline.plan import make_plan
 
         plan = make_plan(
             work.model.converted.get(framework) or work.model.checkpoint or "",

@@ -10,7 +10,8 @@ import numpy as np
 
 from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.work import Arrays, Work
-from tfexport.placement import CUDA, placed_session, provider_name
+from tfexport.runtime.names import CUDA, provider_name
+from tfexport.runtime.providers import placed_session
 
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 EXTRA = "tfexport[cpu] or tfexport[gpu]"

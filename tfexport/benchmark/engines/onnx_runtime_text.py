@@ -10,8 +10,8 @@ import numpy as np
 from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.engines.onnx_runtime import EXTRA, PACKAGES, Session, share_threads
 from tfexport.benchmark.work import Arrays, Work
+from tfexport.declarations.parts import DECODER_PART, ENCODER_PART, ENCODER_STATES, MERGED_PART, NEXT_STEP_PART
 from tfexport.dummy_inputs import PAST, PRESENT
-from tfexport.encoder_decoder_parts import DECODER_PART, ENCODER_PART, ENCODER_STATES, MERGED_PART, NEXT_STEP_PART
 
 LOGITS = "logits"
 _BRANCH = "use_cache_branch"
@@ -160,7 +160,7 @@ class OnnxRuntimeMergedText(OnnxRuntimeText):
 
 
 def _empty_cache(loaded: Session, batch: int) -> Mapping[str, np.ndarray]:
-    from tfexport.validation.generation import empty_cache
+    from tfexport.validation.decoding import empty_cache
 
     return empty_cache(loaded.session, batch)
 

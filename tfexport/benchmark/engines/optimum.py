@@ -10,7 +10,7 @@ import numpy as np
 from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.engines.checkpoints import before, generation
 from tfexport.benchmark.work import Arrays, Work
-from tfexport.tasks import WITH_PAST
+from tfexport.declarations.tasks import WITH_PAST
 
 _CLASSES = {
     "causal-lm": "ORTModelForCausalLM",

@@ -1,10 +1,10 @@
 """Reports on a results document: for a terminal, as Markdown, as comma-separated values, as a page; and their rows."""
 
-from tfexport.benchmark.report.comma_separated import comma_separated
-from tfexport.benchmark.report.html import html
-from tfexport.benchmark.report.markdown import markdown
-from tfexport.benchmark.report.summary import all_measured, summary
+from tfexport.benchmark.report.csv_text import comma_separated
+from tfexport.benchmark.report.html_page import html
+from tfexport.benchmark.report.markdown_text import markdown
 from tfexport.benchmark.report.table import Row, Table, rows, tables
+from tfexport.benchmark.report.terminal import all_measured, summary
 from tfexport.benchmark.report.writing import render
 
 __all__ = [

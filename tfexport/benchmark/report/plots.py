@@ -11,8 +11,8 @@ import numpy as np
 
 from tfexport.benchmark.cells import Setting
 from tfexport.benchmark.report.table import Group, Row, Table
-from tfexport.pages.drawing import INK, SERIES, WIDTH, Plot, as_svg, figure_of, finish, plain, without_frame
-from tfexport.wording import significant
+from tfexport.reporting.formatting import significant
+from tfexport.reporting.pages.drawing import INK, SERIES, WIDTH, Plot, as_svg, figure_of, finish, plain, without_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

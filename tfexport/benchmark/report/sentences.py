@@ -9,7 +9,7 @@ from tfexport.benchmark.conditions import hardware, software, variables
 from tfexport.benchmark.report.table import Against, Headline, Table
 from tfexport.benchmark.sampling import PRECISION
 from tfexport.benchmark.statistics import LEVEL, MARGIN
-from tfexport.wording import bracketed, percent, plural, significant, with_interval
+from tfexport.reporting.formatting import bracketed, percent, plural, significant, with_interval
 
 _BOUNDARIES = {
     "host": "a call is timed from NumPy arrays to NumPy arrays, copies included (host)",

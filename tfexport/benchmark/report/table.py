@@ -11,7 +11,7 @@ from typing import Any
 from tfexport.benchmark.cells import Setting, setting_from
 from tfexport.benchmark.sampling import PRECISION
 from tfexport.benchmark.statistics import OUTLIER_SCORE
-from tfexport.wording import percent
+from tfexport.reporting.formatting import percent
 
 MEASURED = "measured"
 VERDICTS = ("faster", "slower", "no difference", "unknown")

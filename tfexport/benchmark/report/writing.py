@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfexport.benchmark.report.comma_separated import comma_separated as as_csv
-from tfexport.benchmark.report.html import html as as_html
-from tfexport.benchmark.report.markdown import markdown as as_markdown
+from tfexport.benchmark.report.csv_text import comma_separated as as_csv
+from tfexport.benchmark.report.html_page import html as as_html
+from tfexport.benchmark.report.markdown_text import markdown as as_markdown
 from tfexport.errors import OutputError
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfexport.pages import Plot, environment
-from tfexport.pages.drawing import INK, SERIES, as_svg, figure_of, finish, without_frame
+from tfexport.reporting.pages import Plot, environment
+from tfexport.reporting.pages.drawing import INK, SERIES, as_svg, figure_of, finish, without_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tfexport.manifest import installed_versions
 from tfexport.parity.localisation import Located
 from tfexport.parity.matrix import Compared, Corner, Pair, noise
+from tfexport.pipeline.manifest import installed_versions
 from tfexport.validation.cases import Case
 from tfexport.validation.comparison import Tolerance, json_number
 

@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 
 import torch
 
-from tfexport.patching import PatchingSpec, patched
+from tfexport.declarations.patching import PatchingSpec, patched
 
 _MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
 

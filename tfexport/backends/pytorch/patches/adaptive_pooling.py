@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _ORIGINAL = torch.nn.functional.adaptive_avg_pool2d
 

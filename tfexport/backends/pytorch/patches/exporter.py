@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.onnx._internal.torchscript_exporter import utils as torchscript_exporter
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _INFER_SHAPES = torch._C._jit_pass_onnx_graph_shape_type_inference
 

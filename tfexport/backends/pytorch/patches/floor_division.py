@@ -11,7 +11,7 @@ from typing import Any
 from torch.onnx import symbolic_helper, symbolic_opset9
 from torch.onnx._internal.torchscript_exporter import registration
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _OPS = ("aten::floor_divide", "aten::floordiv")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _MODULE = "transformers.models.funnel.modeling_funnel"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 
 def specs() -> list[PatchingSpec]:

@@ -15,7 +15,7 @@ import torch
 from tfexport.backends.keras.recurrent import Operator, Sequences, operator_of
 from tfexport.backends.pytorch.notes import note
 from tfexport.backends.pytorch.recurrent import run_operator
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _CLASSES = (("rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"))
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from tfexport.backends.pytorch.patches.longformer import attention
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _MODULE = "transformers.models.led.modeling_led"
 

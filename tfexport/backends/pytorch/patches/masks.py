@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _MODULE = "transformers.masking_utils"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _FIRST = "transformers.models.mobilevit.modeling_mobilevit"
 _SECOND = "transformers.models.mobilevitv2.modeling_mobilevitv2"

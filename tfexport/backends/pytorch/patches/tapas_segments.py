@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _MODULE = "transformers.models.tapas.modeling_tapas"
 _REDUCTIONS = {"sum": ("sum", 0.0), "mean": ("sum", 0.0), "amin": ("amin", torch.inf), "amax": ("amax", -torch.inf)}

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from importlib import import_module
 from pkgutil import iter_modules
 
-from tfexport.patching import PatchingSpec, patched
+from tfexport.declarations.patching import PatchingSpec, patched
 
 _MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
 

@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 from transformers.modeling_tf_outputs import TFBaseModelOutput
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _MODULE = "transformers.models.funnel.modeling_tf_funnel"
 

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 FOR_ALL = True
 _RANK = 4

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 FOR_ALL = True
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 FOR_ALL = True
 _MODULE = "keras.src.layers.rnn.time_distributed"

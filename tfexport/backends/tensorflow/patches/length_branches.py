@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _LIMITS = (0, 1)
 

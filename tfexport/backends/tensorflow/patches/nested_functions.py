@@ -10,7 +10,7 @@ from typing import Any
 
 from tensorflow.python.eager.polymorphic_function import function_context
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 FOR_ALL = True
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _LAYERS = {
     "transformers.models.xglm.modeling_tf_xglm": "TFXGLMMainLayer",

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _MODULE = "transformers.models.rag.modeling_tf_rag"
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 from transformers.modeling_tf_outputs import TFImageClassifierOutputWithNoAttention
 from transformers.modeling_tf_utils import unpack_inputs
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _MODULE = "transformers.models.swiftformer.modeling_tf_swiftformer"
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 _MODULE = "transformers.models.swin.modeling_tf_swin"
 

@@ -14,7 +14,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfexport.backends.tensorflow.recurrent import Sequences, operator_of, run_operator
-from tfexport.patching import PatchingSpec
+from tfexport.declarations.patching import PatchingSpec
 
 FOR_ALL = True
 _CLASSES = (("base_rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"))

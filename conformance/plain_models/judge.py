@@ -1,0 +1,189 @@
+"""Judge an ONNX file, of whichever tool: names, axes, operators, and outputs on shapes that no tool traced."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from conformance.plain_models.spec import Axis, PlainModel
+from tfexport.validation.comparison import Tolerance, compare_output
+
+ATOL = 1e-5
+RECURRENT = ("LSTM", "GRU", "RNN")
+LOOPS = ("Loop", "Scan")
+_UNKNOWN = re.compile(r"unk__\d+")
+_DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
+
+
+def structure(file: Path, model: PlainModel) -> dict[str, Any]:
+    """What is seen in a file without running it.
+
+    Returns:
+        ``inputs`` and ``outputs``: axes by name, as the file has them. ``names``, ``axes``: what is wrong with them, nothing
+        when all is well. ``nodes``, ``loops``, ``recurrent``: counts, those inside branches and loops too.
+    """
+    graph = onnx.load(file, load_external_data=False).graph
+    inputs, outputs = _axes(graph.input), _axes(graph.output)
+    counts = Counter(node.op_type for node in _nodes(graph))
+    declared_inputs = {name: each.axes for name, each in model.inputs.items()}
+    return {
+        "inputs": inputs,
+        "outputs": outputs,
+        "names": [*wrong_names(model.inputs, inputs), *wrong_names(model.outputs, outputs)],
+        "axes": [*wrong_axes(declared_inputs, inputs), *wrong_axes(model.outputs, outputs)],
+        "nodes": counts.total(),
+        "loops": sum(counts[kind] for kind in LOOPS),
+        "recurrent": sum(counts[kind] for kind in RECURRENT),
+    }
+
+
+def wrong_names(own: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Names of a file that are not the model's; every one is as ``found for own``."""
+    paired = paired_names(list(own), list(found))
+    wrong = [f"{other} for {name}" for name, other in paired.items() if name != other]
+    wrong += [f"nothing for {name}" for name in own if name not in paired]
+    return wrong + [f"{other} for nothing" for other in found if other not in paired.values()]
+
+
+def paired_names(own: Sequence[str], found: Sequence[str]) -> dict[str, str]:
+    """Which name of a file is meant by which of the model: the same, else one that holds it, else the next that is left."""
+    paired = {name: name for name in own if name in found}
+    for name in own:
+        if name not in paired:
+            free = [other for other in found if other not in paired.values()]
+            alike = [other for other in free if re.search(rf"(^|[^a-z0-9]){re.escape(name)}(:\d+)?$", other)]
+            if len(alike) == 1:
+                paired[name] = alike[0]
+    left = [other for other in found if other not in paired.values()]
+    missing = [name for name in own if name not in paired]
+    return paired | dict(zip(missing, left, strict=False))
+
+
+def wrong_axes(own: Mapping[str, Sequence[Axis]], found: Mapping[str, Sequence[int | str | None]]) -> list[str]:
+    """Axes of a file that are not as the model has them: dynamic ones without a name or fixed, fixed ones left open."""
+    wrong = []
+    for name, other in paired_names(list(own), list(found)).items():
+        axes, seen = own[name], found[other]
+        if len(axes) != len(seen):
+            wrong.append(f"{other} has {len(seen)} axes of {len(axes)}")
+            continue
+        for index, (axis, length) in enumerate(zip(axes, seen, strict=True)):
+            where = f"axis {index} of {other}"
+            if isinstance(axis, int):
+                if length != axis:
+                    wrong.append(f"{where} is {length or 'open'}, and always {axis}")
+            elif isinstance(length, int):
+                wrong.append(f"{where} is fixed at {length}")
+            elif not length or _UNKNOWN.fullmatch(length):
+                wrong.append(f"{where} has no name")
+    return wrong
+
+
+def agreement(
+    file: Path, model: PlainModel, cases: Sequence[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]]
+) -> dict[str, Any]:
+    """What ONNX Runtime makes of a file.
+
+    Args:
+        file: the file.
+        model: what it was made of.
+        cases: inputs and outputs of the source model.
+
+    Returns:
+        ``loads``: whether it is loaded, with ``load_problem``. ``matches``: whether every output of every case is within
+        1e-5 and 2e-5 of its largest magnitude. ``cases``: how many were run. ``max_error``: the largest one, None when no
+        output could be compared. ``problems``: of the cases, by their lengths. ``nodes_run``: what ONNX Runtime leaves of the
+        nodes, having computed what depends on weights alone and fused what it can.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4
+    optimised = file.with_name("optimised.onnx")
+    options.optimized_model_filepath = str(optimised)
+    try:
+        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except _errors() as error:
+        return {"loads": False, "load_problem": _line(error)}
+    errors: list[float] = []
+    problems = []
+    for lengths, (arrays, reference) in zip(model.cases, cases, strict=True):
+        case = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        found = run(session, arrays, list(reference))
+        if isinstance(found, str):
+            problems.append(f"[{case}] {found}")
+            continue
+        for name, values in reference.items():
+            if name not in found:
+                problems.append(f"[{case}] {name} is missing")
+                continue
+            report = compare_output(name, values, found[name], Tolerance(ATOL))
+            if np.isfinite(report.max_abs_error):
+                errors.append(report.max_abs_error)
+            if report.problem:
+                problems.append(f"[{case}] {name}: {report.problem}")
+    return {
+        "loads": True,
+        "matches": not problems,
+        "cases": len(cases),
+        "max_error": max(errors, default=None),
+        "problems": problems,
+        "nodes_run": sum(1 for _ in _nodes(onnx.load(optimised, load_external_data=False).graph)),
+    }
+
+
+def run(session: Any, arrays: Mapping[str, np.ndarray], outputs: Sequence[str]) -> dict[str, np.ndarray] | str:
+    """Outputs of a file by the names of the model; why there are none when it fails."""
+    values = {value.name: value for value in session.get_inputs()}
+    feeds = {
+        other: arrays[name].astype(_DTYPES[values[other].type])
+        for name, other in paired_names(list(arrays), list(values)).items()
+    }
+    own = [value.name for value in session.get_outputs()]
+    try:
+        made = dict(zip(own, session.run(None, feeds), strict=True))
+    except _errors() as error:
+        return _line(error)
+    return {name: made[other] for name, other in paired_names(outputs, own).items()}
+
+
+def _axes(values: Any) -> dict[str, list[int | str | None]]:
+    return {
+        value.name: [
+            dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None
+            for dim in value.type.tensor_type.shape.dim
+        ]
+        for value in values
+    }
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _nodes(inner)
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    kinds = [each for each in vars(state).values() if isinstance(each, type) and issubclass(each, Exception)]
+    return (*kinds, RuntimeError, ValueError)
+
+
+def _line(error: Exception) -> str:
+    return re.sub(r"Load model from \S+ failed:", "", " ".join(str(error).split()))[:400]

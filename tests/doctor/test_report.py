@@ -1,0 +1,105 @@
+"""The doctor: known breaks of versions, and when an installation is healthy. (`test_cli` runs it here.)"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests import support
+from tfexport.doctor.report import KNOWN_BREAKS, Finding, Findings, _probe, known_breaks
+from tfexport.pipeline.manifest import installed_versions
+
+GOOD = {
+    "transformers": "4.57.6",
+    "tensorflow": "2.21.0",
+    "tf-keras": "2.21.0",
+    "tf2onnx": "1.17.0",
+    "torch": "2.13.0+cpu",
+    "onnx": "1.23.2",
+    "numpy": "2.4.6",
+    "onnxruntime": "1.32.0",
+}
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "message"),
+    [
+        ("transformers", "5.0.0", "has no TensorFlow classes"),
+        ("transformers", "5.1.0.dev0", "has no TensorFlow classes"),
+        ("transformers", "4.56.2", "is not tested"),
+        ("tensorflow", "2.22.0", "was checked with 2.21"),
+        ("tensorflow", "2.20.0", "install tensorflow 2.21"),
+        ("tf2onnx", "1.16.1", "NumPy 1"),
+        ("torch", "2.5.1", "CVE-2025-32434"),
+        ("torch", "2.14.0", "TorchScript exporter"),
+        ("onnx", "1.20.1", "external data"),
+        ("numpy", "1.26.4", "numpy>=2"),
+        ("tf-keras", "2.20.1", "beside tensorflow 2.21.0: they must agree"),
+    ],
+)
+def test_known_breaks(package: str, version: str, message: str) -> None:
+    found = known_breaks({**GOOD, package: version})
+    assert len([finding for finding in found if message in finding.detail and finding.status == "warning"]) == 1
+
+
+def test_every_known_break_has_a_case_above() -> None:
+    cases = {mark[0] for mark in test_known_breaks.pytestmark[0].args[1]}
+    assert {entry.package for entry in KNOWN_BREAKS} <= cases
+
+
+def test_versions_that_are_fine() -> None:
+    assert known_breaks(GOOD) == []
+    assert known_breaks({}) == []
+    assert known_breaks(installed_versions()) == []  # what this project is tested with
+
+
+def test_two_wheels_of_onnx_runtime_overwrite_each_other() -> None:
+    (found,) = known_breaks({**GOOD, "onnxruntime-gpu": "1.32.0"})
+    assert found.status == "broken" and "uninstall both, install one" in found.detail
+
+
+def _findings(**status: str) -> Findings:
+    names = {"pt": "PyTorch", "tf": "TensorFlow", "ort": "ONNX Runtime"}
+    return Findings({}, tuple(Finding(names.get(k, k), v, "") for k, v in status.items()))
+
+
+@pytest.mark.parametrize(
+    ("status", "healthy"),
+    [
+        ({"pt": "ok", "tf": "ok", "ort": "ok"}, True),
+        ({"pt": "ok", "tf": "absent", "ort": "ok"}, True),
+        ({"pt": "absent", "tf": "ok", "ort": "ok"}, True),
+        ({"pt": "ok", "tf": "ok", "ort": "ok", "numpy 1": "warning"}, True),
+        ({"pt": "absent", "tf": "absent", "ort": "ok"}, False),
+        ({"pt": "ok", "tf": "broken", "ort": "ok"}, False),
+        ({"pt": "ok", "tf": "ok", "ort": "absent"}, False),
+        ({"pt": "ok", "tf": "ok", "ort": "broken"}, False),
+        ({"pt": "ok", "tf": "ok", "ort": "ok", "onnxruntime": "broken"}, False),
+    ],
+)
+def test_healthy(status: dict[str, str], healthy: bool) -> None:
+    findings = _findings(**status)
+    assert findings.healthy == healthy == findings.as_dict()["healthy"]
+    assert [row[0] for row in findings.rows()] == ["Python", *(finding.subject for finding in findings.findings)]
+
+
+def test_a_probe_that_fails_says_why() -> None:
+    assert "No module named" in str(_probe("tfexport.no_such_probe"))
+
+
+@pytest.mark.parametrize("framework", ["torch", "tensorflow"])
+def test_a_framework_that_is_absent_or_broken_is_reported(framework: str) -> None:
+    """Of a process in which the other one cannot be imported either, so that nothing slow runs."""
+    code = """
+import json, sys
+for name in ("torch", "tensorflow"):
+    sys.modules[name] = None
+from tfexport.cli import app
+app(["doctor", "--json"])
+"""
+    ran = support.python(code)
+    findings = {entry["subject"]: entry for entry in json.loads(ran.out)["findings"]}
+    name = {"torch": "PyTorch", "tensorflow": "TensorFlow"}[framework]
+    assert ran.code == 1 and findings[name]["status"] == "absent"
+    assert f"{framework} not installed: pip install 'tfexport[{framework}]'" in findings[name]["detail"]

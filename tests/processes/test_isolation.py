@@ -1,0 +1,67 @@
+"""Work in a process of its own: what comes back, and that nothing else can be taken for success."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tfexport.errors import InputsError, ProcessError
+from tfexport.processes.environment import surroundings
+from tfexport.processes.isolation import call_isolated
+
+
+def _process(value: int) -> tuple[int, int, str | None]:
+    return value + 1, os.getpid(), os.environ.get("HF_HUB_OFFLINE")
+
+
+def _die(with_signal: int) -> None:
+    os.kill(os.getpid(), with_signal)
+
+
+def _leave(code: int) -> None:
+    os._exit(code)
+
+
+def _fail(purpose: bool) -> None:
+    raise InputsError("no such axis.") if purpose else ZeroDivisionError("by zero")
+
+
+def test_what_a_function_returns() -> None:
+    value, process, offline = call_isolated(_process, 1)
+    assert (value, offline) == (2, "1") and process != os.getpid()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_killed_process_is_named(number: int) -> None:
+    with pytest.raises(ProcessError, match=f"its process was killed by {signal.Signals(number).name}"):
+        call_isolated(_die, int(number))
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_process_that_leaves_without_an_answer_has_failed(code: int) -> None:
+    with pytest.raises(ProcessError, match=f"its process died, exit code {code}"):
+        call_isolated(_leave, code)
+
+
+def test_errors_come_back_as_texts() -> None:
+    with pytest.raises(ProcessError, match=r"^no such axis\.$"):
+        call_isolated(_fail, True)
+    with pytest.raises(ProcessError, match="^ZeroDivisionError: by zero$"):
+        call_isolated(_fail, False)
+
+
+def test_one_that_takes_too_long_is_killed() -> None:
+    begin = time.monotonic()
+    with pytest.raises(ProcessError, match="no answer in 0.5 s"):
+        call_isolated(time.sleep, 60, timeout_s=0.5)
+    assert time.monotonic() - begin < 30
+
+
+def test_variables_are_put_back() -> None:
+    before = os.environ.get("OMP_NUM_THREADS")
+    with surroundings(3):
+        assert os.environ["OMP_NUM_THREADS"] == "3"
+    assert os.environ.get("OMP_NUM_THREADS") == before

@@ -1,0 +1,61 @@
+"""A SavedModel's signature as a plain model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from tfexport.backends.signature_model import SignatureModel
+from tfexport.backends.tensorflow.signature_models.functions import plain_function
+from tfexport.checkpoints.signature import SignatureOptions
+from tfexport.errors import CorruptCheckpointError, InputsError, UntrustedCodeError, first_line
+
+DEFAULT_SIGNATURE = "serving_default"
+DEFAULT_TAG = "serve"
+
+
+def load_saved_model(folder: Path, options: SignatureOptions, source: str) -> SignatureModel:
+    """Load one signature of a SavedModel.
+
+    Raises:
+        UntrustedCodeError: the user did not say that its code may run.
+        CorruptCheckpointError: it cannot be read.
+        InputsError: there is no such signature, or no graph of that tag.
+    """
+    if not options.trust:
+        raise UntrustedCodeError(
+            f"{source} is a SavedModel: a program of TensorFlow's, which can read and write files when it runs. If you trust "
+            "where it comes from, say --trust (trust=True)."
+        )
+    tag = options.tag or DEFAULT_TAG
+    try:
+        loaded = tf.saved_model.load(str(folder), tags=[tag])
+    except (RuntimeError, ValueError) as error:
+        if "tag" in str(error):
+            raise InputsError(
+                f"{source} has no graph of the tag {tag!r}: {first_line(error)} Name one by --tag."
+            ) from error
+        raise CorruptCheckpointError(f"{source} cannot be read as a SavedModel: {first_line(error)}") from error
+    except (OSError, tf.errors.OpError, KeyError, IndexError, AttributeError, TypeError) as error:
+        raise CorruptCheckpointError(f"{source} cannot be read as a SavedModel: {first_line(error)}") from error
+    signatures = dict(loaded.signatures)
+    name = options.signature or (DEFAULT_SIGNATURE if DEFAULT_SIGNATURE in signatures else next(iter(signatures), ""))
+    if name not in signatures or (options.signature is None and name != DEFAULT_SIGNATURE and len(signatures) > 1):
+        raise InputsError(
+            f"{source} has the signatures {', '.join(signatures) or 'none'}; {options.signature or DEFAULT_SIGNATURE!r} is "
+            "not among them. Name one by --signature; where there is none, save the model again with signatures=, or give "
+            "tfexport.export_checkpoint a tf.function of it."
+        )
+    function = signatures[name]
+    order = tuple(getattr(function, "_arg_keywords", None) or ())
+    model = plain_function(function, f"{source} ({name})", name, kept=loaded, order=order)
+
+    def call(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
+        # TensorFlow gives them in an order that differs from one process to the next.
+        return dict(sorted(model.function(tensors).items()))
+
+    return replace(model, function=call)

@@ -1,0 +1,190 @@
+"""Two results files: what became faster, what slower, and what has no number any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import geometric_mean
+from typing import Any, Literal
+
+from tfexport.benchmark import statistics
+from tfexport.benchmark.conditions import differences
+from tfexport.benchmark.report.table import BUSY, MEASURED, Interval, others_cpus
+from tfexport.errors import ResultsError, abbreviate
+from tfexport.reporting.formatting import aligned, plural, significant, with_interval
+
+Verdict = Literal[
+    "faster", "slower", "no difference", "unknown", "lost", "gained", "no number", "only in old", "only in new"
+]
+"""faster, slower: the interval of the ratio leaves out 1, and the ratio is beyond the margin. unknown: of too few rounds. lost:
+measured before, and refused or failed now; gained: the other way round. no number: neither has one."""
+REGRESSIONS: tuple[Verdict, ...] = ("slower", "lost")
+COLUMNS = ("cell", "old ms", "new ms", "times as fast", "verdict")
+_LEAST_LAUNCHES = 3
+"""Where processes differ by 2 %, one in eight comparisons of the same with the same finds a difference with two launches, one
+in twelve with three, one in eighty with five (simulated)."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One cell of either file.
+
+    Attributes:
+        key: of the cell.
+        engine: its name within its group; empty for a cell of one file alone.
+        verdict: on the new file.
+        old_ms: its median before; None where it has none.
+        new_ms: its median now; None where it has none.
+        times_as_fast: as before; below 1 when it became slower. None where one of the two has no number.
+        interval: 95 %, of the ratio; None where it is not known.
+        problem: why it has no number now; None when it has one.
+    """
+
+    key: str
+    engine: str
+    verdict: Verdict
+    old_ms: float | None = None
+    new_ms: float | None = None
+    times_as_fast: float | None = None
+    interval: Interval | None = None
+    problem: str | None = None
+
+    @property
+    def row(self) -> tuple[str, ...]:
+        """For a table of `COLUMNS`."""
+        old, new = ("" if value is None else significant(value) for value in (self.old_ms, self.new_ms))
+        times = "" if self.times_as_fast is None else with_interval(self.times_as_fast, self.interval)
+        told = f"{self.verdict}: {self.problem}" if self.verdict == "lost" else self.verdict
+        return self.key, old, new, times, told
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two results files say of each other.
+
+    Attributes:
+        changes: every cell, in the new file's order, then those of the old one alone.
+        warnings: what else differs, or was amiss: their times may differ because of that.
+    """
+
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def regressions(self) -> tuple[Change, ...]:
+        """Cells that became slower, or lost their number."""
+        return tuple(change for change in self.changes if change.verdict in REGRESSIONS)
+
+    @property
+    def geometric_mean(self) -> float | None:
+        """How many times as fast the cells became that both files measured; None when there is none."""
+        return _mean(self.changes)
+
+    @property
+    def by_engine(self) -> dict[str, float]:
+        """The same of each engine: where one that nobody touched has changed too, the machine has."""
+        engines = dict.fromkeys(change.engine for change in self.changes)
+        means = {engine: _mean(change for change in self.changes if change.engine == engine) for engine in engines}
+        return {engine: mean for engine, mean in means.items() if mean is not None}
+
+    def lines(self) -> list[str]:
+        """For a terminal: warnings, every cell, what they amount to, and the regressions at the end."""
+        lines = [f"warning: {warning}" for warning in self.warnings]
+        lines += aligned([COLUMNS, *(change.row for change in self.changes)])
+        verdicts = [change.verdict for change in self.changes]
+        lines.append(", ".join(f"{verdicts.count(each)} {each}" for each in dict.fromkeys(verdicts)))
+        if self.geometric_mean is not None:
+            engines = ", ".join(f"{engine} {significant(mean)}" for engine, mean in self.by_engine.items())
+            lines.append(
+                f"{significant(self.geometric_mean)} times as fast as before in the geometric mean ({engines})"
+            )
+        regressions = abbreviate(change.key for change in self.regressions)
+        lines.append(f"regressions: {regressions}" if regressions else "no regression")
+        return lines
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "changes": [asdict(change) for change in self.changes],
+            "regressions": [change.key for change in self.regressions],
+            "geometric_mean": self.geometric_mean,
+            "by_engine": self.by_engine,
+            "warnings": list(self.warnings),
+        }
+
+
+def compare(old: Mapping[str, Any], new: Mapping[str, Any], margin: float = statistics.MARGIN) -> Comparison:
+    """Compare two results documents, cell by cell.
+
+    Args:
+        old: as in ``results.schema.json``.
+        new: the same, later.
+        margin: a ratio nearer to 1 is no difference that matters, whatever its interval.
+
+    Raises:
+        ResultsError: they have no cell in common.
+    """
+    before, after = _cells(old), _cells(new)
+    if not before.keys() & after.keys():
+        raise ResultsError(
+            f"the two results have no cell in common. The old one has {abbreviate(before, 3) or 'none'}; the new one has "
+            f"{abbreviate(after, 3) or 'none'}. Measure the same targets, by the same names, at the same settings."
+        )
+    keys = dict.fromkeys([*after, *before])
+    return Comparison(
+        tuple(_change(key, before.get(key), after.get(key), margin) for key in keys),
+        (*differences(old, new), *_other_files(old, new), *_amiss("old", before), *_amiss("new", after)),
+    )
+
+
+def _cells(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {cell["key"]: cell for group in document["groups"] for cell in group["cells"]}
+
+
+def _change(key: str, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, margin: float) -> Change:
+    if old is None or new is None:
+        return Change(key, "", "only in new" if old is None else "only in old", _median(old), _median(new))
+    old_ms, new_ms = _median(old), _median(new)
+    if old_ms is None or new_ms is None:
+        verdict: Verdict = "lost" if old_ms is not None else "gained" if new_ms is not None else "no number"
+        return Change(key, new["name"], verdict, old_ms, new_ms, problem=new["problem"])
+    found = statistics.unpaired_ratio(_samples(new), _samples(old))
+    interval = (found.low, found.high) if found.known else None
+    return Change(key, new["name"], found.verdict(margin), old_ms, new_ms, found.median, interval)
+
+
+def _median(cell: Mapping[str, Any] | None) -> float | None:
+    return None if cell is None or cell["status"] != MEASURED else float(cell["summary"]["median_ms"])
+
+
+def _samples(cell: Mapping[str, Any]) -> Sequence[Sequence[Sequence[float]]]:
+    return [launch["rounds_us"] for launch in cell["launches"]]
+
+
+def _mean(changes: Iterable[Change]) -> float | None:
+    ratios = [change.times_as_fast for change in changes if change.times_as_fast is not None]
+    return geometric_mean(ratios) if ratios else None
+
+
+def _other_files(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
+    """A line for each file of a target that is not what it was."""
+    before = {target["name"]: target["files"] for target in old["targets"]}
+    for target in new["targets"]:
+        for name, file in target["files"].items():
+            known = before.get(target["name"], {}).get(name)
+            if known is not None and known["sha256"] != file["sha256"]:
+                yield f"{target['name']}: {name} is another file than before"
+
+
+def _amiss(which: str, cells: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    """A line for what makes the times of one file doubtful."""
+    launches = [cell["launches"] for cell in cells.values() if cell["status"] == MEASURED]
+    few = sum(len(each) < _LEAST_LAUNCHES for each in launches)
+    if few:
+        yield (
+            f"the {which} results have {plural(few, 'cell')} of fewer than {_LEAST_LAUNCHES} launches, too few to tell how "
+            "processes differ: a difference can be chance"
+        )
+    busy = max((others_cpus(each) or 0.0 for each in launches), default=0.0)
+    if busy >= BUSY:
+        yield f"others kept up to {busy:.1f} processors busy while the {which} results were measured"

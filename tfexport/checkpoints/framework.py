@@ -1,0 +1,153 @@
+"""Which framework exports a checkpoint, and why.
+
+The priority: what the user says; else what the local checkpoint is; else what is installed, PyTorch first.
+`decide` is pure: it sees the evidence that `tfexport.checkpoints.checkpoint` collected, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from tfexport.errors import CheckpointNotFoundError, FrameworkNotInstalledError, UnknownFrameworkError
+
+Framework = Literal["pt", "tf"]
+
+FRAMEWORKS: tuple[Framework, ...] = ("pt", "tf")
+FRAMEWORK_NAMES: dict[Framework, str] = {"pt": "PyTorch", "tf": "TensorFlow"}
+EXTRAS: dict[Framework, str] = {"pt": "tfexport[torch]", "tf": "tfexport[tensorflow]"}
+"""What to install for a framework."""
+_PACKAGES: dict[Framework, str] = {"pt": "torch", "tf": "tensorflow"}
+
+
+class Evidence(Protocol):
+    """A sign that a checkpoint holds a framework's weights."""
+
+    @property
+    def framework(self) -> Framework:
+        """Whose weights they are."""
+
+    @property
+    def why(self) -> str:
+        """What was found, for the user: ``tf_model.h5``, ``model.safetensors (format tf)``."""
+
+
+@dataclass(frozen=True)
+class FrameworkChoice:
+    """The framework that exports, with its reason.
+
+    Attributes:
+        framework: ``"pt"`` or ``"tf"``.
+        reason: one sentence for the user and the manifest.
+        weights: the framework whose weights are read; another one than `framework` when they are converted on
+            load, None when it is not known before loading (a hub id).
+    """
+
+    framework: Framework
+    reason: str
+    weights: Framework | None
+
+    @property
+    def converts_weights(self) -> bool:
+        """Whether the weights of the other framework are converted on load."""
+        return self.weights is not None and self.weights != self.framework
+
+
+def decide(
+    requested: object | None,
+    evidence: Sequence[Evidence] | None,
+    installed: Collection[Framework],
+    source: str,
+    *,
+    loads_in_both: bool = False,
+) -> FrameworkChoice:
+    """Choose the framework.
+
+    Args:
+        requested: what the user says; None when nothing.
+        evidence: what the local checkpoint holds; None when it is not a local one.
+        installed: the frameworks that are installed.
+        source: the checkpoint's name, for messages.
+        loads_in_both: whether either framework reads the weights without the other, as Keras 3 does its files.
+
+    Returns:
+        The choice, with its reason.
+
+    Raises:
+        UnknownFrameworkError: `requested` is no framework.
+        CheckpointNotFoundError: a local checkpoint without weights.
+        FrameworkNotInstalledError: the choice, or a framework that must convert the weights, is not installed.
+    """
+    if evidence is not None and not evidence:
+        raise CheckpointNotFoundError(
+            f"{source} holds no weights. Expected one of model.safetensors, pytorch_model.bin, tf_model.h5, one of "
+            "their *.index.json with its shards, a .keras or .h5 file, or a SavedModel."
+        )
+    chosen, reason = _choose(requested, evidence, installed, source)
+    held = {item.framework for item in evidence or ()}
+    weights = None if not held else chosen if chosen in held else next(iter(held))
+    choice = FrameworkChoice(chosen, reason, weights)
+    _check_installed(chosen, installed, reason)
+    if choice.converts_weights and weights is not None and not loads_in_both:
+        _check_installed(weights, installed, f"{source} holds only {FRAMEWORK_NAMES[weights]} weights, to be converted")
+    return choice
+
+
+def _choose(
+    requested: object | None, evidence: Sequence[Evidence] | None, installed: Collection[Framework], source: str
+) -> tuple[Framework, str]:
+    if requested is not None:
+        chosen = check_framework(requested)
+        name = FRAMEWORK_NAMES[chosen]
+        if evidence and all(item.framework != chosen for item in evidence):
+            other = FRAMEWORK_NAMES[evidence[0].framework]
+            return chosen, (
+                f"{name}, as asked for; the checkpoint holds only {other} weights ({evidence[0].why}), "
+                "converted on load"
+            )
+        return chosen, f"{name}, as asked for"
+    if evidence:
+        return _choose_by_evidence(evidence, installed)
+    for framework in FRAMEWORKS:
+        if framework in installed:
+            others = [FRAMEWORK_NAMES[other] for other in FRAMEWORKS if other in installed and other != framework]
+            also = f", {others[0]} is too" if others else ""
+            return framework, f"{FRAMEWORK_NAMES[framework]}, because {source} is not local and it is installed{also}"
+    raise FrameworkNotInstalledError(
+        "Neither PyTorch nor TensorFlow is installed. Install tfexport[torch] or tfexport[tensorflow]."
+    )
+
+
+def _choose_by_evidence(evidence: Sequence[Evidence], installed: Collection[Framework]) -> tuple[Framework, str]:
+    found = {framework: [e.why for e in evidence if e.framework == framework] for framework in FRAMEWORKS}
+    held = [framework for framework in FRAMEWORKS if found[framework]]
+    chosen = next((framework for framework in held if framework in installed), held[0])
+    reason = f"{FRAMEWORK_NAMES[chosen]}, because the checkpoint holds {', '.join(found[chosen])}"
+    for other in held:
+        if other != chosen:
+            why = f"--framework {other} exports those" if other in installed else "which is not installed"
+            reason += f"; {FRAMEWORK_NAMES[other]} weights are there too ({', '.join(found[other])}): {why}"
+    return chosen, reason
+
+
+def _check_installed(framework: Framework, installed: Collection[Framework], why: str) -> None:
+    if framework not in installed:
+        raise FrameworkNotInstalledError(
+            f"{FRAMEWORK_NAMES[framework]} is needed ({why}) and is not installed. "
+            f"Install {EXTRAS[framework]} (the package {_PACKAGES[framework]})."
+        )
+
+
+def check_framework(framework: object) -> Framework:
+    """The framework that a user named, validated.
+
+    Raises:
+        UnknownFrameworkError: not "pt" or "tf".
+    """
+    value = getattr(framework, "value", framework)  # transformers' TensorType and Python strings alike
+    if value == "pt":
+        return "pt"
+    if value == "tf":
+        return "tf"
+    raise UnknownFrameworkError(f"{framework!r} is not a framework. Expected 'pt' (PyTorch) or 'tf' (TensorFlow).")

@@ -1,0 +1,1 @@
+"""How each model is exported: inputs, outputs, named axes and tolerances, by model type or by signature."""

@@ -1,0 +1,15 @@
+"""One declaration per model type, grouped by family. Importing this package registers them all.
+
+To add one, see CONTRIBUTING.md: a class in the module of its family, and nothing else.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from tfexport.declarations.architectures.axes import ports, text_inputs
+from tfexport.declarations.architectures.registry import Declaration, declarations, register
+
+for _module in iter_modules(__path__):  # every family registers its declarations when it is imported
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["Declaration", "declarations", "ports", "register", "text_inputs"]

@@ -1,0 +1,86 @@
+"""The registry of declarations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tfexport.checkpoints.framework import Framework
+from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.declarations.tasks import normalise, task_of
+
+ConfigClass = TypeVar("ConfigClass", bound=type[OnnxConfig])
+
+TEXT_ENCODER_FEATURES = (
+    "default",
+    "masked-lm",
+    "sequence-classification",
+    "multiple-choice",
+    "token-classification",
+    "question-answering",
+)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is registered for a model type.
+
+    Attributes:
+        model_type: with hyphens.
+        features: the features that can be exported, in the order declared.
+        config_class: the `OnnxConfig` that declares its inputs.
+        classes: model classes that transformers' own tables lack, by feature and framework, the usual one first.
+    """
+
+    model_type: str
+    features: tuple[str, ...]
+    config_class: type[OnnxConfig]
+    classes: Mapping[str, Mapping[Framework, tuple[str, ...]]] = field(default_factory=dict)
+
+    def model_classes(self, feature: str, framework: Framework) -> tuple[str, ...]:
+        """Names of the classes that load a feature in a framework, the usual one first; empty when there is none.
+
+        Raises:
+            UnsupportedFeatureError: no such feature.
+        """
+        own = self.classes.get(feature, {}).get(framework)
+        return task_of(feature).model_classes(framework, self.model_type) if own is None else own
+
+
+_DECLARATIONS: dict[str, Declaration] = {}
+
+
+def register(
+    model_type: str, *features: str, classes: Mapping[str, Mapping[Framework, tuple[str, ...]]] | None = None
+) -> Callable[[ConfigClass], ConfigClass]:
+    """Class decorator: declare a model type and its features.
+
+    Args:
+        model_type: as ``config.json`` has it.
+        features: what can be exported.
+        classes: model classes that transformers' own tables lack, by feature and framework, the usual one first. An
+            empty tuple says that a framework's class is not to be used.
+
+    Raises:
+        ValueError: the type is declared already, or a feature twice.
+        UnsupportedFeatureError: no such feature.
+    """
+    name = normalise(model_type)
+
+    def add(config_class: ConfigClass) -> ConfigClass:
+        if name in _DECLARATIONS:
+            raise ValueError(f"{name} is declared twice")
+        if len(set(features)) != len(features):
+            raise ValueError(f"{name} declares a feature twice")
+        for feature in features:
+            task_of(feature)
+        _DECLARATIONS[name] = Declaration(name, features, config_class, dict(classes or {}))
+        return config_class
+
+    return add
+
+
+def declarations() -> Mapping[str, Declaration]:
+    """Every declaration by model type, alphabetically."""
+    return dict(sorted(_DECLARATIONS.items()))

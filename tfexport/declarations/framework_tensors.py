@@ -1,0 +1,44 @@
+"""Dummy inputs as a framework's tensors, for ``generate_dummy_inputs(framework=...)``.
+
+The backends stand above the declarations, so nothing of them is imported here: a framework is its package and one function of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from tfexport.checkpoints.framework import EXTRAS, FRAMEWORK_NAMES, Framework, check_framework
+from tfexport.errors import FrameworkNotInstalledError
+
+_CONVERTERS: dict[Framework, tuple[str, str]] = {"pt": ("torch", "from_numpy"), "tf": ("tensorflow", "constant")}
+"""Package, and the function in it that makes a tensor of a NumPy array."""
+
+
+def to_framework(arrays: Mapping[str, Any], framework: Any) -> Mapping[str, Any]:
+    """Return NumPy arrays, in nested lists and tuples too, as tensors of a framework; unchanged for None or ``"np"``.
+
+    Raises:
+        UnknownFrameworkError: tfexport does not know the framework.
+        FrameworkNotInstalledError: the framework is not installed.
+    """
+    if framework is None or getattr(framework, "value", framework) == "np":
+        return arrays
+    chosen = check_framework(framework)
+    package, function = _CONVERTERS[chosen]
+    if find_spec(package) is None:
+        raise FrameworkNotInstalledError(
+            f"{FRAMEWORK_NAMES[chosen]} tensors were asked for, and {package} is not installed. Install {EXTRAS[chosen]}."
+        )
+    convert = getattr(import_module(package), function)
+    return {name: _map_arrays(value, convert) for name, value in arrays.items()}
+
+
+def _map_arrays(value: Any, function: Callable[[np.ndarray], Any]) -> Any:
+    if isinstance(value, (list, tuple)):
+        return type(value)(_map_arrays(item, function) for item in value)
+    return function(value) if isinstance(value, np.ndarray) else value

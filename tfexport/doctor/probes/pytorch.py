@@ -1,0 +1,16 @@
+"""``python -m tfexport.doctor.probes.pytorch``: whether this backend works here."""
+
+from typing import Any
+
+from transformers import BertModel
+
+from tfexport.backends.pytorch import BACKEND
+from tfexport.doctor.probes.probe import probe
+
+
+def _model(config: Any) -> Any:
+    return BertModel(config).eval()
+
+
+if __name__ == "__main__":
+    probe(BACKEND, _model)

@@ -1,0 +1,178 @@
+"""What is installed, what works here, and what is known to break in these versions."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from packaging.specifiers import SpecifierSet
+
+from tfexport.backends import missing_packages
+from tfexport.checkpoints.framework import EXTRAS, FRAMEWORK_NAMES, FRAMEWORKS, Framework
+from tfexport.pipeline.manifest import installed_versions
+
+Status = Literal["ok", "absent", "broken", "warning"]
+
+PROBE_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class KnownBreak:
+    """A version that is known to break something.
+
+    Attributes:
+        package: the distribution.
+        versions: those that break.
+        what: what breaks, and what to do.
+    """
+
+    package: str
+    versions: str
+    what: str
+
+
+KNOWN_BREAKS = (
+    KnownBreak("transformers", ">=5", "has no TensorFlow classes: install transformers>=4.57.6,<5"),
+    KnownBreak("transformers", "<4.57", "is not tested: install transformers>=4.57.6,<5"),
+    KnownBreak("tensorflow", ">=2.22", "is not tested: tf2onnx 1.17 was checked with 2.21"),
+    KnownBreak("tensorflow", "<2.21", "is not tested: install tensorflow 2.21"),
+    KnownBreak("tf2onnx", "<1.17", "needs protobuf 3 and NumPy 1: install tf2onnx 1.17"),
+    KnownBreak("torch", "<2.6", "loads pickles unsafely (CVE-2025-32434), and transformers refuses them"),
+    KnownBreak("torch", ">=2.14", "is not tested: its TorchScript exporter is deprecated and may be gone"),
+    KnownBreak("onnx", "<1.21", "follows external data out of the model's folder (CVE-2024-27318 and its kin)"),
+    KnownBreak("numpy", "<2", "is not tested: install numpy>=2"),
+)
+
+_EXPECTED_WITH = {"tensorflow": "tf-keras"}
+"""Packages whose minor versions must agree."""
+
+_PROBES: dict[Framework, str] = {
+    "tf": "tfexport.doctor.probes.tensorflow",
+    "pt": "tfexport.doctor.probes.pytorch",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        subject: what was looked at.
+        status: ok, absent, broken or warning.
+        detail: for the user.
+    """
+
+    subject: str
+    status: Status
+    detail: str
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The report."""
+
+    versions: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+    @property
+    def healthy(self) -> bool:
+        """Whether at least one backend works, ONNX Runtime works, and nothing installed is broken."""
+        works = {finding.subject for finding in self.findings if finding.status == "ok"}
+        broken = any(finding.status == "broken" for finding in self.findings)
+        return not broken and "ONNX Runtime" in works and any(FRAMEWORK_NAMES[f] in works for f in FRAMEWORKS)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "healthy": self.healthy,
+            "python": platform.python_version(),
+            "versions": dict(self.versions),
+            "findings": [vars(finding) for finding in self.findings],
+        }
+
+    def rows(self) -> list[tuple[str, str, str]]:
+        """For a table."""
+        python = ("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+        return [python, *((finding.subject, finding.status, finding.detail) for finding in self.findings)]
+
+
+def examine() -> Findings:
+    """Look at the installation; each backend is tried in a process of its own."""
+    versions = installed_versions()
+    findings = [_backend(framework, versions) for framework in FRAMEWORKS]
+    findings.append(_onnxruntime(versions))
+    findings += known_breaks(versions)
+    return Findings(versions, tuple(findings))
+
+
+def known_breaks(versions: Mapping[str, str]) -> list[Finding]:
+    """The known breaks among installed versions, by distribution name."""
+    found = [
+        Finding(f"{entry.package} {versions[entry.package]}", "warning", entry.what)
+        for entry in KNOWN_BREAKS
+        if entry.package in versions
+        and SpecifierSet(entry.versions, prereleases=True).contains(versions[entry.package])
+    ]
+    for package, companion in _EXPECTED_WITH.items():
+        if package in versions and companion in versions and _minor(versions[package]) != _minor(versions[companion]):
+            found.append(
+                Finding(
+                    companion, "warning", f"{versions[companion]} beside {package} {versions[package]}: they must agree"
+                )
+            )
+    if "onnxruntime" in versions and "onnxruntime-gpu" in versions:
+        found.append(
+            Finding(
+                "onnxruntime", "broken", "and onnxruntime-gpu overwrite each other's files: uninstall both, install one"
+            )
+        )
+    return found
+
+
+def _backend(framework: Framework, versions: Mapping[str, str]) -> Finding:
+    name = FRAMEWORK_NAMES[framework]
+    missing = missing_packages(framework)
+    if missing:
+        return Finding(name, "absent", f"{', '.join(missing)} not installed: pip install '{EXTRAS[framework]}'")
+    packages = ("torch", "onnxscript") if framework == "pt" else ("tensorflow", "tf-keras", "tf2onnx")
+    shown = ", ".join(f"{package} {versions[package]}" for package in packages if package in versions)
+    problem = _probe(_PROBES[framework])
+    return Finding(name, "broken", f"{shown}: {problem}") if problem else Finding(name, "ok", f"exports ({shown})")
+
+
+def _probe(module: str) -> str | None:
+    """Run a backend's probe in a child process: None when it works, else what went wrong."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", module], capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer in {PROBE_SECONDS} s"
+    if done.returncode == 0:
+        return None
+    if done.returncode < 0:
+        return f"the process was killed by signal {-done.returncode}"
+    return (done.stderr.strip().splitlines() or ["no message"])[-1]
+
+
+def _onnxruntime(versions: Mapping[str, str]) -> Finding:
+    shown = versions.get("onnxruntime") or versions.get("onnxruntime-gpu")
+    if shown is None:
+        return Finding("ONNX Runtime", "absent", "pip install 'tfexport[cpu]' or 'tfexport[gpu]'")
+    code = "import json, onnxruntime; print(json.dumps(onnxruntime.get_available_providers()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
+    )
+    if done.returncode != 0:
+        return Finding("ONNX Runtime", "broken", (done.stderr.strip().splitlines() or ["no message"])[-1])
+    providers = json.loads(done.stdout.strip().splitlines()[-1])
+    return Finding("ONNX Runtime", "ok", f"{shown}, execution providers: {', '.join(providers)}")
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])

@@ -1,0 +1,1 @@
+"""Passes over a graph before it is written: one file each."""

@@ -1,0 +1,45 @@
+"""The API of ``transformers.onnx``: migrating is ``transformers.onnx`` -> ``tfexport.onnx`` in the import.
+
+Importing this package loads neither TensorFlow nor PyTorch; each name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tfexport.processes.lazy_imports import lazily
+
+if TYPE_CHECKING:
+    from tfexport.declarations.onnx_config import EXTERNAL_DATA_FORMAT_SIZE_LIMIT as EXTERNAL_DATA_FORMAT_SIZE_LIMIT
+    from tfexport.declarations.onnx_config import OnnxConfig as OnnxConfig
+    from tfexport.declarations.onnx_config import ParameterFormat as ParameterFormat
+    from tfexport.declarations.onnx_config import (
+        compute_serialized_parameters_size as compute_serialized_parameters_size,
+    )
+    from tfexport.declarations.patching import PatchingSpec as PatchingSpec
+    from tfexport.declarations.with_past import OnnxConfigWithPast as OnnxConfigWithPast
+    from tfexport.declarations.with_past import OnnxSeq2SeqConfigWithPast as OnnxSeq2SeqConfigWithPast
+    from tfexport.onnx.convert import export as export
+    from tfexport.onnx.convert import validate_model_outputs as validate_model_outputs
+    from tfexport.onnx.features import FeaturesManager as FeaturesManager
+
+_HOMES = {
+    "EXTERNAL_DATA_FORMAT_SIZE_LIMIT": "declarations.onnx_config",
+    "OnnxConfig": "declarations.onnx_config",
+    "OnnxConfigWithPast": "declarations.with_past",
+    "OnnxSeq2SeqConfigWithPast": "declarations.with_past",
+    "ParameterFormat": "declarations.onnx_config",
+    "compute_serialized_parameters_size": "declarations.onnx_config",
+    "PatchingSpec": "declarations.patching",
+    "export": "onnx.convert",
+    "validate_model_outputs": "onnx.convert",
+    "FeaturesManager": "onnx.features",
+}
+
+__all__ = list(_HOMES)
+
+__getattr__ = lazily("tfexport", _HOMES)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,6 +1,0 @@
-"""Pages of one file: nothing fetched, for a phone and for a wide screen, in light and in dark."""
-
-from tfexport.pages.drawing import Plot
-from tfexport.pages.page import environment
-
-__all__ = ["Plot", "environment"]

@@ -1,0 +1,151 @@
+"""``genai_config.json``: what onnxruntime-genai reads beside a decoder to write text with it.
+
+The fields are those that onnxruntime-genai's own model builder writes (``models/builders/base.py`` of 0.18). Lengths come
+from the contract of the file, so that they are the file's whatever the configuration calls them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tfexport.declarations.with_past import OnnxConfigWithPast
+from tfexport.dummy_inputs import PAST, PRESENT
+from tfexport.errors import OutputError, UnsupportedFeatureError
+from tfexport.pipeline.publishing import MODEL
+from tfexport.validation.text_generation import longest_decoded
+
+if TYPE_CHECKING:
+    from tfexport.graph import Contract
+    from tfexport.pipeline.plan import Plan
+
+GENAI_CONFIG = "genai_config.json"
+
+_FEATURE = "causal-lm-with-past"
+_FED = ("input_ids", "attention_mask", "position_ids")
+"""What onnxruntime-genai feeds a decoder beside its cache."""
+_TYPE = "decoder"
+"""What onnxruntime-genai calls a decoder of no family of its own. It has a "gpt2" too, whose cache is one tensor a layer."""
+_SEARCH = (
+    "diversity_penalty",
+    "do_sample",
+    "length_penalty",
+    "min_length",
+    "no_repeat_ngram_size",
+    "num_beams",
+    "num_return_sequences",
+    "repetition_penalty",
+    "temperature",
+    "top_k",
+    "top_p",
+)
+"""Settings of a search that transformers and onnxruntime-genai call alike."""
+
+
+def check_genai(plan: Plan) -> None:
+    """Refuse an export that onnxruntime-genai cannot run.
+
+    Raises:
+        UnsupportedFeatureError: it is not of a decoder alone that reads a cache and returns logits, or it has an input that
+            onnxruntime-genai does not feed.
+    """
+    config = plan.config
+    decoder = isinstance(config, OnnxConfigWithPast) and config.use_past and set(plan.parts) == {"model"}
+    if not decoder or "logits" not in config.outputs or "input_ids" not in config.inputs:
+        raise UnsupportedFeatureError(
+            f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.model_type}, which is not a "
+            f"decoder alone with a cache; that is what onnxruntime-genai is told of by it. Export --feature {_FEATURE}, or "
+            "leave out --genai (genai=True)."
+        )
+    unknown = [name for name in config.inputs if name not in _FED and not name.startswith(f"{PAST}.")]
+    if unknown:
+        raise UnsupportedFeatureError(
+            f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.model_type}: it takes "
+            f"{', '.join(unknown)}, and onnxruntime-genai feeds {', '.join(_FED)} and the cache alone. "
+            "Leave out --genai (genai=True)."
+        )
+
+
+def write_genai_config(plan: Plan, model: Any, contract: Contract, folder: Path) -> None:
+    """Write ``genai_config.json`` beside a decoder.
+
+    Args:
+        plan: what was exported; `check_genai` let it pass.
+        model: the loaded model, whose generation config says how to search and where to stop.
+        contract: inputs and outputs of the file.
+        folder: where the file lies.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    assert isinstance(plan.config, OnnxConfigWithPast)
+    values = genai_config(plan.config, model.generation_config, contract)
+    try:
+        (folder / GENAI_CONFIG).write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
+    except OSError as error:
+        raise OutputError(f"{GENAI_CONFIG} could not be written to {folder}: {error}.") from error
+
+
+def genai_config(declared: OnnxConfigWithPast, generation: Any, contract: Contract) -> dict[str, Any]:
+    """What ``genai_config.json`` holds.
+
+    Args:
+        declared: the declaration of the decoder.
+        generation: transformers' generation config of the model.
+        contract: inputs and outputs of the file.
+    """
+    config = declared._config
+    shapes = {port.name: port.shape for port in contract.outputs}
+    _, cache_heads, _, head_size = shapes[f"{PRESENT}.0.key"]
+    heads = declared.num_attention_heads
+    context_length = int(getattr(config, "seq_length", None) or longest_decoded(config))
+    return {
+        "model": {
+            "type": _TYPE,
+            "vocab_size": shapes["logits"][-1],
+            "context_length": context_length,
+            **_token_ids(generation, config),
+            "decoder": {
+                "filename": MODEL,
+                "session_options": {"log_id": "onnxruntime-genai", "provider_options": []},
+                "hidden_size": int(config.hidden_size),
+                "head_size": head_size,
+                "num_attention_heads": int(heads[-1] if isinstance(heads, Sequence) else heads),
+                "num_key_value_heads": cache_heads,
+                "num_hidden_layers": sum(name.startswith(f"{PRESENT}.") and name.endswith(".key") for name in shapes),
+                "inputs": {
+                    **{port.name: port.name for port in contract.inputs if port.name in _FED},
+                    "past_key_names": f"{PAST}.%d.key",
+                    "past_value_names": f"{PAST}.%d.value",
+                },
+                "outputs": {
+                    "logits": "logits",
+                    "present_key_names": f"{PRESENT}.%d.key",
+                    "present_value_names": f"{PRESENT}.%d.value",
+                },
+            },
+        },
+        "search": {
+            **{name: value for name in _SEARCH if (value := getattr(generation, name, None)) is not None},
+            "early_stopping": generation.early_stopping is True,  # transformers has "never" too
+            "max_length": context_length,
+            # The file returns a longer cache than it reads; a shared buffer would be as long before as after.
+            "past_present_share_buffer": False,
+        },
+    }
+
+
+def _token_ids(generation: Any, config: Any) -> Mapping[str, Any]:
+    """Ids of the special tokens; those that neither configuration names are left out, for the runtime refuses nulls."""
+    found: dict[str, Any] = {}
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+        own = getattr(generation, name, None)
+        value = getattr(config, name, None) if own is None else own
+        if value is not None:
+            found[name] = value
+    if "pad_token_id" not in found and "eos_token_id" in found:  # as transformers' generate pads
+        ends = found["eos_token_id"]
+        found["pad_token_id"] = ends[0] if isinstance(ends, Sequence) else ends
+    return found

@@ -1,0 +1,76 @@
+"""The files that lie beside the graphs, so that clients load the directory as it is."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tfexport.checkpoints.checkpoint import CONFIG, Checkpoint
+from tfexport.errors import OutputError
+
+GENERATION_CONFIG = "generation_config.json"
+_PATTERNS = (
+    "config.json",
+    GENERATION_CONFIG,
+    "tokenizer*.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab*",
+    "merges.txt",
+    "bpe.codes",
+    "*.spm",
+    "spiece.model",
+    "sentencepiece*.model",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "chat_template*",
+    # sentence-transformers
+    "modules.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "[0-9]_*/config.json",
+)
+
+
+def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, folder: Path) -> None:
+    """Copy configuration, tokenizer and processor files byte for byte; save what the checkpoint does not hold as files.
+
+    A model that is not of transformers has none.
+
+    Raises:
+        OutputError: they cannot be written.
+    """
+    if checkpoint.is_plain:
+        return
+    try:
+        if checkpoint.path is not None:
+            for pattern in _PATTERNS:
+                for file in sorted(checkpoint.path.glob(pattern)):
+                    if file.is_file():
+                        copied = folder / file.relative_to(checkpoint.path)
+                        copied.parent.mkdir(exist_ok=True)
+                        shutil.copyfile(file, copied)
+        if not (folder / CONFIG).exists():
+            model.config.save_pretrained(folder)
+        generation = getattr(model, "generation_config", None)
+        if generation is not None and not (folder / GENERATION_CONFIG).exists():
+            generation.save_pretrained(folder)  # what the model's own `generate` goes by
+        if preprocessor is not None:
+            _save_what_is_not_there(preprocessor, folder)
+    except OSError as error:
+        raise OutputError(
+            f"the configuration and tokenizer files could not be written to {folder}: {error}."
+        ) from error
+
+
+def _save_what_is_not_there(preprocessor: Any, folder: Path) -> None:
+    """Save the files of a preprocessor that were not copied: transformers.js reads tokenizer.json alone, which a fast
+    tokenizer made from a vocabulary file writes."""
+    with TemporaryDirectory(dir=folder) as scratch:
+        preprocessor.save_pretrained(scratch)
+        for file in sorted(Path(scratch).iterdir()):
+            if file.is_file() and not (folder / file.name).exists():
+                file.replace(folder / file.name)
