@@ -210,8 +210,7 @@ def warm_up(exporter: str) -> None:
     if exporter == "stock":
         import tf2onnx.convert  # noqa: F401
     else:
-        import tfexport.conversion  # noqa: F401
-
+        import tfexport.pipeline.conversion  # noqa: F401
         from tfexport.backends import get_backend
 
         get_backend(exporter)
@@ -273,7 +272,7 @@ def load(file: Path) -> dict[str, Any]:
         "tensor(int32)": np.int32,
         "tensor(bool)": np.bool_,
     }
-    feeds = {}
+    feeds: dict[str, np.ndarray] = {}
     for value in session.get_inputs():
         lengths = [_length(axis, length) for axis, length in enumerate(value.shape)]
         feeds[value.name] = np.full(lengths, value.type != "tensor(bool)", kinds[value.type])

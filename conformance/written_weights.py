@@ -114,7 +114,8 @@ def _weights(graph: Any) -> Iterator[Any]:
 
 def weight_bytes(weight: Any) -> int:
     """Size of a weight's values."""
-    return math.prod(weight.dims) * onnx.helper.tensor_dtype_to_np_dtype(weight.data_type).itemsize
+    itemsize: int = onnx.helper.tensor_dtype_to_np_dtype(weight.data_type).itemsize
+    return int(math.prod(weight.dims)) * itemsize
 
 
 def _place(weight: Any) -> Place:
@@ -144,7 +145,7 @@ class _Same:
         """One more value."""
         held = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
         if len(held) >= _LEAST_BYTES and not _one_value(held):
-            self._named.setdefault((len(held), hashlib.sha256(held).hexdigest()), []).append(name)
+            self._named.setdefault((len(held), hashlib.sha256(held.data).hexdigest()), []).append(name)
 
     def groups(self) -> list[list[str]]:
         """Names of values that are the same."""

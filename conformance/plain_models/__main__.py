@@ -108,16 +108,17 @@ def attempt(index: int, tool: str, folder: Path, way: Sequence[str], facts: Mapp
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     try:
-        told = call_isolated(TOOLS[tool], index, folder, made / ONNX, way, timeout_s=_TIMEOUT_S)
+        told: dict[str, Any] = call_isolated(TOOLS[tool], index, folder, made / ONNX, way, timeout_s=_TIMEOUT_S)
     except ProcessError as error:
         return {"failed": failure(str(error))}
     if not (made / ONNX).is_file():
         return {"failed": "ended without an error, and without a file"}
     told["memory_mib"] = round(max(0.0, told["above_imports_mib"] - facts["weights_mib"]), 1)
     try:
-        return told | call_isolated(judged, index, folder, made / ONNX, timeout_s=_TIMEOUT_S)
+        verdict: dict[str, Any] = call_isolated(judged, index, folder, made / ONNX, timeout_s=_TIMEOUT_S)
     except ProcessError as error:
         return told | {"failed": f"written, and cannot be judged: {error}"}
+    return told | verdict
 
 
 def failure(text: str) -> str:

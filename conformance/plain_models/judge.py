@@ -148,7 +148,7 @@ def agreement(
 def run(session: Any, arrays: Mapping[str, np.ndarray], outputs: Sequence[str]) -> dict[str, np.ndarray] | str:
     """Outputs of a file by the names of the model; why there are none when it fails."""
     values = {value.name: value for value in session.get_inputs()}
-    feeds = {
+    feeds: dict[str, np.ndarray] = {
         other: arrays[name].astype(_DTYPES[values[other].type])
         for name, other in paired_names(list(arrays), list(values)).items()
     }

@@ -41,7 +41,7 @@ def prepare(index: int, folder: Path) -> dict[str, Any]:
     references = [_outputs(model, live, model.arrays(case)) for case in range(len(model.cases))]
     _check(references)
     for case, reference in enumerate(references):
-        np.savez(folder / f"{case}.npz", **reference)
+        np.savez(folder / f"{case}.npz", allow_pickle=False, **reference)
     if model.source in ("keras", "h5") and model.build.__name__ != "fer":
         live.save(folder / _FILES[model.source])
     elif model.source == "preset":
@@ -122,8 +122,7 @@ def _live(model: PlainModel, folder: Path) -> Any:
 
 def with_tfexport(index: int, folder: Path, target: Path, arguments: Sequence[str]) -> dict[str, Any]:
     """Export with tfexport; time and memory end before its own validation, whose verdict is kept beside ours."""
-    import tfexport.line
-
+    import tfexport.pipeline.export
     from tfexport.backends import get_backend
 
     get_backend("tf")

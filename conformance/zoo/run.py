@@ -128,7 +128,7 @@ def _progress(total: int, done: int) -> Iterator[Any]:
             nonlocal count
             count += 1
             told = f"{row.name}: {'passed' if result.passed else result.problem}"
-            if bar is None:
+            if bar is None or task is None:
                 console.print(f"{count}/{total} {told}", markup=False, highlight=False, soft_wrap=True)
             else:
                 bar.update(task, advance=1)

@@ -81,7 +81,7 @@ def test_code_that_was_registered_is_the_users_own() -> None:
     config = {"module": "mine.layers", "registered_name": "tests>OfTheTests", **_layer("OfTheTests")}
     assert code_in(config) == ["odd (mine.layers.OfTheTests)"]
 
-    class OfTheTests(keras.layers.Layer):
+    class OfTheTests(keras.layers.Layer):  # type: ignore[name-defined, misc]
         pass
 
     with keras.saving.custom_object_scope({"tests>OfTheTests": OfTheTests}):

@@ -22,7 +22,7 @@ from tfexport.backends.pytorch.patches import linspace, packed_sequences, tapas_
 from tfexport.declarations.patching import patched  # noqa: E402
 
 
-class Called(torch.nn.Module):  # type: ignore[misc]
+class Called(torch.nn.Module):  # type: ignore[name-defined, misc]
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__()
         self.function = function

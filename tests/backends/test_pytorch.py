@@ -27,8 +27,7 @@ from tfexport.declarations.features import config_factory, model_class  # noqa: 
 from tfexport.declarations.onnx_config import OnnxConfig  # noqa: E402
 from tfexport.declarations.with_past import OnnxConfigWithPast  # noqa: E402
 from tfexport.errors import ContractError, OpsetError, TracingError, UnsupportedOpError  # noqa: E402
-from tfexport.graph import OnnxGraph, contract_of, finish  # noqa: E402
-from tfexport.graph import writing as save  # noqa: E402
+from tfexport.graph import OnnxGraph, contract_of, finish, writing  # noqa: E402
 from tfexport.validation import Case, Tolerance, case_inputs, standard_cases, validate_file  # noqa: E402
 from tfexport.validation.reference import Reference  # noqa: E402
 
@@ -57,7 +56,7 @@ def converted(model: Any, declaration: OnnxConfig, route: str = "torchscript", o
 def assert_agrees(
     model: Any, declaration: OnnxConfig, graph: OnnxGraph, folder: Path, *extra: Case, cases: Iterable[Case] = ()
 ) -> None:
-    files = save(graph.model, folder / "model.onnx")
+    files = writing.save(graph.model, folder / "model.onnx")
     report = validate_file(
         files.model,
         Reference(BACKEND, model, declaration),
@@ -125,7 +124,7 @@ class TestAgreement:
 
 
 def session_of(graph: OnnxGraph, folder: Path) -> Any:
-    files = save(graph.model, folder / "model.onnx")
+    files = writing.save(graph.model, folder / "model.onnx")
     return onnxruntime.InferenceSession(str(files.model), providers=["CPUExecutionProvider"])
 
 
@@ -140,7 +139,8 @@ class DecoderWithPast(OnnxConfigWithPast):
         inputs: Any = OrderedDict(input_ids={0: "batch", 1: "sequence"})
         self.fill_with_past_key_values_(inputs, direction="inputs")
         inputs["attention_mask"] = {0: "batch", 1: "past_sequence + sequence"}
-        return inputs
+        made: Mapping[str, Mapping[int, str]] = inputs
+        return made
 
 
 @pytest.fixture(scope="module")

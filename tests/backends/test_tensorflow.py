@@ -74,7 +74,7 @@ class TestWeights:
 
     @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int32, np.int64, np.bool_])
     def test_every_dtype_keeps_its_values(self, dtype: type) -> None:
-        values = np.array([[0, 1, 1, 0]]).astype(dtype)
+        values: np.ndarray = np.array([[0, 1, 1, 0]]).astype(dtype)
         variable = tf.Variable(values, name="held")
         graph = converted(lambda x: tf.cast(variable, tf.float32) + x)
         np.testing.assert_array_equal(graph.weights["held"].numpy(), values)

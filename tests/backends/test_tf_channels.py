@@ -10,7 +10,7 @@ import pytest
 
 tf = pytest.importorskip("tensorflow", reason="the TensorFlow backend's tests need TensorFlow")
 
-from tfexport.backends.tensorflow import conversion  # noqa: E402
+from tfexport.backends.tensorflow import conversion, ops  # noqa: E402
 from tfexport.backends.tensorflow.tracing import TracedFunction  # noqa: E402
 from tfexport.errors import ConversionError  # noqa: E402
 
@@ -49,7 +49,7 @@ def test_the_bias_of_channels_last(bias: Any) -> None:
 
 def test_the_bias_is_still_silently_wrong(bias: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails when tf2onnx (1.17.0) adds it along the channels of a square image too: the handler can go then."""
-    monkeypatch.delitem(conversion.HANDLERS, "BiasAdd")
+    monkeypatch.delitem(ops.HANDLERS, "BiasAdd")
     np.testing.assert_allclose(_converted(_with_bias(bias)), IMAGE + BIAS, rtol=1e-6)
 
 
@@ -75,7 +75,7 @@ def test_a_gather_without_batch_axes() -> None:
 
 def test_the_gather_is_still_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails when tf2onnx (1.17.0) counts axes from the last one: the handler can go then."""
-    monkeypatch.delitem(conversion.HANDLERS, "GatherV2")
+    monkeypatch.delitem(ops.HANDLERS, "GatherV2")
     try:
         wrong = _converted(_shuffled)
     except (ConversionError, *_RUNTIME_ERRORS):

@@ -54,7 +54,8 @@ def test_the_decoder_computes_what_the_models_own_does(sam: Any, multimask: bool
 
 
 def test_it_is_traced_without_autograph(sam: Any, autographs: list[bool]) -> None:
-    graph = BACKEND.convert(*sam, 18, "tf2onnx")
+    model, declared, inputs = sam
+    graph = BACKEND.convert(model, declared, inputs, 18, "tf2onnx")
     assert autographs == [False]
     assert "If" not in {node.op_type for node in graph.proto.graph.node}
 

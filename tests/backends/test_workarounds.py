@@ -92,7 +92,7 @@ def _fails(name: str) -> bool:
 @pytest.mark.parametrize(("mend", "row"), OPS.items())
 def test_ops(mend: str, row: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (module,) = (module for module in ops._MODULES if module.__name__.endswith(f".{mend}"))
-    kept = {name: handler for name, handler in conversion.HANDLERS.items() if name not in module.HANDLERS}
+    kept = {name: handler for name, handler in ops.HANDLERS.items() if name not in module.HANDLERS}
     monkeypatch.setattr(conversion, "HANDLERS", kept)
     assert _fails(row)
 
@@ -117,7 +117,7 @@ def test_pytorch_patches(mend: str, row: str, monkeypatch: pytest.MonkeyPatch) -
 def test_tensorflow_rounds_integers_down(mended: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not mended:
         (module,) = (module for module in ops._MODULES if module.__name__.endswith(".floor_division"))
-        kept = {name: handler for name, handler in conversion.HANDLERS.items() if name not in module.HANDLERS}
+        kept = {name: handler for name, handler in ops.HANDLERS.items() if name not in module.HANDLERS}
         monkeypatch.setattr(conversion, "HANDLERS", kept)
     graph = converted(lambda x: x // 2, tf.TensorSpec([None], tf.int64, name="x"))
     found = run(graph, x=np.array([-3, -2, 3]))[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -78,7 +78,7 @@ class Absent(OnnxRuntime):
     """Of a package that nobody has."""
 
     name = "absent"
-    packages = ("no-such-package",)
+    packages: ClassVar[tuple[str, ...]] = ("no-such-package",)
     extra = "tfexport[absent]"
 
 

@@ -56,7 +56,7 @@ CHOICES: list[tuple[Any, list[Found] | None, Collection[str], str, str | None]] 
 
 @pytest.mark.parametrize(("requested", "evidence", "installed", "framework", "weights"), CHOICES)
 def test_priority(
-    requested: Any, evidence: list[Found] | None, installed: Collection[str], framework: str, weights: str | None
+    requested: Any, evidence: list[Found] | None, installed: Collection[Framework], framework: str, weights: str | None
 ) -> None:
     choice = decide(requested, evidence, installed, "here")
     assert (choice.framework, choice.weights) == (framework, weights)
@@ -80,7 +80,7 @@ def test_priority(
     ],
 )
 def test_the_reason_says_what_was_found(
-    requested: Any, evidence: list[Found] | None, installed: Collection[str], fragments: tuple[str, ...]
+    requested: Any, evidence: list[Found] | None, installed: Collection[Framework], fragments: tuple[str, ...]
 ) -> None:
     reason = decide(requested, evidence, installed, "org/name").reason
     assert [fragment for fragment in fragments if fragment not in reason] == []
@@ -123,7 +123,9 @@ def test_the_framework_enumeration_of_transformers_is_understood() -> None:
         (None, None, (), "Neither PyTorch nor TensorFlow"),
     ],
 )
-def test_not_installed(requested: Any, evidence: list[Found] | None, installed: Collection[str], needed: str) -> None:
+def test_not_installed(
+    requested: Any, evidence: list[Found] | None, installed: Collection[Framework], needed: str
+) -> None:
     with pytest.raises(FrameworkNotInstalledError, match=needed) as caught:
         decide(requested, evidence, installed, "here")
     assert isinstance(caught.value, ImportError)

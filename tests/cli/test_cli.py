@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,8 @@ def test_flags_of_the_seed_are_all_there() -> None:
 
     from tfexport.cli import app
 
-    command = typer.main.get_command(app).commands["export"]
+    commands: Any = typer.main.get_command(app)
+    command = commands.commands["export"]
     ours = {flag for parameter in command.params for flag in parameter.opts}
     source = inspect.getsource(seed)
     theirs = {line.split('"')[1] for line in source.split("add_argument(")[1:] for line in [line[:60]] if '"--' in line}

@@ -104,7 +104,7 @@ def test_speech_to_text(exported: Callable[[str], Exported]) -> None:
     client = ORTModelForSpeechSeq2Seq.from_pretrained(export.folder)
     mask = (np.arange(40) < np.array([[40], [31]])).astype(np.int64)
     features = np.random.default_rng(0).normal(size=(2, 40, 14)).astype(np.float32)
-    inputs = {"input_features": features, "attention_mask": mask}
+    inputs: dict[str, np.ndarray] = {"input_features": features, "attention_mask": mask}
     # TensorFlow has a head of its own, PyTorch ties it to the embeddings.
     _compare([client], export, inputs, "tf", "tf", no_repeat_ngram_size=1)
 

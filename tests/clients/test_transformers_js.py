@@ -105,5 +105,5 @@ def test_the_layout_of_the_hub(
     (tmp_path / "hub" / "onnx").mkdir(parents=True)
     for file in export.folder.iterdir():
         shutil.copyfile(file, tmp_path / "hub" / ("onnx" if file.suffix == ".onnx" else "") / file.name)
-    call = ("word7 word9", {})
+    call: tuple[str, dict[str, Any]] = ("word7 word9", {})
     assert run(tmp_path / "hub", "text-classification", [call], {}) == run(export.folder, "text-classification", [call])

@@ -11,7 +11,7 @@ from transformers.onnx.features import FeaturesManager as Seed
 
 from conformance.zoo.tiny import tiny_config
 from tests.declarations.deviations import RULES, Ports, Rule
-from tfexport.checkpoints.framework import FRAMEWORKS
+from tfexport.checkpoints.framework import FRAMEWORKS, Framework
 from tfexport.declarations.architectures import declarations
 from tfexport.declarations.features import config_factory, declaration_of, supported
 from tfexport.declarations.tasks import TASKS, task_of
@@ -109,7 +109,7 @@ def test_every_unregistered_class_is_registered() -> None:
 def test_the_halves_of_a_vision_encoder_decoder() -> None:
     config = tiny_config("vision-encoder-decoder", "vision2seq-lm")
     theirs = Seed.get_config("vision-encoder-decoder", "vision2seq-lm")(config)
-    ours = config_factory("vision-encoder-decoder", "vision2seq-lm")(config)
+    ours: Any = config_factory("vision-encoder-decoder", "vision2seq-lm")(config)
     halves = [
         (theirs.get_encoder_config(config.encoder), ours.get_encoder_config(config.encoder)),
         (
@@ -181,7 +181,7 @@ def test_task_of_a_feature(feature: str) -> None:
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-def test_classes_are_those_that_the_auto_classes_load(framework: str) -> None:
+def test_classes_are_those_that_the_auto_classes_load(framework: Framework) -> None:
     """By transformers' own mapping objects, which hold the classes, not their names."""
     import transformers
     from transformers import CONFIG_MAPPING, PreTrainedModel, TFPreTrainedModel
@@ -197,7 +197,7 @@ def test_classes_are_those_that_the_auto_classes_load(framework: str) -> None:
             continue
         if name is None and task_of(entry.feature).auto_class(framework) is None:
             continue
-        auto = FeaturesManager.get_model_class_for_feature(entry.feature, framework)
+        auto: Any = FeaturesManager.get_model_class_for_feature(entry.feature, framework)
         config_class = CONFIG_MAPPING[types[entry.model_type]]
         if name is None:
             assert config_class not in auto._model_mapping

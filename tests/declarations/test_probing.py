@@ -40,7 +40,8 @@ def _declared(specs: list[TensorSpec], run: Callable[[Arrays], Any], **options: 
 def _pooled(images: np.ndarray, unit: int) -> np.ndarray:
     """Means of squares: fails where the image is not made of whole ones, as reshaping does."""
     batch, height, width, channels = images.shape
-    return images.reshape(batch, height // unit, unit, width // unit, unit, channels).mean((2, 4))
+    means: np.ndarray = images.reshape(batch, height // unit, unit, width // unit, unit, channels).mean((2, 4))
+    return means
 
 
 def _lengths_of(config: SignatureConfig, label: str) -> set[int]:
@@ -93,7 +94,8 @@ def test_a_shortest_length() -> None:
     """A kernel of 50: shorter rows have nothing left."""
 
     def run(arrays: Arrays) -> np.ndarray:
-        return np.lib.stride_tricks.sliding_window_view(arrays["x"], 50, axis=1).sum(-1)
+        sums: np.ndarray = np.lib.stride_tricks.sliding_window_view(arrays["x"], 50, axis=1).sum(-1)
+        return sums
 
     config = _declared([TensorSpec("x", "float32", (None, None, 2))], run)
     assert min(_lengths_of(config, "x_axis_1")) >= 50

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests import support
-from tfexport.doctor.report import KNOWN_BREAKS, Finding, Findings, _probe, known_breaks
+from tfexport.doctor.report import KNOWN_BREAKS, Finding, Findings, Status, _probe, known_breaks
 from tfexport.pipeline.manifest import installed_versions
 
 GOOD = {
@@ -22,7 +22,7 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize(
+KNOWN_CASES = pytest.mark.parametrize(
     ("package", "version", "message"),
     [
         ("transformers", "5.0.0", "has no TensorFlow classes"),
@@ -38,13 +38,16 @@ GOOD = {
         ("tf-keras", "2.20.1", "beside tensorflow 2.21.0: they must agree"),
     ],
 )
+
+
+@KNOWN_CASES
 def test_known_breaks(package: str, version: str, message: str) -> None:
     found = known_breaks({**GOOD, package: version})
     assert len([finding for finding in found if message in finding.detail and finding.status == "warning"]) == 1
 
 
 def test_every_known_break_has_a_case_above() -> None:
-    cases = {mark[0] for mark in test_known_breaks.pytestmark[0].args[1]}
+    cases = {mark[0] for mark in KNOWN_CASES.args[1]}
     assert {entry.package for entry in KNOWN_BREAKS} <= cases
 
 
@@ -59,7 +62,7 @@ def test_two_wheels_of_onnx_runtime_overwrite_each_other() -> None:
     assert found.status == "broken" and "uninstall both, install one" in found.detail
 
 
-def _findings(**status: str) -> Findings:
+def _findings(**status: Status) -> Findings:
     names = {"pt": "PyTorch", "tf": "TensorFlow", "ort": "ONNX Runtime"}
     return Findings({}, tuple(Finding(names.get(k, k), v, "") for k, v in status.items()))
 
@@ -78,7 +81,7 @@ def _findings(**status: str) -> Findings:
         ({"pt": "ok", "tf": "ok", "ort": "ok", "onnxruntime": "broken"}, False),
     ],
 )
-def test_healthy(status: dict[str, str], healthy: bool) -> None:
+def test_healthy(status: dict[str, Status], healthy: bool) -> None:
     findings = _findings(**status)
     assert findings.healthy == healthy == findings.as_dict()["healthy"]
     assert [row[0] for row in findings.rows()] == ["Python", *(finding.subject for finding in findings.findings)]

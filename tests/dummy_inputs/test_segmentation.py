@@ -12,7 +12,7 @@ from conformance.zoo.tiny import tiny_config
 from tfexport.declarations.features import config_factory
 
 
-def _made(model_type: str, feature: str, preprocessor: Any = None, **sizes: int) -> Any:
+def _made(model_type: str, feature: str, preprocessor: Any = None, **sizes: Any) -> Any:
     return config_factory(model_type, feature)(tiny_config(model_type, feature)).generate_dummy_inputs(
         preprocessor, **sizes
     )

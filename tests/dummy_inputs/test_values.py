@@ -33,7 +33,7 @@ def test_another_seed_draws_other_ordinary_tokens() -> None:
 
 def test_numbers() -> None:
     made = {
-        values: with_values({"pixel_values": IMAGE}, values, 0, None, None)["pixel_values"]  # type: ignore[arg-type]
+        values: with_values({"pixel_values": IMAGE}, values, 0, None, None)["pixel_values"]
         for values in ("drawn", "zeros", "largest", "repeated")
     }
     np.testing.assert_array_equal(made["drawn"], IMAGE)

@@ -45,7 +45,7 @@ PROCESSORS: dict[str, tuple[Any, str]] = {
 }
 
 
-def _images(model_type: str, preprocessor: Any, **sizes: int) -> np.ndarray:
+def _images(model_type: str, preprocessor: Any, **sizes: Any) -> np.ndarray:
     declaration = config_factory(model_type, "default")(tiny_config(model_type))
     made = declaration.generate_dummy_inputs(preprocessor, **sizes)["pixel_values"]
     assert made.dtype == np.float32

@@ -89,7 +89,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str], str]] = {
     ),
     "torch pickle that is none": (
         "pt",
-        lambda f: ((f / "model.safetensors").unlink(), (f / "pytorch_model.bin").write_bytes(b"garbage")),
+        lambda f: (f / "model.safetensors").rename(f / "pytorch_model.bin").write_bytes(b"garbage"),
         [],
         "could not be loaded as BertModel",
     ),

@@ -107,7 +107,7 @@ def test_a_declared_input_that_nothing_reads_is_an_input() -> None:
     contract = _contract((*BOTH[0], ("unread", "int64", ("batch",))), BOTH[1])
     apply_contract(found, contract)
     ones = np.ones((2, 3), np.float32)
-    feeds = {"first": ones, "second": ones.astype(np.int64), "unread": np.ones(2, np.int64)}
+    feeds: dict[str, np.ndarray] = {"first": ones, "second": ones.astype(np.int64), "unread": np.ones(2, np.int64)}
     assert (texts.run(found, feeds)[0] == 1).all()
     assert [value.name for value in found.graph.inputs] == ["first", "second", "unread"]
 

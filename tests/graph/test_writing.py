@@ -130,7 +130,9 @@ def test_weights_that_another_model_has_written_are_not_written_again(
 ) -> None:
     monkeypatch.setattr(writing, "EXTERNAL_DATA_THRESHOLD", W.nbytes)
     one, written = _model(), WrittenWeights()
-    other = _other_over_the_same_weights(one.graph.initializers["w"].const_value)
+    weight = one.graph.initializers["w"].const_value
+    assert weight is not None
+    other = _other_over_the_same_weights(weight)
     first, second = save(one, tmp_path / "one.onnx", written), save(other, tmp_path / "other.onnx", written)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["one.onnx", "one.onnx_data", "other.onnx"]
     assert first.data == second.data == tmp_path / "one.onnx_data"

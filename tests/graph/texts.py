@@ -53,4 +53,5 @@ def run(found: ir.Model | onnx.ModelProto | Path, feeds: Mapping[str, np.ndarray
         onnx.checker.check_model(found, full_check=True)
     source = str(found) if isinstance(found, Path) else found.SerializeToString()
     session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    return session.run(None, dict(feeds))
+    outputs: list[Any] = session.run(None, dict(feeds))
+    return outputs

@@ -19,7 +19,7 @@ BART = BartConfig(
 def gpt_like(library: ModuleType) -> type[Any]:
     """A decoder's declaration over the base class of a library."""
 
-    class GptLike(library.OnnxConfigWithPast):
+    class GptLike(library.OnnxConfigWithPast):  # type: ignore[name-defined, misc]
         @property
         def inputs(self) -> Mapping[str, Mapping[int, str]]:
             inputs: Any = OrderedDict({"input_ids": {0: "batch", 1: "sequence"}})
@@ -28,7 +28,8 @@ def gpt_like(library: ModuleType) -> type[Any]:
                 inputs["attention_mask"] = {0: "batch", 1: "past_sequence + sequence"}
             else:
                 inputs["attention_mask"] = {0: "batch", 1: "sequence"}
-            return inputs
+            made: Mapping[str, Mapping[int, str]] = inputs
+            return made
 
         @property
         def num_layers(self) -> int:
@@ -44,7 +45,7 @@ def gpt_like(library: ModuleType) -> type[Any]:
 def t5_like(library: ModuleType) -> type[Any]:
     """An encoder-decoder's declaration over the base class of a library."""
 
-    class T5Like(library.OnnxSeq2SeqConfigWithPast):
+    class T5Like(library.OnnxSeq2SeqConfigWithPast):  # type: ignore[name-defined, misc]
         @property
         def inputs(self) -> Mapping[str, Mapping[int, str]]:
             inputs: Any = OrderedDict(
@@ -57,6 +58,7 @@ def t5_like(library: ModuleType) -> type[Any]:
             else:
                 inputs["decoder_input_ids"] = {0: "batch", 1: "decoder_sequence"}
                 inputs["decoder_attention_mask"] = {0: "batch", 1: "decoder_sequence"}
-            return inputs
+            made: Mapping[str, Mapping[int, str]] = inputs
+            return made
 
     return T5Like

@@ -347,7 +347,7 @@ def test_bug_21_the_api_writes_the_file_that_it_is_given(models: dict[str, Any],
 
 
 def test_bug_22_codegen_is_declared_with_a_cache() -> None:
-    declared = config_factory("codegen", "causal-lm")(tiny_config("codegen"))
+    declared: Any = config_factory("codegen", "causal-lm")(tiny_config("codegen"))
     filled: dict[str, Any] = {}
     declared.fill_with_past_key_values_(filled, direction="inputs")
     assert len(filled) == 2 * 2

@@ -21,6 +21,7 @@ import tfexport
 from conformance.zoo.models import tiny_model
 from conformance.zoo.tiny import tiny_config
 from tests.declarations.deviations import DECODER_ALONE, past_apart
+from tfexport.checkpoints.framework import Framework
 from tfexport.declarations.features import model_class
 
 BASES = ("OnnxConfig", "OnnxConfigWithPast", "OnnxSeq2SeqConfigWithPast", "PatchingSpec")
@@ -91,7 +92,7 @@ EXPORTED = [
 
 
 @pytest.mark.parametrize(("framework", "model_type", "feature"), EXPORTED)
-def test_they_export(framework: str, model_type: str, feature: str, tmp_path: Path) -> None:
+def test_they_export(framework: Framework, model_type: str, feature: str, tmp_path: Path) -> None:
     config = tiny_config(model_type, feature)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what the frameworks say while they make a model is not ours

@@ -36,9 +36,9 @@ WRAPPERS = {"tf": None, "pt": _as_module}
 
 def users_config(library: ModuleType) -> type[Any]:
     """As in a user's repository, but for its import: ``from {library} import OnnxConfig``."""
-    OnnxConfig = library.OnnxConfig  # noqa: N806
+    OnnxConfig: Any = library.OnnxConfig  # noqa: N806
 
-    class MyOnnxConfig(OnnxConfig):
+    class MyOnnxConfig(OnnxConfig):  # type: ignore[misc]
         frameworks_asked_for: list[Any] = []
 
         @property
@@ -82,7 +82,7 @@ def users_config(library: ModuleType) -> type[Any]:
             image_height: int = 40,
             tokenizer: Any = None,
         ) -> Mapping[str, Any]:
-            dummy_inputs = super().generate_dummy_inputs(
+            dummy_inputs: dict[str, Any] = super().generate_dummy_inputs(
                 preprocessor=preprocessor,
                 batch_size=batch_size,
                 seq_length=seq_length,

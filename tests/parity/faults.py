@@ -33,7 +33,7 @@ def int8(name: str) -> Fault:
 
     def rounded(values: np.ndarray) -> np.ndarray:
         scale = np.abs(values).max() / 127
-        return (np.round(values / scale) * scale).astype(values.dtype)
+        return np.asarray(np.round(values / scale) * scale, values.dtype)
 
     return lambda model: _change(model, name, rounded)
 
@@ -61,7 +61,7 @@ def epsilon(layer: str, value: float = 1e-5) -> Fault:
             and layer in node.name
             and any(constants.get(i, np.ones(2)).size == 1 for i in node.input)
         )
-        model.graph.initializer.append(numpy_helper.from_array(np.float32(value), "planted_epsilon"))
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(value, np.float32), "planted_epsilon"))
         at = next(at for at, name in enumerate(node.input) if name in constants)
         assert constants[node.input[at]] == np.float32(1e-12)
         node.input[at] = "planted_epsilon"
@@ -82,7 +82,7 @@ def tanh_gelu(layer: str) -> Fault:
             "planted_scale": np.sqrt(2.0 / np.pi),
         }
         for name, number in constants.items():
-            model.graph.initializer.append(numpy_helper.from_array(np.float32(number), name))
+            model.graph.initializer.append(numpy_helper.from_array(np.asarray(number, np.float32), name))
         (u,), (result,) = list(node.input), list(node.output)
         nodes = [
             helper.make_node("Mul", [u, "planted_root"], ["planted_x"]),
@@ -117,7 +117,7 @@ def shifted(name: str) -> Fault:
 
     def plant(model: onnx.ModelProto) -> None:
         _replace_uses(model, name, "planted_shifted")
-        model.graph.initializer.append(numpy_helper.from_array(np.int64(1), "planted_one"))
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(1, np.int64), "planted_one"))
         model.graph.node.insert(0, helper.make_node("Add", [name, "planted_one"], ["planted_shifted"]))
 
     return plant
@@ -162,6 +162,7 @@ def nan_for_length_1(output: str, tokens: str = "input_ids") -> Fault:
 
 def _initializer(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
     """The one initializer whose name ends so."""
+    found: onnx.TensorProto
     (found,) = (each for each in model.graph.initializer if re.search(f"{name}$", each.name))
     return found
 

@@ -22,7 +22,7 @@ LABELS = {
         "pooled": {0: "batch"},
     }
 }
-CASES = {"model": (Case(2, 3, padding="right"),)}
+CASES: dict[str, tuple[Case, ...]] = {"model": (Case(2, 3, padding="right"),)}
 TOLERANCE = Tolerance(1e-5)
 
 

@@ -30,12 +30,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def report(folder: Path) -> Report:
     """Parity of a Keras file, its exports kept."""
-    return parity(folder / "tagger.keras", keep=folder / "kept")
+    found: Report = parity(folder / "tagger.keras", keep=folder / "kept")
+    return found
 
 
 @pytest.fixture(scope="module")
 def of_saved_model(folder: Path) -> Report:
-    return parity(folder / "saved_model", options=TRUSTED, keep=folder / "kept-saved-model")
+    found: Report = parity(folder / "saved_model", options=TRUSTED, keep=folder / "kept-saved-model")
+    return found
 
 
 def test_four_corners_of_a_keras_file_agree(report: Report) -> None:

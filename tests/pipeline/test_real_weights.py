@@ -173,7 +173,7 @@ def test_the_seeds_own_api_loads_them(minilm_tf: Path, export: Callable[..., Exp
 
 def _embeddings(hidden: np.ndarray, mask: np.ndarray) -> np.ndarray:
     pooled = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
-    return pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
+    return np.asarray(pooled / np.linalg.norm(pooled, axis=1, keepdims=True))
 
 
 # Plain Keras and TensorFlow ------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_an_input_that_nothing_reads(k: Any, tmp_path: Path) -> None:
 
 @PACKAGES
 def test_a_model_that_is_python_code(k: Any, tmp_path: Path) -> None:
-    class Written(k.Model):
+    class Written(k.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.dense = k.layers.Dense(3)
@@ -117,7 +117,7 @@ def test_a_model_that_is_python_code(k: Any, tmp_path: Path) -> None:
 
 
 def test_arguments_that_keras_does_not_remember(tmp_path: Path) -> None:
-    class Masked(keras.Model):
+    class Masked(keras.Model):  # type: ignore[name-defined, misc]
         def __init__(self) -> None:
             super().__init__()
             self.dense = keras.layers.Dense(3)

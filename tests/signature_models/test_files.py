@@ -19,7 +19,7 @@ X = floats(3, 6)
 
 
 @keras.saving.register_keras_serializable("tests")
-class Scaled(keras.layers.Layer):
+class Scaled(keras.layers.Layer):  # type: ignore[name-defined, misc]
     """A layer with a weight of its own."""
 
     def build(self, shape: Any) -> None:
@@ -30,7 +30,7 @@ class Scaled(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tests")
-class Written(keras.Model):
+class Written(keras.Model):  # type: ignore[name-defined, misc]
     """A model that is Python code."""
 
     def __init__(self, width: int = 4, **others: Any) -> None:
@@ -141,7 +141,7 @@ def test_a_folder_with_two_files(tmp_path: Path) -> None:
 def test_classes_that_nothing_has_registered(suffix: str, tmp_path: Path) -> None:
     """Neither Keras makes up what a class of a file computes."""
 
-    class Strange(keras.layers.Layer):
+    class Strange(keras.layers.Layer):  # type: ignore[name-defined, misc]
         def call(self, x: Any) -> Any:
             return x * 3
 

@@ -20,7 +20,8 @@ ROWS = tf.TensorSpec([None, 4], tf.float32, name="x")
 
 
 def _function(*specs: Any) -> Callable[[Any], Any]:
-    return tf.function(input_signature=list(specs))
+    compiled: Callable[[Any], Any] = tf.function(input_signature=list(specs))
+    return compiled
 
 
 @_function(ROWS)
@@ -140,7 +141,7 @@ def test_a_model_that_branches_in_python(tmp_path: Path) -> None:
     """Keras does not know what it takes; a function of it says so."""
     import keras
 
-    class Branching(keras.Model):
+    class Branching(keras.Model):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self.dense = keras.layers.Dense(3)
@@ -211,18 +212,18 @@ def test_what_is_no_model(value: Any, tmp_path: Path) -> None:
 # SavedModels ---------------------------------------------------------------------------------------------------------
 
 
-class Module(tf.Module):
+class Module(tf.Module):  # type: ignore[name-defined, misc]
     """Two signatures with a weight in common."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = tf.Variable(floats(4, 3))
 
-    @tf.function(input_signature=[ROWS])
+    @tf.function(input_signature=[ROWS])  # type: ignore[untyped-decorator]
     def first(self, x: Any) -> Any:
         return {"y": x @ self.weight}
 
-    @tf.function(
+    @tf.function(  # type: ignore[untyped-decorator]
         input_signature=[
             tf.TensorSpec([None, 4], tf.float32, name="zebra"),
             tf.TensorSpec([None, 4], tf.float32, name="ant"),
@@ -276,7 +277,7 @@ def test_the_other_signature(saved: Path, tmp_path: Path) -> None:
     ],
 )
 def test_signatures_and_tags_that_are_not_there(
-    name: str, options: dict[str, str], message: str, saved: Path, tmp_path: Path
+    name: str, options: dict[str, Any], message: str, saved: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(InputsError, match=message) as caught:
         tfexport.export_checkpoint(saved / name, tmp_path / "out", trust=True, **options)

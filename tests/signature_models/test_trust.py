@@ -88,8 +88,8 @@ def test_a_saved_model_as_a_layer(tmp_path: Path) -> None:
 def test_a_saved_model(tmp_path: Path) -> None:
     """It would write a file when it is run."""
 
-    class Writes(tf.Module):
-        @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float32, name="x")])
+    class Writes(tf.Module):  # type: ignore[name-defined, misc]
+        @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float32, name="x")])  # type: ignore[untyped-decorator]
         def __call__(self, x: Any) -> dict[str, Any]:
             with tf.control_dependencies([tf.io.write_file(str(tmp_path / "trace"), "ran")]):
                 return {"y": tf.identity(x)}

@@ -31,7 +31,7 @@ def _logits(tokens: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The whole text at once, without a cache."""
     places = np.where(mask == 1, mask.cumsum(-1) - 1, 0)
     states = (np.tanh(EMBEDDINGS[tokens] + PLACES[places]) * mask[..., None]).cumsum(1)
-    return (np.sin(states) @ HEAD).astype(np.float32)
+    return np.asarray(np.sin(states) @ HEAD, np.float32)
 
 
 class _Steps:

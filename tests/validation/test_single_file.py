@@ -230,9 +230,9 @@ def test_a_cache_is_fed_under_its_flat_names(tmp_path: Path) -> None:
         inputs = {"input_ids": AXES, "past_key_values.0.key": {0: "batch"}, "past_key_values.0.value": {0: "batch"}}
         outputs = {"last_hidden_state": AXES}
 
-        def generate_dummy_inputs(self, preprocessor: Any, **arguments: Any) -> Any:
+        def generate_dummy_inputs(self, preprocessor: Any = None, *_: Any, **arguments: Any) -> Any:
             ids = np.full((arguments["batch_size"], arguments["seq_length"]), 3)
-            return {"input_ids": ids, "past_key_values": [(np.float32([[10]]), np.float32([[4]]))]}
+            return {"input_ids": ids, "past_key_values": [(np.array([[10]], np.float32), np.array([[4]], np.float32))]}
 
     body = """
     <ir_version: 8, opset_import: ["" : 18]>

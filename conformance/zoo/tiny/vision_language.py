@@ -41,7 +41,8 @@ def _two_towers(model_type: str, text: dict[str, Any], vision: dict[str, Any], f
 
 
 def _named(model_type: str, values: dict[str, Any]) -> dict[str, Any]:
-    return CONFIG_MAPPING[model_type](**values).to_dict()
+    named: dict[str, Any] = CONFIG_MAPPING[model_type](**values).to_dict()
+    return named
 
 
 def vision_text_dual_encoder(feature: str = "default") -> Any:

@@ -26,6 +26,12 @@ def _ops(model: ir.Model) -> list[str]:
     return [node.op_type for node in model.graph.all_nodes()]
 
 
+def _values(model: ir.Model, name: str) -> np.ndarray:
+    value = model.graph.initializers[name].const_value
+    assert value is not None
+    return value.numpy()
+
+
 def _fold(body: str, feeds: dict[str, np.ndarray] | None = None, **weights: np.ndarray) -> tuple[ir.Model, int]:
     """Fold, and assert that ONNX Runtime computes the same: the model, and the number of transposes folded."""
     before = texts.run(texts.with_weights(body, weights), X if feeds is None else feeds)
@@ -44,7 +50,7 @@ def test_the_weight_is_stored_transposed_under_its_own_name() -> None:
     model, folded = _fold(MATMUL, w=W)
     assert folded == 1
     assert list(model.graph.initializers) == ["w"]
-    np.testing.assert_array_equal(model.graph.initializers["w"].const_value.numpy(), W.T)
+    np.testing.assert_array_equal(_values(model, "w"), W.T)
     assert _ops(model) == ["MatMul"]
 
 
@@ -87,7 +93,7 @@ def test_a_transpose_of_a_transpose() -> None:
     """
     model, folded = _fold(body, w=np.ascontiguousarray(W.T))
     assert folded == 2
-    np.testing.assert_array_equal(model.graph.initializers["w"].const_value.numpy(), W.T)
+    np.testing.assert_array_equal(_values(model, "w"), W.T)
 
 
 def test_each_of_two_weights() -> None:

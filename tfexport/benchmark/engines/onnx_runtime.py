@@ -98,7 +98,7 @@ class OnnxRuntime(Engine):
 
     name = "ort"
     description = "ONNX Runtime, session.run (IO binding at the device boundary)"
-    packages = PACKAGES
+    packages: ClassVar[tuple[str, ...]] = PACKAGES
     modules = ("onnxruntime",)
     providers: ClassVar[tuple[str, ...] | None] = None
     precisions = ("fp32", "tf32", "fp16")
