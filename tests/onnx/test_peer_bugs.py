@@ -290,8 +290,8 @@ def test_bug_18_no_declaration_imports_a_framework() -> None:
     code = """
 import sys
 sys.modules["torch"] = sys.modules["tensorflow"] = None
-from tfexport.architectures import declarations
-from tfexport.features import config_factory
+from tfexport.declarations.architectures import declarations
+from tfexport.declarations.features import config_factory
 from transformers import LongformerConfig
 config = config_factory("longformer", "default")(LongformerConfig(attention_window=4))
 assert list(config.inputs) == ["input_ids", "attention_mask", "global_attention_mask"], config.inputs

@@ -9,7 +9,7 @@ from tests import support
 
 NOISE = """
 import os, subprocess, sys
-from tfexport.quiet import quiet
+from tfexport.processes.streams import quiet
 
 def everything():
     print("python out")
