@@ -1,6 +1,6 @@
-"""What is replaced in torch and transformers while a PyTorch model is traced: one file a cause.
+"""Patches of torch and transformers that apply while a PyTorch model is traced: one file per cause.
 
-Each module has `specs()`: the patches for what is imported already, so that no model is imported for a patch's sake.
+Each module has `specs()`, which returns the patches of the modules that are already imported: a patch never imports a model.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _specs() -> list[PatchingSpec]:
 
 @contextmanager
 def patched_torch() -> Iterator[None]:
-    """Patch for the duration of a block; undone however the block ends."""
+    """Apply the patches during a block, and undo them however the block ends."""
     cached = torch.is_autocast_cache_enabled()
     try:
         with patched(_specs()):

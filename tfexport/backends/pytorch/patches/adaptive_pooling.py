@@ -1,7 +1,8 @@
 """Adaptive average pooling to any size, of maps of any size.
 
-torch 2.13's TorchScript exporter knows it only to a size that divides the map's, which must be known: UPerNet's head,
-of BEiT and data2vec, pools to 1, 2, 3 and 6. Here each axis is multiplied by a matrix that holds the windows.
+torch 2.13's TorchScript exporter converts it only where the map's size is known and is a multiple of the pooled size.
+UPerNet's head, in BEiT and data2vec, pools to 1, 2, 3 and 6. Here each axis is multiplied by a matrix that holds the
+windows.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ _ORIGINAL = torch.nn.functional.adaptive_avg_pool2d
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch."""
+    """Return the patch."""
     return [PatchingSpec(torch.nn.functional, "adaptive_avg_pool2d", _pool)]
 
 
 def _pool(maps: Any, output_size: Any) -> Any:
-    """``(..., height, width)`` to ``(..., *output_size)``."""
+    """Pool ``(..., height, width)`` to ``(..., *output_size)``."""
     sizes = (output_size, output_size) if isinstance(output_size, int) else tuple(output_size)
     if None in sizes or sizes == (1, 1):  # one window is ONNX's GlobalAveragePool
         return _ORIGINAL(maps, output_size)
@@ -30,7 +31,7 @@ def _pool(maps: Any, output_size: Any) -> Any:
 
 
 def _windows(length: Any, count: int, like: Any) -> Any:
-    """Share of each entry of an axis in each window ``(count, length)``.
+    """Return the share of each entry of an axis in each window ``(count, length)``.
 
     Window `i` reaches from ``floor(i * length / count)`` to ``ceil((i + 1) * length / count)``; two may overlap.
     """

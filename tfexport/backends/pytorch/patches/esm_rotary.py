@@ -1,7 +1,7 @@
 """ESM's rotary positions without a cache.
 
-transformers 4.57 keeps the tables of the last sequence length. A traced model has run at that length before, so that
-the tables would be constants of the file; and tracing would leave its own tensors in the model.
+transformers 4.57 keeps the tables of the last sequence length. A traced model has run at that length before, so the
+tables would be constants of the file. Tracing would also leave its own tensors in the model.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ _MODULE = "transformers.models.esm.modeling_esm"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when ESM is imported."""
+    """Return the patch if ESM is imported."""
     module = sys.modules.get(_MODULE)
     return [] if module is None else [PatchingSpec(module.RotaryEmbedding, "forward", _rotate_both)]
 
 
 def _rotate_both(self: Any, q: Any, k: Any) -> tuple[Any, Any]:
-    """Queries and keys ``(batch, heads, sequence, head size)``, turned by their positions.
+    """Rotate queries and keys by their positions.
 
     Args:
         self: a ``RotaryEmbedding``.
-        q: queries.
-        k: keys, as many as queries.
+        q: queries ``(batch, heads, sequence, head size)``.
+        k: keys of the same shape.
     """
     positions = torch.arange(k.shape[-2], device=k.device).type_as(self.inv_freq)
     angles = positions[:, None] * self.inv_freq

@@ -1,4 +1,4 @@
-"""What is replaced in torch's exporters."""
+"""Faults of torch's TorchScript exporter: a log that cannot be switched off, and shapes computed from weights."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INFER_SHAPES = torch._C._jit_pass_onnx_graph_shape_type_inference
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, for every model."""
+    """Return the patches, for every model."""
     return [
         PatchingSpec(torchscript_exporter, "setup_onnx_logging", _no_logging),
         PatchingSpec(torch._C, "_jit_pass_onnx_graph_shape_type_inference", _infer_shapes),
@@ -22,18 +22,18 @@ def specs() -> list[PatchingSpec]:
 
 
 def _no_logging(verbose: bool) -> Any:
-    """No log of the graph.
+    """Suppress the log of the graph.
 
-    torch 2.13 asks whether the function ``_jit_is_onnx_log_enabled`` exists, not what it returns, and so always prints
+    torch 2.13 tests whether the function ``_jit_is_onnx_log_enabled`` exists, not its result. It therefore always prints
     the whole graph to the screen when an export fails.
     """
     return nullcontext()
 
 
 def _infer_shapes(graph: Any, weights: Any, opset: int) -> None:
-    """Shapes from shapes alone.
+    """Infer shapes from shapes only, without the values of the weights.
 
-    torch 2.13 computes what it can from the values of the weights, a node at a time: transposed copies that nobody reads.
-    For BERT-base that was nine tenths of the time of the export, and up to 250 MiB. The shapes come out the same.
+    torch 2.13 computes every node that depends only on weights: transposed copies that nothing reads. For BERT-base that
+    took nine tenths of the time of the export, and up to 250 MiB. The inferred shapes are the same.
     """
     _INFER_SHAPES(graph, {}, opset)

@@ -16,20 +16,20 @@ _MODULE = "transformers.models.funnel.modeling_funnel"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when Funnel is imported."""
+    """Return the patch if Funnel is imported."""
     module = sys.modules.get(_MODULE)
     return [] if module is None else [PatchingSpec(module.FunnelAttentionStructure, "relative_pos", _distances)]
 
 
 def _distances(self: Any, pos: Any, stride: int, pooled_pos: Any = None, shift: int = 1) -> Any:
-    """Distances between pooled and unpooled positions, the largest first: int64 ``(distances,)``.
+    """Return the distances between pooled and unpooled positions, int64 ``(distances,)``, largest first.
 
     Args:
         self: a ``FunnelAttentionStructure``.
         pos: positions of the keys.
-        stride: between two distances.
-        pooled_pos: positions of the queries; None for those of the keys.
-        shift: how many more distances than keys a query has, plus one.
+        stride: step between two distances.
+        pooled_pos: positions of the queries; None if they are those of the keys.
+        shift: one more than the number of distances that a query has beyond the number of keys.
     """
     queries = pos if pooled_pos is None else pooled_pos
     largest = queries[0] - pos[0] + shift * queries.shape[0] * stride

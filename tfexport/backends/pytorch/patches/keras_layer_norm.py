@@ -1,7 +1,7 @@
-"""Keras's layer normalisation over axes whose lengths are numbers.
+"""Keras's layer normalisation over axes whose lengths are Python numbers.
 
-Keras 3.15 reads them off the input's shape, which in a trace is a computation; torch 2.13's TorchScript exporter wants
-numbers. They are: the weights have them.
+Keras 3.15 reads these lengths from the input's shape, which in a trace consists of tensors. torch 2.13's TorchScript
+exporter requires numbers. The lengths are constant, because the weights have them too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tfexport.declarations.patching import PatchingSpec
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when Keras is imported."""
+    """Return the patch if Keras is imported."""
     functional = torch.nn.functional
     return (
         [PatchingSpec(functional, "layer_norm", _with_numbers(functional.layer_norm))] if "keras" in sys.modules else []

@@ -1,7 +1,7 @@
 """Recurrent layers of Keras 3 as ONNX's operators.
 
-Keras 3.15 runs a cell in a loop of Python, which a trace unrolls: the file takes sequences of the traced length and no
-other. A layer that no operator computes is unrolled all the same, and that is noted.
+Keras 3.15 runs a cell in a Python loop, which a trace unrolls: the file then accepts only sequences of the traced length.
+A layer that no operator computes is still unrolled, and a note says so.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _CLASSES = (("rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"))
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when Keras's layers are imported."""
+    """Return the patches if Keras's layers are imported."""
     modules = ((sys.modules.get(f"keras.src.layers.rnn.{file}"), name) for file, name in _CLASSES)
     layers = [getattr(module, name) for module, name in modules if module is not None]
     return [PatchingSpec(layer, "inner_loop", _with_operator(layer.inner_loop)) for layer in layers]
 
 
 def _with_operator(original: Callable[..., Any]) -> Callable[..., Any]:
-    """``inner_loop`` of a layer, with the operator where there is one."""
+    """Return an ``inner_loop`` that emits the operator where there is one."""
 
     def inner_loop(self: Any, sequences: Any, initial_state: Any, mask: Any, training: bool = False) -> Any:
         one_mask = mask[0] if isinstance(mask, list | tuple) else mask
         operator = _operator(self.cell, sequences, one_mask, training)
         if operator is None:
             note(
-                f"the layer {self.name} ({type(self).__name__}) has no operator in ONNX and is unrolled under PyTorch, so that "
-                "the file takes sequences of one length alone: fix it by --input-shape (input_shapes=...), or leave out "
-                "--framework pt, since TensorFlow's file has a loop"
+                f"the layer {self.name} ({type(self).__name__}) has no operator in ONNX and is unrolled under PyTorch: the file "
+                "accepts only sequences of one length. Fix that length with --input-shape (input_shapes=...), or leave out "
+                "--framework pt: TensorFlow's file has a loop"
             )
             return original(self, sequences, initial_state, mask, training=training)
         return run_operator(operator, Sequences.of_layer(self, sequences, initial_state, one_mask))

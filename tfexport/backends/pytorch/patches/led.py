@@ -1,7 +1,7 @@
-"""LED's encoder for texts of any length: its attention is Longformer's, in transformers 4.57 a copy of its code.
+"""LED's encoder for texts of any length: in transformers 4.57 its attention is a copy of Longformer's code.
 
-Its padding to whole windows is a copy too, with one difference: it is cut off with ``[:, :-padding]``, behind a Python
-condition, since without padding that would cut off everything.
+Its padding to whole windows is a copy too, with one difference. LED removes the padding with ``[:, :-padding]`` under a
+Python condition, because without padding that slice would remove everything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MODULE = "transformers.models.led.modeling_led"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when LED is imported."""
+    """Return the patches if LED is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -32,7 +32,7 @@ def specs() -> list[PatchingSpec]:
 
 
 def _padding_outside(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """``LEDEncoder.forward`` between padding and its removal, by nothing if need be."""
+    """Return ``LEDEncoder.forward`` between padding and its removal, where the padding may be 0."""
 
     def padded_forward(
         self: Any,
@@ -44,7 +44,9 @@ def _padding_outside(forward: Callable[..., Any]) -> Callable[..., Any]:
         **options: Any,
     ) -> Any:
         if inputs_embeds is not None or head_mask is not None:
-            raise ValueError("LED is exported without inputs_embeds and without head_mask.")
+            raise ValueError(
+                "LED is exported without inputs_embeds and without head_mask: remove them from its inputs."
+            )
         length = input_ids.shape[1]
         window = self.config.attention_window
         window = window if isinstance(window, int) else max(window)

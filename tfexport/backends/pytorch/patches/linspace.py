@@ -1,8 +1,8 @@
 """``torch.linspace`` as torch computes it.
 
-torch counts the second half of the numbers down from the end; the TorchScript exporter of torch 2.13 counts all of them
-up from the start, which rounds otherwise in the last bit. Perceiver's Fourier features multiply that by hundreds: the
-logits of a tiny model were off by 4e-4. What does not depend on the inputs becomes a constant, made by torch itself.
+torch counts the second half of the numbers down from the end. The TorchScript exporter of torch 2.13 counts all of them up
+from the start, which rounds the last bit differently. Perceiver's Fourier features multiply that by hundreds: the logits
+of a tiny model were off by 4e-4. Numbers that do not depend on the inputs become a constant, which torch itself computes.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from tfexport.declarations.patching import PatchingSpec
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, for every model."""
+    """Return the patch, for every model."""
     return [PatchingSpec(torch, "linspace", partial(_linspace, torch.linspace))]
 
 
 def _linspace(
     original: Callable[..., Any], start: Any, end: Any, steps: Any, *, dtype: Any = None, **options: Any
 ) -> Any:
-    """Evenly spaced numbers ``(steps,)``, float32 unless `dtype` says otherwise; only traces are touched."""
+    """Return evenly spaced numbers ``(steps,)``, float32 unless `dtype` is set; outside a trace, call torch's own function."""
     if not torch.jit.is_tracing():
         return original(start, end, steps, dtype=dtype, **options)
     if not any(isinstance(argument, torch.Tensor) for argument in (start, end, steps)):

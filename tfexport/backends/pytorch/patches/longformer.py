@@ -1,12 +1,12 @@
 """Longformer's attention for sequences of any length, with any number of global tokens.
 
-What transformers 4.57 does cannot be traced. It cuts a sequence into overlapping chunks with ``as_strided``, whose
-strides are Python numbers, so that a trace fixes the length (its own ``config.onnx_export`` fixes the number of
-chunks instead, in a Python loop). Whether there are global tokens is a Python condition too, and without one ONNX
-Runtime divides by the zero of an empty Reshape (1.32: the process dies).
+The code of transformers 4.57 cannot be traced. It cuts a sequence into overlapping chunks with ``as_strided``, whose
+strides are Python numbers, so a trace fixes the length. (Its own ``config.onnx_export`` instead fixes the number of chunks,
+in a Python loop.) Whether there are global tokens is a Python condition too; without a global token ONNX Runtime divides
+by the zero of an empty Reshape (1.32: the process dies).
 
-Here each block of queries meets the three blocks of keys around it, and keys out of the window are masked; there is
-always room for one global token, masked when there is none. The result is the same, a sum over the same keys.
+Here each block of queries meets the three blocks of keys around it, and keys outside the window are masked. There is
+always room for one global token, which is masked when there is none. The result is the same: a sum over the same keys.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MODULE = "transformers.models.longformer.modeling_longformer"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when Longformer is imported."""
+    """Return the patches if Longformer is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -42,7 +42,7 @@ def _pad_to_window_size(
     inputs_embeds: Any,
     pad_token_id: int,
 ) -> tuple[Any, ...]:
-    """Always pad, by nothing if need be: whether to pad is a Python condition, which a trace fixes."""
+    """Always pad, possibly by 0: in transformers a Python condition decides whether to pad, and a trace fixes it."""
     window = self.config.attention_window
     window = window if isinstance(window, int) else max(window)
     batch, length = attention_mask.shape
@@ -74,12 +74,14 @@ def attention(
     is_global_attn: Any = None,
     output_attentions: bool = False,
 ) -> tuple[Any]:
-    """``LongformerSelfAttention.forward``; ``hidden_states`` and the result are ``(batch, sequence, hidden)``.
+    """Apply attention as ``LongformerSelfAttention.forward`` does: ``(batch, sequence, hidden)`` to the same shape.
 
     ``attention_mask`` ``(batch, sequence)`` is negative at padding and positive at global tokens.
     """
     if layer_head_mask is not None or output_attentions:
-        raise ValueError("Longformer is exported without head_mask and without attentions.")
+        raise ValueError(
+            "Longformer is exported without head_mask and without attentions: remove them from its declaration."
+        )
     query = _heads(self, self.query(hidden_states)) / math.sqrt(self.head_dim)
     key, value = _heads(self, self.key(hidden_states)), _heads(self, self.value(hidden_states))
     width = 3 * self.one_sided_attn_window_size
@@ -100,7 +102,7 @@ def attention(
 
 
 def _global_context(self: Any, hidden_states: Any, tokens: Any, is_masked: Any, lowest: float) -> Any:
-    """What global tokens see: everything. ``(batch, heads, global, head_dim)``."""
+    """Return the context of global tokens ``(batch, heads, global, head_dim)``: they attend to all tokens."""
     query = _heads(self, self.query_global(_pick(hidden_states, tokens))) / math.sqrt(self.head_dim)
     key, value = _heads(self, self.key_global(hidden_states)), _heads(self, self.value_global(hidden_states))
     scores = (query @ key.transpose(-1, -2)).masked_fill(is_masked[:, None, None, :], lowest)
@@ -108,7 +110,7 @@ def _global_context(self: Any, hidden_states: Any, tokens: Any, is_masked: Any, 
 
 
 def _global_tokens(is_global: Any) -> tuple[Any, Any, Any]:
-    """Positions of the global tokens ``(batch, global)``, which of these are real, and each token's place in them."""
+    """Return positions of the global tokens ``(batch, global)``, which of them are real, and each token's index in them."""
     length = is_global.shape[1]
     count = is_global.long().sum(dim=1)
     room = count.max().clamp(min=1)
@@ -120,10 +122,10 @@ def _global_tokens(is_global: Any) -> tuple[Any, Any, Any]:
 
 
 def _window_scores(query: Any, key: Any, is_excluded: Any, window: int, lowest: float) -> Any:
-    """Scores of the keys in the three blocks around each query ``(batch, heads, sequence, 3 * window)``."""
+    """Return scores of the keys in the three blocks around each query ``(batch, heads, sequence, 3 * window)``."""
     batch, heads, length, head_dim = query.shape
     scores = query.reshape(batch, heads, -1, window, head_dim) @ _three_blocks(key, window).transpose(-1, -2)
-    # Padding of the blocks is excluded as the padding of the sequence is.
+    # Padding of the blocks is excluded like the padding of the sequence.
     excluded = torch.nn.functional.pad(is_excluded.long(), (window, window), value=1)[:, None, :, None]
     excluded = _blocks(excluded, window).squeeze(-1).bool()[:, :, :, None, :]
     offset = torch.arange(3 * window)[None, :] - torch.arange(window)[:, None]
@@ -139,7 +141,7 @@ def _window_context(probs: Any, value: Any, window: int) -> Any:
 
 
 def _three_blocks(states: Any, window: int) -> Any:
-    """Each block of a sequence with both its neighbours: ``(batch, heads, blocks, 3 * window, head_dim)``."""
+    """Return each block of a sequence with its two neighbours ``(batch, heads, blocks, 3 * window, head_dim)``."""
     return _blocks(torch.nn.functional.pad(states, (0, 0, window, window)), window)
 
 
@@ -150,7 +152,7 @@ def _blocks(padded: Any, window: int) -> Any:
 
 
 def _heads(self: Any, states: Any) -> Any:
-    batch, length, _ = states.shape  # not `unflatten`: TorchScript takes its result to be of the traced length
+    batch, length, _ = states.shape  # not `unflatten`: TorchScript fixes its result to the traced length
     return states.view(batch, length, self.num_heads, self.head_dim).transpose(1, 2)
 
 

@@ -15,21 +15,21 @@ _MODULE = "transformers.masking_utils"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when a model that makes masks is imported."""
+    """Return the patches if a model that makes masks is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
     return [
         PatchingSpec(module, "_vmap_for_bhqkv", _broadcast_for_bhqkv),
-        PatchingSpec(module, "TransformGetItemToIndex", nullcontext),  # serves vmap only
+        PatchingSpec(module, "TransformGetItemToIndex", nullcontext),  # only vmap needs it
     ]
 
 
 def _broadcast_for_bhqkv(mask_function: Callable[..., Any], bh_indices: bool = True) -> Callable[..., Any]:
-    """A mask function over all its indices at once, by broadcasting.
+    """Evaluate a mask function for all indices at once, by broadcasting.
 
     transformers 4.57 maps it over each index with `torch.vmap`, whose tensors TorchScript cannot trace
-    (``unordered_map::at``). Mask functions work element by element, so that broadcasting gives the same mask.
+    (``unordered_map::at``). Mask functions work element by element, so broadcasting makes the same mask.
     """
 
     def mask(batch: Any, head: Any, query: Any, key: Any) -> Any:

@@ -1,8 +1,8 @@
 """MobileViT's patches, for images of any size.
 
-transformers 4.57 resizes a map to a multiple of the patch, and decides in Python whether it must: a trace fixes that.
-A map that is resized to its own size does not change. MobileViT v2 cuts with ``unfold`` and ``fold``, for which
-torch 2.13's TorchScript exporter wants sizes that it does not have; reshaping does the same.
+transformers 4.57 resizes a map to a multiple of the patch, and decides in Python whether it must: a trace fixes that
+decision. Here every map is resized: resizing a map to its own size does not change it. MobileViT v2 cuts with ``unfold``
+and ``fold``, for which torch 2.13's TorchScript exporter requires static sizes; reshaping does the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SECOND = "transformers.models.mobilevitv2.modeling_mobilevitv2"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, for those of the models that are imported."""
+    """Return the patches of those models that are imported."""
     found: list[PatchingSpec] = []
     if _FIRST in sys.modules:
         layer = sys.modules[_FIRST].MobileViTLayer
@@ -31,7 +31,7 @@ def specs() -> list[PatchingSpec]:
 
 
 def _always_resized(self: Any, features: Any) -> tuple[Any, dict[str, Any]]:
-    """``MobileViTLayer.unfolding``: patches ``(batch * patch area, patches, channels)`` and what `folding` asks for."""
+    """Return patches ``(batch * patch area, patches, channels)`` and the arguments of ``MobileViTLayer.folding``."""
     batch, channels, height, width = features.shape
     patch_height, patch_width = self.patch_height, self.patch_width
     rows, columns = (height + patch_height - 1) // patch_height, (width + patch_width - 1) // patch_width
@@ -51,7 +51,7 @@ def _always_resized(self: Any, features: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _unfolded(self: Any, feature_map: Any) -> tuple[Any, tuple[Any, Any]]:
-    """Patches ``(batch, channels, patch area, patches)``, and the map's height and width. A remainder is left out."""
+    """Return patches ``(batch, channels, patch area, patches)``, and the map's height and width. Drop a remainder."""
     batch, channels, height, width = feature_map.shape
     rows, columns = height // self.patch_height, width // self.patch_width
     whole = feature_map[:, :, : rows * self.patch_height, : columns * self.patch_width]
@@ -61,7 +61,7 @@ def _unfolded(self: Any, feature_map: Any) -> tuple[Any, tuple[Any, Any]]:
 
 
 def _folded(self: Any, patches: Any, output_size: tuple[Any, Any]) -> Any:
-    """The map ``(batch, channels, height, width)`` of patches; the remainder is zero."""
+    """Return the map ``(batch, channels, height, width)`` made of patches, with zeros in the remainder."""
     height, width = output_size
     rows, columns = height // self.patch_height, width // self.patch_width
     batch, channels = patches.shape[:2]

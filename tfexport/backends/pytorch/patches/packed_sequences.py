@@ -1,6 +1,6 @@
 """The search for packed sequences in position ids, without ``torch.diff``.
 
-transformers 4.57 looks for several texts in one row wherever a decoder has position ids and no mask (Whisper). torch
+transformers 4.57 searches for several texts in one row wherever a decoder has position ids and no mask (Whisper). torch
 2.13's TorchScript exporter has no mapping for ``aten::diff``.
 """
 
@@ -17,15 +17,15 @@ _MODULE = "transformers.masking_utils"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when a model that makes masks is imported."""
+    """Return the patch if a model that makes masks is imported."""
     module = sys.modules.get(_MODULE)
     return [] if module is None else [PatchingSpec(module, "find_packed_sequence_indices", _packed_sequences)]
 
 
 def _packed_sequences(position_ids: Any) -> Any:
-    """Number of the text that each token of a row belongs to, int64 ``(batch, sequence)``.
+    """Return the number of the text to which each token of a row belongs, int64 ``(batch, sequence)``.
 
-    A text begins wherever a position is not the one after the position before it; the first of a row is number 0.
+    A text begins wherever a position does not follow the position before it; the first text of a row has number 0.
 
     Args:
         position_ids: int64 ``(batch, sequence)``.

@@ -1,7 +1,6 @@
-"""MobileNet's padding as TensorFlow pads, for images of any size.
+"""MobileNet's padding, which follows TensorFlow's, for images of any size.
 
-transformers 4.57 computes it in Python, with branches on the height and the width: a trace fixes what it came to for
-one image.
+transformers 4.57 computes it in Python, with branches on the height and the width: a trace fixes the padding of one image.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ _MODULES = (
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, for those of the models that are imported."""
+    """Return the patches of those models that are imported."""
     modules = [sys.modules[name] for name in _MODULES if name in sys.modules]
     return [PatchingSpec(module, "apply_tf_padding", _same_padding) for module in modules]
 
 
 def _same_padding(features: Any, conv_layer: Any) -> Any:
-    """Zeros around ``(batch, channels, height, width)``, the odd one of them right and below."""
+    """Pad ``(batch, channels, height, width)`` with zeros; an odd number of them has one more at the right and below."""
     sides: list[Any] = []
     for axis in (-1, -2):
         dilation = conv_layer.dilation[axis]
@@ -37,7 +36,7 @@ def _same_padding(features: Any, conv_layer: Any) -> Any:
 
 
 def _along(length: Any, kernel: int, stride: int) -> Any:
-    """Pixels to add to an axis: what the last step of the kernel lacks."""
+    """Return the number of pixels that an axis lacks for the last step of the kernel."""
     lacking = kernel - 1 - (length - 1) % stride
     if kernel >= stride:
         return lacking

@@ -1,9 +1,9 @@
 """Swin for images of any size.
 
-transformers 4.57.6 decides in Python, from the size of the map, whether its windows are shifted and whether it is
-padded: a trace fixes what held for the traced image, and leaves a traced tensor behind in the model. Here padding may
-be of nothing, and the shift may be by nothing. The windows themselves are of one size: where a map is smaller than
-that, the model itself fails, because its position biases are for that size.
+transformers 4.57.6 decides in Python, from the size of the map, whether its windows are shifted and whether it is padded.
+A trace fixes both decisions for the traced image, and leaves a traced tensor behind in the model. Here padding and shift
+may be zero. The windows themselves have one size. The unpatched model also fails on a map smaller than a window, because
+its position biases are for that size.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _CLASSES = (
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, for those of the models that are imported."""
+    """Return the patches of those models that are imported."""
     found = []
     for module_name, prefix in _CLASSES:
         module = sys.modules.get(module_name)
@@ -36,14 +36,14 @@ def specs() -> list[PatchingSpec]:
 
 
 def _pad_image(self: Any, pixel_values: Any, height: Any, width: Any) -> Any:
-    """Images ``(batch, channels, height, width)``, padded to whole patches."""
+    """Pad images ``(batch, channels, height, width)`` to whole patches."""
     return torch.nn.functional.pad(
         pixel_values, (0, _missing(width, self.patch_size[1]), 0, _missing(height, self.patch_size[0]))
     )
 
 
 def _pad_to_even(self: Any, input_feature: Any, height: Any, width: Any) -> Any:
-    """A map ``(batch, height, width, channels)``, padded to an even height and width."""
+    """Pad a map ``(batch, height, width, channels)`` to an even height and width."""
     return torch.nn.functional.pad(input_feature, (0, 0, 0, width % 2, 0, height % 2))
 
 
@@ -55,7 +55,7 @@ def _layer(
     output_attentions: bool = False,
     always_partition: bool = False,
 ) -> tuple[Any, ...]:
-    """``SwinLayer.forward``; ``hidden_states`` and the result are ``(batch, height * width, channels)``."""
+    """Apply the layer as ``SwinLayer.forward`` does: ``(batch, height * width, channels)`` to the same shape."""
     height, width = input_dimensions
     batch, _, channels = hidden_states.shape
     window = int(self.window_size)
@@ -82,42 +82,42 @@ def _layer(
 
 
 def _missing(length: Any, multiple: int) -> Any:
-    """What a length lacks to a multiple."""
+    """Return how far a length is from the next multiple."""
     return (multiple - length % multiple) % multiple
 
 
 def _shift(self: Any, height: Any, width: Any, always: bool) -> Any:
-    """By how much windows are shifted: not at all on a map that is one window high or wide."""
+    """Return by how much windows are shifted: 0 on a map that is one window high or wide."""
     shift, window = int(self.shift_size), int(self.window_size)
     if always:
         return shift
-    if isinstance(height, torch.Tensor):  # as TorchScript traces lengths
+    if isinstance(height, torch.Tensor):  # TorchScript traces lengths as tensors
         return shift * (torch.minimum(height, width) > window).to(torch.int64)
     return shift if min(height, width) > window else 0
 
 
 def _rolled(pixels: Any, by: Any, axis: int) -> Any:
-    """A tensor whose first `by` entries along an axis are moved to the end."""
+    """Move the first `by` entries along an axis to the end."""
     before = (slice(None),) * axis
     return torch.cat([pixels[(*before, slice(by, None))], pixels[(*before, slice(None, by))]], dim=axis)
 
 
 def _windows(pixels: Any, window: int) -> Any:
-    """``(batch, rows, columns, channels)`` cut into windows ``(batch * windows, window * window, channels)``."""
+    """Cut ``(batch, rows, columns, channels)`` into windows ``(batch * windows, window * window, channels)``."""
     batch, rows, columns, channels = pixels.shape
     cut = pixels.view(batch, rows // window, window, columns // window, window, channels)
     return cut.transpose(2, 3).reshape(-1, window * window, channels)
 
 
 def _mask(rows: Any, columns: Any, window: int, shift: Any, like: Any) -> Any:
-    """-100 between pixels that only the shift made neighbours ``(windows, window * window, window * window)``."""
+    """Return ``(windows, window * window, window * window)``: -100 between pixels that only the shift made neighbours."""
     row, column = (_region(length, window, shift, like) for length in (rows, columns))
     region = _windows((3 * row[:, None] + column)[None, :, :, None], window).squeeze(-1)
-    apart = region[:, :, None] != region[:, None, :]
-    return torch.zeros_like(apart, dtype=like.dtype).masked_fill(apart, -100.0)
+    is_separate = region[:, :, None] != region[:, None, :]
+    return torch.zeros_like(is_separate, dtype=like.dtype).masked_fill(is_separate, -100.0)
 
 
 def _region(length: Any, window: int, shift: Any, like: Any) -> Any:
-    """Part of a rolled axis ``(length,)``: 0, 1 in the last window, 2 where what was rolled stands."""
+    """Return the region of each place on a rolled axis ``(length,)``: 1 in the last window, 2 if rolled, else 0."""
     place = torch.arange(length, device=like.device)
     return (place >= length - window).long() + (place >= length - shift).long()

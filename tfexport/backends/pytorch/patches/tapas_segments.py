@@ -1,8 +1,8 @@
 """TAPAS's reductions over a table's cells, with a batch that stays dynamic.
 
-transformers 4.57 numbers the segments of all rows of a batch through, and asks for shapes as Python lists on the way:
-a trace keeps the batch size it was made with. It also reduces without the values that stand in the result already, and
-by mean, neither of which ONNX has. Along the second axis, from each reduction's neutral value, both are plain.
+transformers 4.57 numbers the segments of all rows of a batch consecutively, and reads shapes as Python lists for that: a
+trace fixes the batch size. It also excludes the values already in the result from a reduction, and reduces by mean; ONNX
+supports neither. Here a reduction runs along the second axis, from its neutral value, which needs neither.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from tfexport.declarations.patching import PatchingSpec
 
 _MODULE = "transformers.models.tapas.modeling_tapas"
 _REDUCTIONS = {"sum": ("sum", 0.0), "mean": ("sum", 0.0), "amin": ("amin", torch.inf), "amax": ("amax", -torch.inf)}
-"""By transformers' name: the reduction of ONNX, and its neutral value."""
+"""ONNX's reduction and its neutral value, by transformers' name."""
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when TAPAS is imported."""
+    """Return the patch if TAPAS is imported."""
     module = sys.modules.get(_MODULE)
     return [] if module is None else [PatchingSpec(module, "_segment_reduce", _segment_reduce)]
 
 
 def _segment_reduce(values: Any, index: Any, segment_reduce_fn: str, name: str) -> tuple[Any, Any]:
-    """Reduce the values of each segment; 0 where a segment is empty.
+    """Reduce the values of each segment; the result is 0 where a segment is empty.
 
     Args:
         values: ``(batch, tokens)``.
-        index: an ``IndexMap`` whose indices, ``(batch, tokens)``, say to which segment each token belongs.
+        index: an ``IndexMap`` whose indices ``(batch, tokens)`` are the segment of each token.
         segment_reduce_fn: ``sum``, ``mean``, ``amin`` or ``amax``.
         name: not used, as in transformers.
 
     Returns:
-        The reduced values ``(batch, segments)``, of the dtype of `values`, and an ``IndexMap`` of the segments' own
-        numbers, ``(batch, segments)``.
+        The reduced values ``(batch, segments)`` with the dtype of `values`, and an ``IndexMap`` of the numbers of the
+        segments ``(batch, segments)``.
     """
     reduction, neutral = _REDUCTIONS[segment_reduce_fn]
     segments = int(index.num_segments)  # a number of the configuration

@@ -1,7 +1,7 @@
 """X-MOD's adapter of one language.
 
-transformers 4.57 splits a batch into runs of one language, by lengths that tracing makes constants: the file would take
-the traced batch size only. The language is no input of the file, so that there is one run, of the default language.
+transformers 4.57 splits a batch into runs of one language, by lengths that tracing makes constants: the file would accept
+only the traced batch size. The language is not an input of the file, so there is one run, in the default language.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _MODULE = "transformers.models.xmod.modeling_xmod"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when X-MOD is imported."""
+    """Return the patch if X-MOD is imported."""
     module = sys.modules.get(_MODULE)
     return [] if module is None else [PatchingSpec(module.XmodOutput, "lang_adapter", _adapter_of_one_language)]
 
 
 def _adapter_of_one_language(self: Any, lang_ids: Any, hidden_states: Any) -> Any:
-    """Hidden states ``(batch, sequence, hidden)`` with what the adapter adds.
+    """Add the adapter's output to the hidden states ``(batch, sequence, hidden)``.
 
     Args:
         self: an ``XmodOutput``.
-        lang_ids: ``(batch,)``, all alike: the language's place among the adapters.
+        lang_ids: ``(batch,)``, all equal: the index of the language's adapter.
         hidden_states: ``(batch, sequence, hidden)``.
     """
     norm = self.adapter_layer_norm

@@ -1,7 +1,8 @@
-"""What is replaced in Keras and transformers while a TensorFlow model is traced: one file a cause.
+"""Patches of Keras and transformers that apply while a TensorFlow model is traced: one file per cause.
 
-Each module has `specs()`: the patches for what is imported already, so that no model is imported for a patch's sake. Those
-with ``FOR_ALL`` are of Keras itself and true for every model; the others know models of transformers, and apply to these alone.
+Each module has `specs()`, which returns the patches of the modules that are already imported: a patch never imports a model.
+Modules with ``FOR_ALL`` patch Keras or TensorFlow itself and apply to every model. The others apply only to models of
+transformers.
 """
 
 from __future__ import annotations
@@ -21,9 +22,9 @@ def _specs(of_transformers: bool = True) -> list[PatchingSpec]:
 
 
 def patched_tensorflow(of_transformers: bool = True) -> AbstractContextManager[None]:
-    """Patch for the duration of a block; undone however the block ends.
+    """Apply the patches during a block, and undo them however the block ends.
 
     Args:
-        of_transformers: whether the model is one of transformers.
+        of_transformers: whether the model belongs to transformers.
     """
     return patched(_specs(of_transformers))

@@ -1,8 +1,8 @@
-"""CTRL takes several tokens beside a key-value cache.
+"""CTRL reads several tokens together with a key-value cache.
 
-transformers 4.57's TensorFlow CTRL keeps the last token alone as soon as there is a cache, an empty one too, and its causal
-mask has no columns for the past. A file that serves the first step and every later one reads as many tokens as it is given.
-PyTorch's CTRL does.
+transformers 4.57's TensorFlow CTRL keeps only the last token as soon as there is a cache, even an empty one, and its causal
+mask has no columns for the past. A file that serves the first step and every later one must read every token that it
+receives, as PyTorch's CTRL does.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MODULE = "transformers.models.ctrl.modeling_tf_ctrl"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when CTRL is imported."""
+    """Return the patches if CTRL is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -32,7 +32,7 @@ def specs() -> list[PatchingSpec]:
 
 
 class _Uncropped:
-    """Tokens of which every slice is all of them."""
+    """Tokens whose every slice is the whole."""
 
     def __init__(self, tokens: Any) -> None:
         self._tokens = tokens
@@ -46,7 +46,7 @@ def _reads_all_tokens(call: Any) -> Any:
     def whole(self: Any, input_ids: Any = None, **kwargs: Any) -> Any:
         if kwargs.get("past_key_values") is None or input_ids is None:
             return call(self, input_ids, **kwargs)
-        # Past the decorator, which refuses what is no tensor: the model that calls this layer has filled in everything.
+        # Bypass the decorator, which accepts only tensors: the model that calls this layer has filled in every argument.
         return call.__wrapped__(self, _Uncropped(input_ids), **kwargs)
 
     return whole

@@ -2,8 +2,8 @@
 
 transformers 4.57 compares the lengths of query and key in Python, and gathers through permutations that depend on
 ``tf.rank``: traced with a dynamic length, both become conditionals, and tf2onnx refuses their dynamic permutations.
-In self-attention the two lengths are one, so the bias has a form without either. It computes what the original does
-(DeBERTa, arXiv:2006.03654, section 3.1): content to position plus position to content.
+In self-attention the two lengths are equal, so the bias has a form without either. It computes the same values as the
+original (DeBERTa, arXiv:2006.03654, section 3.1): content to position plus position to content.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MODULE = "transformers.models.deberta.modeling_tf_deberta"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when DeBERTa is imported."""
+    """Return the patch if DeBERTa is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -29,13 +29,13 @@ def specs() -> list[PatchingSpec]:
 def _attention_bias(
     self: Any, query_layer: Any, key_layer: Any, relative_pos: Any, rel_embeddings: Any, scale_factor: int
 ) -> Any:
-    """Bias of the attention scores, ``(batch, heads, sequence, sequence)``.
+    """Return the bias of the attention scores ``(batch, heads, sequence, sequence)``.
 
     Args:
         self: a ``TFDebertaDisentangledSelfAttention``.
         query_layer: ``(batch, heads, sequence, head size)``, scaled.
         key_layer: ``(batch, heads, sequence, head size)``.
-        relative_pos: int64 ``(1, sequence, sequence)``: query index minus key index.
+        relative_pos: query index minus key index, int64 ``(1, sequence, sequence)``.
         rel_embeddings: ``(2 * max_relative_positions, hidden size)``.
         scale_factor: number of terms in the scores.
     """
@@ -60,7 +60,7 @@ def _attention_bias(
 
 
 def _gather_last(scores: Any, index: Any) -> Any:
-    """``scores[b, h, i, index[0, 0, i, j]]``: scores ``(b, h, n, m)``, index ``(1, 1, n, n)``, result ``(b, h, n, n)``."""
+    """Return ``scores[b, h, i, index[0, 0, i, j]]`` as ``(b, h, n, n)``: scores ``(b, h, n, m)``, index ``(1, 1, n, n)``."""
     shape = tf.shape(scores)
     length = tf.shape(index)[3]
     spread = tf.broadcast_to(index, tf.stack([shape[0], shape[1], shape[2], length]))

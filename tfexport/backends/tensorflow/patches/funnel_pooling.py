@@ -1,9 +1,9 @@
 """Funnel Transformer's pooling, decided while tracing.
 
-transformers 4.57 asks in Python whether a row is long enough for a block to pool, and whether queries are as many as
-keys: traced with a dynamic length, both become conditionals whose sides differ in shape. Here every block pools but the
-first, as it does for every row that the declaration promises (`FunnelOnnxConfig.shortest_sequence`; PyTorch's Funnel
-takes no shorter ones), and the positions are chosen by slices. Paper: arXiv:2006.03236, sections 2.2 and A.2.
+transformers 4.57 asks in Python whether a row is long enough for a block to pool, and whether there are as many queries
+as keys. Traced with a dynamic length, both become conditionals whose branches differ in shape. Here every block except
+the first pools, as it does for every row that the declaration allows (`FunnelOnnxConfig.shortest_sequence`; PyTorch's
+Funnel refuses shorter rows), and slices choose the positions. Paper: arXiv:2006.03236, sections 2.2 and A.2.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MODULE = "transformers.models.funnel.modeling_tf_funnel"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when Funnel is imported."""
+    """Return the patches if Funnel is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -48,7 +48,7 @@ def _encode(
     return_dict: bool = True,
     training: bool = False,
 ) -> Any:
-    """Hidden states of the last block ``(batch, pooled sequence, d_model)``, as a ``TFBaseModelOutput`` or a tuple.
+    """Return the last hidden states ``(batch, pooled sequence, d_model)`` in a ``TFBaseModelOutput`` or a tuple.
 
     Args:
         self: a ``TFFunnelEncoder``.
@@ -57,8 +57,8 @@ def _encode(
         token_type_ids: ``(batch, sequence)``.
         output_attentions: whether to return the attention of each layer.
         output_hidden_states: whether to return the states of each layer.
-        return_dict: whether to return names.
-        training: whether to drop out.
+        return_dict: whether to return a ``TFBaseModelOutput``, else a tuple.
+        training: whether dropout is active.
     """
     structure = self.attention_structure
     context = structure.init_attention_inputs(
@@ -89,15 +89,15 @@ def _encode(
 
 
 def _position_scores(self: Any, position_embeds: Any, q_head: Any, context_len: Any, cls_mask: Any) -> Any:
-    """Scores by distance ``(batch, heads, queries, keys)``, of the relative shift attention.
+    """Return the scores by distance ``(batch, heads, queries, keys)`` of the relative shift attention.
 
     Args:
         self: a ``TFFunnelRelMultiheadAttention``.
-        position_embeds: for each block, embeddings of distances ``(distances, d_model)``: between tokens of this
-            block, and between its pooled tokens and those of the block before.
+        position_embeds: two embeddings of distances ``(distances, d_model)`` per block: between tokens of this block,
+            and between its pooled tokens and the tokens of the block before.
         q_head: ``(batch, queries, heads, head size)``, scaled.
         context_len: number of keys.
-        cls_mask: ``(queries, keys)``: 0 where one of both is the class token.
+        cls_mask: ``(queries, keys)``, 0 where the query or the key is the class token.
     """
     within, across = position_embeds[self.block_index]
     if self.block_index == 0:

@@ -1,6 +1,6 @@
 """Keras 3's batch normalisation of images as one op.
 
-Keras 3.15 computes it of seven ops on the weights; ONNX has one, which runtimes fuse with the convolution before it.
+Keras 3.15 computes it with seven ops on the weights. ONNX has one op for it, which runtimes fuse with the convolution before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RANK = 4
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, where Keras runs on TensorFlow."""
+    """Return the patch if Keras runs on TensorFlow."""
     module = keras.src.backend.nn
     if keras.backend.backend() != "tensorflow":
         return []

@@ -1,7 +1,7 @@
 """Dropout masks of Keras 3's recurrent cells without random numbers.
 
-Keras 3.15 makes the masks of a recurrent layer with dropout outside of training too, and leaves them unused. Each draws a
-seed, and so assigns a variable, which no file can.
+Keras 3.15 also makes the masks of a recurrent layer with dropout outside training, and leaves them unused. Each mask draws
+a seed and so assigns a variable, which ONNX cannot express.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _MODULE = "keras.src.layers.rnn.dropout_rnn_cell"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when Keras's layers are imported."""
+    """Return the patch if Keras's layers are imported."""
     module = sys.modules.get(_MODULE)
     return [] if module is None else [PatchingSpec(module.DropoutRNNCell, "_create_dropout_mask", _nothing_dropped)]
 
 
 def _nothing_dropped(self: Any, step_input: Any, dropout_rate: float) -> Any:
-    """``DropoutRNNCell._create_dropout_mask``: ones, or a list of them."""
+    """Return ones, or a list of them, in place of ``DropoutRNNCell._create_dropout_mask``."""
     count = getattr(self, "dropout_mask_count", None)
     ones = tf.ones_like(step_input)
     return ones if count is None else [ones] * count

@@ -1,8 +1,8 @@
 """Recurrent layers of Keras 3 as ONNX's operators.
 
-Keras runs a cell in a loop over the steps. Where an operator computes the same, it is what to trace; a loop of ONNX
-computes each step by itself. A layer without an operator is traced as a loop, on a machine with a GPU too, where Keras
-would take cuDNN's.
+Keras runs a cell in a loop over the steps. Where an operator computes the same values, the operator is traced, because an
+ONNX loop computes the steps one by one. A layer without an operator is traced as a loop. This also holds on a machine with
+a GPU, where Keras would use cuDNN's kernel.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CLASSES = (("rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"))
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when Keras's layers are imported."""
+    """Return the patches if Keras's layers are imported."""
     modules = {name: sys.modules.get(f"keras.src.layers.rnn.{name}") for name, _ in _CLASSES}
     rnn = modules["rnn"]
     if rnn is None:

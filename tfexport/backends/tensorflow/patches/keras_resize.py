@@ -1,7 +1,7 @@
 """Keras 3's resize to a size that is not known while tracing.
 
-Keras 3.15 asks of the size that a layer computed of a dynamic one (``UpSampling2D``, bilinear) whether it is positive, with
-Python's ``if``. Its backend does not ask.
+Keras 3.15 tests with Python's ``if`` whether the new size is positive. A layer may have computed that size from a dynamic
+one (``UpSampling2D``, bilinear). Keras's backend function has no such test.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ FOR_ALL = True
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch."""
+    """Return the patch."""
     module = keras.src.ops.image
-    return [PatchingSpec(module, "resize", _without_asking(module.resize))]
+    return [PatchingSpec(module, "resize", _without_size_check(module.resize))]
 
 
-def _without_asking(original: Any) -> Any:
+def _without_size_check(original: Any) -> Any:
     def resize(images: Any, size: Any, *arguments: Any, **named: Any) -> Any:
         if tf.is_symbolic_tensor(images) and any(tf.is_tensor(length) for length in size):
             return keras.src.backend.image.resize(images, size, *arguments, **named)

@@ -1,6 +1,6 @@
-"""Keras 3's sign bits, which it reads by taking floats for integers: ONNX has no such op before opset 25.
+"""Keras 3's sign bits, computed without a bitcast of floats to integers: ONNX has no such op before opset 25.
 
-``keras.ops.argmax`` and ``argmin`` ask for them, to tell -0.0 from 0.0. So does its reciprocal.
+``keras.ops.argmax`` and ``argmin`` use sign bits to distinguish -0.0 from 0.0. The sign of the reciprocal does the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FOR_ALL = True
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, where Keras runs on TensorFlow."""
+    """Return the patch if Keras runs on TensorFlow."""
     module = keras.src.backend.numpy
     if keras.backend.backend() != "tensorflow":
         return []

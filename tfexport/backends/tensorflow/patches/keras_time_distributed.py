@@ -1,8 +1,8 @@
 """Keras 3's TimeDistributed over a time axis of any length, without a loop.
 
-Keras 3.15 vectorises the layer over the steps with ``tf.vectorized_map``, whose graph tf2onnx 1.17.0 converts wrongly: the
-file gives as many steps as the batch has rows. Inference treats each row of a batch by itself, so that the steps can be
-rows; tf_keras does the same.
+Keras 3.15 vectorises the layer over the steps with ``tf.vectorized_map``. tf2onnx 1.17.0 converts the graph of that wrongly:
+the file returns as many steps as the batch has rows. Inference computes each row of a batch independently, so steps can
+be rows; tf_keras does the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MODULE = "keras.src.layers.rnn.time_distributed"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when Keras's layers are imported."""
+    """Return the patch if Keras's layers are imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -41,6 +41,6 @@ def specs() -> list[PatchingSpec]:
 
 
 def _as_rows(tensor: Any) -> Any:
-    """``(batch, time, ...)`` as ``(batch * time, ...)``."""
+    """Reshape ``(batch, time, ...)`` to ``(batch * time, ...)``."""
     lengths = [-1, *tf.unstack(tf.shape(tensor)[2:])]
     return tf.ensure_shape(tf.reshape(tensor, lengths), [None, *tensor.shape[2:]])

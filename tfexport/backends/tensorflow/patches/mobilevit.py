@@ -1,7 +1,8 @@
 """MobileViT's patches without a branch on the size of the map.
 
-transformers 4.57 resizes a map to a multiple of the patch if it is none, and back: traced with a dynamic height and
-width, each layer holds two conditionals, and wants AutoGraph. A map that is resized to its own size does not change.
+transformers 4.57 resizes a map to a multiple of the patch where it is not one already, and back. Traced with a dynamic
+height and width, each layer holds two conditionals and needs AutoGraph. Here every map is resized: resizing a map to its
+own size does not change it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _MODULE = "transformers.models.mobilevit.modeling_tf_mobilevit"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when MobileViT is imported."""
+    """Return the patch if MobileViT is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -25,8 +26,12 @@ def specs() -> list[PatchingSpec]:
 
 
 def _always_resized(self: Any, features: Any) -> tuple[Any, dict[str, Any]]:
-    """Patches ``(batch * patch area, patches, channels)`` of ``(batch, height, width, channels)``, and what `folding`
-    asks for."""
+    """Return patches ``(batch * patch area, patches, channels)`` of a map, and the arguments of `folding`.
+
+    Args:
+        self: a ``TFMobileViTLayer``.
+        features: ``(batch, height, width, channels)``.
+    """
     shape = tf.shape(features)
     batch, height, width, channels = shape[0], shape[1], shape[2], features.shape[3]
     patch_height, patch_width = self.patch_height, self.patch_width

@@ -1,7 +1,7 @@
-"""A model's own ``tf.function``s, traced for the file apart from how they are traced to run.
+"""A model's own ``tf.function``s, whose traces for the file are kept apart from those for running.
 
-What a function was first traced as is kept and called again, also when the model runs eagerly afterwards: without its
-patches, on the inputs that the file is judged by. What is traced here is kept under another key.
+TensorFlow keeps the first trace of a function and calls it again, also when the model runs eagerly afterwards. The reference
+run, which must be unpatched, would then call the patched trace. Traces made here are therefore kept under another key.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FOR_ALL = True
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch. TensorFlow 2.21 has no public way to part what a function keeps."""
+    """Return the patch. TensorFlow 2.21 has no public way to separate the traces that a function keeps."""
     original = function_context.make_function_context
 
     def make_function_context(scope_type: Any = None) -> Any:

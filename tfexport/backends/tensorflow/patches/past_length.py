@@ -1,7 +1,7 @@
-"""A key-value cache of dynamic length, for models that read its length off its static shape.
+"""A key-value cache of dynamic length, for models that read its length from its static shape.
 
-transformers 4.57's TensorFlow XGLM and Mistral take ``past_key_values[0][0].shape[2]``, which is None while a graph of any
-length is traced. Their cache comes in a guise whose ``shape`` has tensors in the place of None.
+transformers 4.57's TensorFlow XGLM and Mistral read ``past_key_values[0][0].shape[2]``, which is None while a graph for any
+length is traced. Here the tensors of their cache are wrapped, and the wrapper's ``shape`` has tensors in place of None.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _LAYERS = {
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, for those of these models that are imported."""
+    """Return the patches of those models that are imported."""
     imported = ((sys.modules[name], layer) for name, layer in _LAYERS.items() if name in sys.modules)
     return [
-        PatchingSpec(getattr(module, layer), "call", _with_guised_cache(getattr(module, layer).call))
+        PatchingSpec(getattr(module, layer), "call", _with_wrapped_cache(getattr(module, layer).call))
         for module, layer in imported
     ]
 
@@ -33,12 +33,15 @@ class _Lengths(list[Any]):
     """A shape whose dynamic lengths are tensors."""
 
     def as_list(self) -> list[int | None]:
-        """The static lengths; None for the others, as of a ``tf.TensorShape``."""
+        """Return the static lengths, and None for dynamic ones, as ``tf.TensorShape`` does."""
         return [None if tf.is_tensor(length) else length for length in self]
 
 
-class _Guised:
-    """A tensor that says its dynamic lengths. It has no ``dtype``, by which Keras would take it for one with static ones."""
+class _WithLengths:
+    """A tensor whose ``shape`` has its dynamic lengths.
+
+    It has no ``dtype``: Keras would treat an object with one as a tensor with a static shape.
+    """
 
     def __init__(self, tensor: Any) -> None:
         self.tensor = tensor
@@ -47,19 +50,19 @@ class _Guised:
         self.shape = _Lengths(dynamic[axis] if length is None else length for axis, length in enumerate(static))
 
 
-def _to_tensor(value: _Guised, dtype: Any = None, name: str | None = None, as_ref: bool = False) -> Any:
+def _to_tensor(value: _WithLengths, dtype: Any = None, name: str | None = None, as_ref: bool = False) -> Any:
     return value.tensor
 
 
-tf.register_tensor_conversion_function(_Guised, _to_tensor)
+tf.register_tensor_conversion_function(_WithLengths, _to_tensor)
 
 
-def _with_guised_cache(call: Any) -> Any:
+def _with_wrapped_cache(call: Any) -> Any:
     @wraps(call)
-    def guised(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def wrapping(self: Any, *args: Any, **kwargs: Any) -> Any:
         cache = kwargs.get("past_key_values")
         if cache is not None and not tf.executing_eagerly():
-            kwargs["past_key_values"] = tuple(tuple(_Guised(tensor) for tensor in layer) for layer in cache)
+            kwargs["past_key_values"] = tuple(tuple(_WithLengths(tensor) for tensor in layer) for layer in cache)
         return call(self, *args, **kwargs)
 
-    return guised
+    return wrapping

@@ -1,6 +1,6 @@
 """RAG-Token's sum over documents for any batch.
 
-transformers 4.57 divides the static number of rows by the number of documents, and that is None when the batch is
+transformers 4.57 divides the static number of rows by the number of documents. The former is None when the batch is
 dynamic: ``TypeError: unsupported operand type(s) for //``.
 """
 
@@ -17,7 +17,7 @@ _MODULE = "transformers.models.rag.modeling_tf_rag"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when RAG is imported."""
+    """Return the patch if RAG is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -25,7 +25,7 @@ def specs() -> list[PatchingSpec]:
 
 
 def _marginalize(self: Any, seq_logits: Any, doc_scores: Any, n_docs: int | None = None) -> Any:
-    """Log probabilities of the next token ``(batch, sequence, vocabulary)``, the documents summed out.
+    """Return log probabilities of the next token ``(batch, sequence, vocabulary)``, with the documents summed out.
 
     RAG, arXiv:2005.11401, section 2.1: p(y) is the sum over documents of p(document) p(y | document).
 
@@ -33,7 +33,7 @@ def _marginalize(self: Any, seq_logits: Any, doc_scores: Any, n_docs: int | None
         self: a ``TFRagTokenForGeneration``.
         seq_logits: ``(batch * documents, sequence, vocabulary)``.
         doc_scores: ``(batch, documents)``.
-        n_docs: documents of a sample; None for the configuration's.
+        n_docs: documents per sample; None for the configuration's value.
     """
     documents = self.config.n_docs if n_docs is None else n_docs
     of_tokens = tf.nn.log_softmax(seq_logits, axis=-1)

@@ -1,8 +1,8 @@
 """Segment Anything's mask decoder without a branch on the number of sets of points.
 
-transformers 4.57.6 asks in Python whether there are any sets of points. Traced with a dynamic number of them, that is
-a tensor: the whole model, not the decoder alone, must then be traced by AutoGraph, four times slower, and the file has
-conditionals. The models that are exported take points, so that there is a set of them.
+transformers 4.57.6 asks in Python whether there are any sets of points. Traced with a dynamic number of them, the answer
+is a tensor. AutoGraph must then trace the whole model, not only the decoder: that is four times slower, and the file has
+conditionals. The exported models require points, so there is always at least one set.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MODULE = "transformers.models.sam.modeling_tf_sam"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patch, when Segment Anything is imported."""
+    """Return the patch if Segment Anything is imported."""
     module = sys.modules.get(_MODULE)
     return [] if module is None else [PatchingSpec(module.TFSamMaskDecoder, "call", _decode)]
 
@@ -32,16 +32,16 @@ def _decode(
     multimask_output: bool,
     output_attentions: bool | None = None,
 ) -> tuple[Any, ...]:
-    """``TFSamMaskDecoder.call``: masks ``(batch, sets, masks, height, width)``, their scores, and attentions.
+    """Return masks ``(batch, sets, masks, height, width)``, their scores, and attentions, as ``TFSamMaskDecoder.call`` does.
 
     Args:
         self: a ``TFSamMaskDecoder``.
         image_embeddings: ``(batch, channels, height, width)``.
-        image_positional_embeddings: of the same shape.
+        image_positional_embeddings: ``(batch, channels, height, width)``.
         sparse_prompt_embeddings: ``(batch, sets, points, channels)``.
         dense_prompt_embeddings: ``(batch, channels, height, width)``.
-        multimask_output: three masks for each set, else one.
-        output_attentions: whether attentions are returned.
+        multimask_output: whether to return three masks per set, else one.
+        output_attentions: whether to return attentions.
     """
     batch, sets = tf.shape(image_embeddings)[0], tf.shape(sparse_prompt_embeddings)[1]
     channels, height, width = image_embeddings.shape[1:]
@@ -59,7 +59,7 @@ def _decode(
     channels, height, width = images.shape[1:]
     images = tf.reshape(images, (batch, sets, channels, height * width))
 
-    heads = enumerate(self.output_hypernetworks_mlps, start=1)  # the first token is that of the scores
+    heads = enumerate(self.output_hypernetworks_mlps, start=1)  # the first token is for the scores
     filters = tf.stack([head(tokens[:, :, index]) for index, head in heads], axis=2)
     masks = tf.reshape(filters @ images, (batch, sets, self.num_mask_tokens, height, width))
     scores = self.iou_prediction_head(tokens[:, :, 0])

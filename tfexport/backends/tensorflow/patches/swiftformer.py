@@ -1,6 +1,6 @@
 """SwiftFormer for images of any size.
 
-transformers 4.57 reshapes and repeats by the static height and width, which are None when they are dynamic.
+transformers 4.57 reshapes and repeats by the static height and width, which are None when these axes are dynamic.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MODULE = "transformers.models.swiftformer.modeling_tf_swiftformer"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when SwiftFormer is imported."""
+    """Return the patches if SwiftFormer is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -30,7 +30,7 @@ def specs() -> list[PatchingSpec]:
 
 
 def _block(self: Any, x: Any, training: bool = False) -> Any:
-    """An encoder block: a map ``(batch, height, width, channels)`` to another."""
+    """Apply an encoder block to a map ``(batch, height, width, channels)``, and return a map of the same shape."""
     local = self.local_representation(x, training=training)
     shape = tf.shape(local)
     tokens = self.attn(tf.reshape(local, [shape[0], shape[1] * shape[2], local.shape[3]]))
@@ -41,7 +41,7 @@ def _block(self: Any, x: Any, training: bool = False) -> Any:
 
 
 def _attention(self: Any, x: Any) -> Any:
-    """Additive attention over ``(batch, positions, channels)``: one query for an image, that all keys share."""
+    """Apply additive attention over ``(batch, positions, channels)``: each image has one query, shared by all keys."""
     query = tf.math.l2_normalize(self.to_query(x), -1)
     key = tf.math.l2_normalize(self.to_key(x), -1)
     weight = tf.nn.softmax(query @ self.w_g * self.scale_factor, axis=-1)
@@ -57,7 +57,7 @@ def _classify(
     return_dict: bool | None = None,
     training: bool = False,
 ) -> Any:
-    """Logits ``(batch, labels)``: the mean of two heads over the mean of the map."""
+    """Return logits ``(batch, labels)``: the mean of two heads over the mean of the map."""
     hidden = self.swiftformer(pixel_values, return_dict=True, training=training).last_hidden_state
     normalised = self.norm(tf.transpose(hidden, [0, 2, 3, 1]), training=training)
     pooled = tf.reduce_mean(normalised, axis=[1, 2])

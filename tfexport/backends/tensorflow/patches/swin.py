@@ -1,12 +1,11 @@
 """Swin for images of any size, and without conditionals.
 
-transformers 4.57.6 takes the smaller side of a map by ``tf.reduce_min``, also where both are known: traced, it is a
-tensor, and whether windows are shifted becomes a conditional. What tf2onnx 1.17.0 makes of the ``Roll`` in it is
-silently wrong. Whether a map is padded is a condition in Python, which fails for images of any size.
+transformers 4.57.6 computes the smaller side of a map with ``tf.reduce_min``, even where both sides are known. While
+tracing, the result is a tensor, and whether windows are shifted becomes a conditional. tf2onnx 1.17.0 converts the ``Roll``
+in it silently wrongly. Whether a map is padded is a condition in Python, which fails for images of any size.
 
-Here lengths that are known stay Python's, padding may be of nothing, and the shift may be by nothing. The windows
-themselves are of one size: where a map is smaller than that, the model itself fails, because its position biases are
-for that size.
+Here known lengths stay Python numbers, and padding and shift may be zero. The windows themselves have one size. The
+unpatched model also fails on a map smaller than a window, because its position biases are for that size.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _MODULE = "transformers.models.swin.modeling_tf_swin"
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when Swin is imported."""
+    """Return the patches if Swin is imported."""
     module = sys.modules.get(_MODULE)
     if module is None:
         return []
@@ -34,13 +33,13 @@ def specs() -> list[PatchingSpec]:
 
 
 def _pad_image(self: Any, pixel_values: Any, height: Any, width: Any) -> Any:
-    """Images ``(batch, channels, height, width)``, padded to whole patches."""
+    """Pad images ``(batch, channels, height, width)`` to whole patches."""
     missing = [_missing(height, self.patch_size[0]), _missing(width, self.patch_size[1])]
     return _padded(pixel_values, [0, 0, *missing])
 
 
 def _pad_to_even(self: Any, input_feature: Any, height: Any, width: Any) -> Any:
-    """A map ``(batch, height, width, channels)``, padded to an even height and width."""
+    """Pad a map ``(batch, height, width, channels)`` to an even height and width."""
     return _padded(input_feature, [0, height % 2, width % 2, 0])
 
 
@@ -52,7 +51,7 @@ def _layer(
     output_attentions: bool = False,
     training: bool = False,
 ) -> tuple[Any, ...]:
-    """``TFSwinLayer.call``; ``hidden_states`` and the result are ``(batch, height * width, channels)``."""
+    """Apply the layer as ``TFSwinLayer.call`` does: ``(batch, height * width, channels)`` to the same shape."""
     height, width = input_dimensions
     batch, channels = tf.shape(hidden_states)[0], hidden_states.shape[-1]
     window = int(self.window_size)
@@ -83,19 +82,19 @@ def _layer(
 
 
 def _missing(length: Any, multiple: int) -> Any:
-    """What a length lacks to a multiple."""
+    """Return how far a length is from the next multiple."""
     return (multiple - length % multiple) % multiple
 
 
 def _padded(tensor: Any, after: list[Any]) -> Any:
-    """Zeros after the last entry of each axis; the same tensor when none are known to be wanted."""
+    """Append zeros to each axis; return the same tensor when all counts are known to be 0."""
     if all(isinstance(count, int) and count == 0 for count in after):
         return tensor
     return tf.pad(tensor, [[0, count] for count in after])
 
 
 def _shift(self: Any, height: Any, width: Any) -> Any:
-    """By how much windows are shifted: not at all on a map that is one window high or wide."""
+    """Return by how much windows are shifted: 0 on a map that is one window high or wide."""
     shift, window = int(self.shift_size), int(self.window_size)
     if shift == 0 or (isinstance(height, int) and isinstance(width, int)):
         return shift if shift and min(height, width) > window else 0
@@ -103,27 +102,27 @@ def _shift(self: Any, height: Any, width: Any) -> Any:
 
 
 def _rolled(pixels: Any, by: Any, axis: int) -> Any:
-    """A tensor whose first `by` entries along an axis are moved to the end."""
+    """Move the first `by` entries along an axis to the end."""
     before = (slice(None),) * axis
     return tf.concat([pixels[(*before, slice(by, None))], pixels[(*before, slice(None, by))]], axis=axis)
 
 
 def _windows(pixels: Any, shape: tuple[Any, ...], window: int) -> Any:
-    """``(batch, rows, columns, channels)`` cut into windows ``(batch * windows, window * window, channels)``."""
+    """Cut ``(batch, rows, columns, channels)`` into windows ``(batch * windows, window * window, channels)``."""
     batch, rows, columns, channels = shape
     cut = tf.reshape(pixels, (batch, rows // window, window, columns // window, window, channels))
     return tf.reshape(tf.transpose(cut, (0, 1, 3, 2, 4, 5)), (-1, window * window, channels))
 
 
 def _mask(rows: Any, columns: Any, window: int, shift: Any, dtype: Any) -> Any:
-    """-100 between pixels that only the shift made neighbours ``(windows, window * window, window * window)``."""
+    """Return ``(windows, window * window, window * window)``: -100 between pixels that only the shift made neighbours."""
     row, column = (_region(length, window, shift) for length in (rows, columns))
     region = _windows(3 * row[:, tf.newaxis] + column, (1, rows, columns, 1), window)
-    apart = region != tf.transpose(region, (0, 2, 1))
-    return tf.where(apart, tf.constant(-100.0, dtype), tf.constant(0.0, dtype))
+    is_separate = region != tf.transpose(region, (0, 2, 1))
+    return tf.where(is_separate, tf.constant(-100.0, dtype), tf.constant(0.0, dtype))
 
 
 def _region(length: Any, window: int, shift: Any) -> Any:
-    """Part of a rolled axis ``(length,)``: 0, 1 in the last window, 2 where what was rolled stands."""
+    """Return the region of each place on a rolled axis ``(length,)``: 1 in the last window, 2 if rolled, else 0."""
     place = tf.range(length)
     return tf.cast(place >= length - window, tf.int32) + tf.cast(place >= length - shift, tf.int32)

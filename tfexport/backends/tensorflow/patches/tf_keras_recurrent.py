@@ -1,7 +1,7 @@
 """Recurrent layers of tf_keras as ONNX's operators.
 
-As ``keras_recurrent.py`` for Keras 3. Here the loop is in ``call``, so that a layer that keeps its state between calls,
-or is given ragged tensors or constants, is called as it is.
+This is ``keras_recurrent.py`` for tf_keras, where the loop is in ``call``. A layer that keeps its state between calls, or
+receives ragged tensors or constants, is called unchanged.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _CLASSES = (("base_rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"))
 
 
 def specs() -> list[PatchingSpec]:
-    """The patches, when the layers of tf_keras are imported."""
+    """Return the patches if the layers of tf_keras are imported."""
     modules = ((sys.modules.get(f"tf_keras.src.layers.rnn.{file}"), name) for file, name in _CLASSES)
     layers = [getattr(module, name) for module, name in modules if module is not None]
     return [PatchingSpec(layer, "call", _with_operator(layer.call)) for layer in layers]
 
 
 def _with_operator(original: Callable[..., Any]) -> Callable[..., Any]:
-    """``call`` of a layer, with the operator where there is one."""
+    """Return a ``call`` that emits the operator where there is one."""
 
     @wraps(original)
     def call(
@@ -57,6 +57,6 @@ def _with_operator(original: Callable[..., Any]) -> Callable[..., Any]:
 def _needs_a_loop(self: Any, inputs: Any, mask: Any, training: Any, constants: dict[str, Any]) -> bool:
     sequences = inputs[0] if isinstance(inputs, list) else inputs
     is_plain = tf.is_tensor(sequences) and len(sequences.shape) == 3 and (mask is None or len(mask.shape) == 2)
-    is_told_apart = getattr(self, "return_runtime", False) or getattr(self, "_return_runtime", False)
+    returns_runtime = getattr(self, "return_runtime", False) or getattr(self, "_return_runtime", False)
     has_constants = any(value is not None for value in constants.values())
-    return bool(self.stateful or training or not is_plain or is_told_apart or has_constants or tf.executing_eagerly())
+    return bool(self.stateful or training or not is_plain or returns_runtime or has_constants or tf.executing_eagerly())
