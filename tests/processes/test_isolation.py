@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 
 import pytest
 
 from tfexport.errors import InputsError, ProcessError
-from tfexport.processes.environment import surroundings
 from tfexport.processes.isolation import call_isolated
+from tfexport.processes.locks import PROCESS_LOCK
 
 
 def _process(value: int) -> tuple[int, int, str | None]:
@@ -60,8 +61,15 @@ def test_one_that_takes_too_long_is_killed() -> None:
     assert time.monotonic() - begin < 30
 
 
-def test_variables_are_put_back() -> None:
-    before = os.environ.get("OMP_NUM_THREADS")
-    with surroundings(3):
-        assert os.environ["OMP_NUM_THREADS"] == "3"
-    assert os.environ.get("OMP_NUM_THREADS") == before
+def test_no_lock_is_held_while_a_child_works() -> None:
+    waits = threading.Thread(target=call_isolated, args=(time.sleep, 3))
+    waits.start()
+    time.sleep(1)
+    assert waits.is_alive()
+    free = PROCESS_LOCK.acquire(timeout=1)
+    if free:
+        PROCESS_LOCK.release()
+    still_waiting = waits.is_alive()
+    waits.join()
+    assert free
+    assert still_waiting

@@ -32,8 +32,8 @@ with quiet(verbose=False) as screen:
     screen.out.flush()
     screen.err.flush()
     sys.stdout.flush()
-    heard = screen.heard().splitlines()
-assert sorted(heard) == ["child out", "native err", "native out", "python err", "python out"], heard
+    captured = screen.captured().splitlines()
+assert sorted(captured) == ["child out", "native err", "native out", "python err", "python out"], captured
 """
     )
     assert ran == support.Ran(0, "to the user\n", "to the user, too\n")
@@ -85,9 +85,32 @@ def test_verbose() -> None:
         + """
 with quiet(verbose=True) as screen:
     everything()
-    assert screen.heard() == ""
+    assert screen.captured() == ""
     screen.err.write("to the user\\n")
 """
     )
     assert ran.code == 0 and "native out" in ran.out and "child out" in ran.out
     assert {"native err", "python err", "to the user"} == set(ran.err.splitlines())
+
+
+def test_two_threads_leave_the_screen_to_the_user() -> None:
+    ran = support.python(
+        NOISE
+        + """
+import threading
+def work(number):
+    for _ in range(50):
+        with quiet(verbose=False) as screen:
+            os.write(1, b"noise\\n")
+            screen.out.write(f"{number}\\n")
+            screen.out.flush()
+threads = [threading.Thread(target=work, args=(number,)) for number in (1, 2)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+os.write(1, b"the end\\n")
+"""
+    )
+    assert ran.code == 0, ran.err
+    assert sorted(ran.out.splitlines()) == ["1"] * 50 + ["2"] * 50 + ["the end"]

@@ -19,6 +19,7 @@ from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import Framework, FrameworkChoice
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.errors import ContractError, TfExportError, TracingError
+from tfexport.processes.locks import PROCESS_LOCK
 
 _LONGEST_REASON = 400
 _MARKUP = re.compile(
@@ -272,8 +273,15 @@ def declared_outputs(config: OnnxConfig, outputs: Mapping[str, Any], model_class
 def prepared(model: Any, config: OnnxConfig) -> Iterator[None]:
     """Override the configuration's values and patch the ops for the duration of a block; always undone.
 
-    Values of a part's configuration go by a path, such as ``decoder.use_cache``.
+    The block holds the lock of the process.
     """
+    with PROCESS_LOCK, _overridden(model, config), config.patched():
+        yield
+
+
+@contextmanager
+def _overridden(model: Any, config: OnnxConfig) -> Iterator[None]:
+    """Override the configuration's values. Those of a part's configuration go by a path, such as ``decoder.use_cache``."""
     absent = object()
     saved: list[tuple[Any, str, Any]] = []
     try:
@@ -282,8 +290,7 @@ def prepared(model: Any, config: OnnxConfig) -> Iterator[None]:
             holder = reduce(getattr, parts, model.config)
             saved.append((holder, name, getattr(holder, name, absent)))
             setattr(holder, name, value)
-        with config.patched():
-            yield
+        yield
     finally:
         for holder, name, value in reversed(saved):
             if value is absent:

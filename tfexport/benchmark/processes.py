@@ -9,7 +9,7 @@ from typing import Any
 from tfexport.benchmark.work import Work
 from tfexport.benchmark.worker import Loaded, Round, serve
 from tfexport.errors import CellError
-from tfexport.processes.environment import surroundings
+from tfexport.processes.environment import child_environment
 from tfexport.processes.isolation import PROCESSES, death
 
 TIMEOUT_S = 1800.0
@@ -31,7 +31,7 @@ class CellProcess:
         self.work = work
         self._connection, theirs = PROCESSES.Pipe()
         self._process = PROCESSES.Process(target=serve, args=(theirs, work, inputs), daemon=True)
-        with surroundings(work.cell.setting.threads):
+        with child_environment(work.cell.setting.threads):
             self._process.start()
         theirs.close()
         try:

@@ -23,7 +23,7 @@ from tfexport.benchmark.memory import gpu_mib, peak_mib, resident_mib
 from tfexport.benchmark.sampling import warm_up
 from tfexport.benchmark.stopwatch import Span, Stopwatch
 from tfexport.benchmark.work import Arrays, Work
-from tfexport.processes.isolation import told
+from tfexport.processes.isolation import error_text
 
 _NS = 1000
 MOST_CALLS = 64
@@ -162,7 +162,7 @@ def serve(connection: Connection, work: Work, inputs: Path) -> None:
                 name, *arguments = request
                 connection.send((False, _ANSWERS[name](bench, *arguments)))
         except Exception as error:  # the process boundary
-            connection.send((True, told(error)))
+            connection.send((True, error_text(error)))
 
 
 def _compare(bench: Bench, path: Path, atol: float, rtol: float) -> dict[str, Any]:

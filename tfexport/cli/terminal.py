@@ -43,7 +43,7 @@ def screen(verbose: bool, debug: bool) -> Iterator[Screen]:
 
 def _report(shown: Screen, message: str, debug: bool) -> None:
     if debug:
-        shown.err.write(shown.heard())
+        shown.err.write(shown.captured())
         traceback.print_exc(file=shown.err)
     shown.err.write(f"error: {' '.join(message.split())}\n")  # one line, also of what a framework said in many
     shown.err.flush()

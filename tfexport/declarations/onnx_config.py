@@ -24,6 +24,7 @@ from tfexport.declarations.framework_tensors import to_framework
 from tfexport.declarations.patching import PatchingSpec
 from tfexport.declarations.tasks import TASKS
 from tfexport.errors import InputsError, UnsupportedFeatureError
+from tfexport.processes.locks import PROCESS_LOCK
 
 DEFAULT_ONNX_OPSET = 18
 EXTERNAL_DATA_FORMAT_SIZE_LIMIT = 2 * 1024**3
@@ -252,12 +253,13 @@ class OnnxConfig:
 
     @contextmanager
     def patched(self) -> Iterator[None]:
-        """Patch for the duration of a block; undone however the block ends."""
-        try:
-            self.patch_ops()
-            yield
-        finally:
-            self.restore_ops()
+        """Patch for the duration of a block, which holds the lock of the process; undone however the block ends."""
+        with PROCESS_LOCK:
+            try:
+                self.patch_ops()
+                yield
+            finally:
+                self.restore_ops()
 
     @classmethod
     def flatten_output_collection_property(cls, name: str, field: Iterable[Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tfexport.processes.locks import PROCESS_LOCK
+
 _ABSENT = object()
 
 
@@ -50,8 +52,8 @@ class PatchingSpec:
 
 @contextmanager
 def patched(specs: Iterable[PatchingSpec]) -> Iterator[None]:
-    """Apply patches for the duration of a block; undone, last first, however the block ends."""
-    with ExitStack() as stack:
+    """Apply patches for the duration of a block, which holds the lock of the process. They are undone however the block ends."""
+    with PROCESS_LOCK, ExitStack() as stack:
         for spec in specs:
             stack.callback(spec.apply())
         yield

@@ -1,1 +1,1 @@
-"""What belongs to the whole process: its children, its streams, its environment, its locks, and what it imports when."""
+"""State of the whole process: its children, its streams, its environment variables, its lock and its lazy imports."""

@@ -1,35 +1,43 @@
-"""Environment variables of this process, set for a while and restored."""
+"""Environment variables of this process: set for a while, and restored. No other module writes them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 
-_QUIET = {
-    "HF_HUB_OFFLINE": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TRANSFORMERS_VERBOSITY": "error",
-    "TOKENIZERS_PARALLELISM": "false",
-}
+from tfexport.processes.locks import PROCESS_LOCK
+
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_QUIET = {"HF_HUB_OFFLINE": "1", _LEVEL: "3", "TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 @contextmanager
-def surroundings(threads: int | None = None) -> Iterator[None]:
-    """Environment variables, set for what is started within a block: no noise, no network, and numbers of threads.
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the duration of a block, and restore them. The block holds the lock of the process."""
+    with PROCESS_LOCK:
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    os.environ.pop(name, None)
+                else:
+                    os.environ[name] = value
+
+
+def child_environment(threads: int | None = None) -> AbstractContextManager[None]:
+    """Set the variables that a child process inherits when it starts in a block: no noise, no network, numbers of threads.
 
     Args:
-        threads: that what is started may use; None leaves it to each library.
+        threads: number of threads that the child may use; None leaves it to each library.
     """
-    variables = _QUIET if threads is None else {**_QUIET, **dict.fromkeys(_THREADS, str(threads))}
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+    return environment(_QUIET if threads is None else {**_QUIET, **dict.fromkeys(_THREADS, str(threads))})
+
+
+def quiet_environment() -> AbstractContextManager[None]:
+    """Keep TensorFlow's native code from logging in a block, unless the user has chosen its level."""
+    return environment({_LEVEL: os.environ.get(_LEVEL, "3")})

@@ -1,4 +1,4 @@
-"""Work in a process of its own: its memory is given back, frameworks with it, and its death cannot be taken for success."""
+"""Work in a child process: its memory is freed when it ends, and its death is an error, never a success."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from tfexport.errors import ProcessError, TfExportError
-from tfexport.processes.environment import surroundings
+from tfexport.processes.environment import child_environment
+from tfexport.processes.streams import quiet
 
 Caller = Callable[..., Any]
-"""`call_isolated`, or `call_in_process`."""
+"""`call_isolated` or `call_in_process`."""
 PROCESSES = multiprocessing.get_context("spawn")
 _LONGEST = 2000
 
 
 def call_isolated(function: Callable[..., Any], *arguments: Any, timeout_s: float | None = None) -> Any:
-    """Call a function in a process of its own, whose memory is given back, and frameworks with it.
+    """Call a function in a child process. The lock of the process is held while the child starts, and not after that.
 
     Args:
-        function: of a module, so that it can be sent; like its arguments and what it returns.
-        arguments: of the function.
-        timeout_s: after which the process is killed; None for never.
+        function: a function of a module, since it is pickled, as are its arguments and its result.
+        arguments: arguments of the function.
+        timeout_s: seconds after which the child is killed; None for no limit.
 
     Raises:
-        ProcessError: it fails, takes too long, or its process died.
+        ProcessError: the function fails, takes too long, or the child dies.
     """
     ours, theirs = PROCESSES.Pipe()
     process = PROCESSES.Process(target=_call, args=(theirs, function, arguments))
-    with surroundings():
+    with child_environment():
         process.start()
     theirs.close()
     try:
@@ -51,10 +52,10 @@ def call_isolated(function: Callable[..., Any], *arguments: Any, timeout_s: floa
 
 
 def call_in_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """The same in this process: faster, and no shelter from a crash.
+    """Call a function in this process: faster than `call_isolated`, without protection from a crash.
 
     Raises:
-        ProcessError: it fails.
+        ProcessError: the function fails.
     """
     try:
         return function(*arguments)
@@ -63,25 +64,23 @@ def call_in_process(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def death(exitcode: int | None) -> str:
-    """How a process died, by its exit code: negative for a signal."""
+    """Describe how a process died, by its exit code, which is negative for a signal."""
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         return f"its process was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
     return f"its process died, exit code {exitcode}"
 
 
-def told(error: Exception) -> str:
-    """What is sent of an error: the message of one that was raised on purpose, the class too of any other."""
+def error_text(error: Exception) -> str:
+    """Return the text of an error for another process: the message, preceded by the class unless we raised it on purpose."""
     text = " ".join(str(error).split())[:_LONGEST] or "no message"
     return text if isinstance(error, TfExportError) else f"{type(error).__name__}: {text}"
 
 
 def _call(connection: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    from tfexport.processes.streams import quiet
-
     try:
         with quiet(verbose=False):
             answer: tuple[bool, Any] = (False, function(*arguments))
     except Exception as error:  # the process boundary
-        answer = (True, told(error))
+        answer = (True, error_text(error))
     connection.send(answer)

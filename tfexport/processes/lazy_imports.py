@@ -1,4 +1,4 @@
-"""Packages whose names are imported when they are first used (PEP 562)."""
+"""Names of a package that are imported when they are first used (PEP 562)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 
 def lazily(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A module's ``__getattr__``.
+    """Return the ``__getattr__`` of a package.
 
     Args:
-        package: the package's name.
-        homes: the module of the package in which each name lives.
+        package: name of the package.
+        homes: module of the package that defines each name.
     """
 
     def find(name: str) -> Any:

@@ -10,23 +10,26 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO
 
+from tfexport.processes.environment import quiet_environment
+from tfexport.processes.locks import PROCESS_LOCK
+
 
 @dataclass(frozen=True)
 class Screen:
-    """The user's own streams, while the process's are taken away.
+    """The user's own streams, while those of the process are redirected.
 
     Attributes:
-        out: standard output.
-        err: standard error.
-        noise: what the frameworks wrote; None when it went to the screen.
+        out: the user's standard output.
+        err: the user's standard error.
+        noise: file that receives what the frameworks write; None when that goes to the screen.
     """
 
     out: IO[str]
     err: IO[str]
     noise: IO[str] | None
 
-    def heard(self) -> str:
-        """What the frameworks wrote so far."""
+    def captured(self) -> str:
+        """Return what the frameworks have written so far."""
         if self.noise is None:
             return ""
         self.noise.flush()
@@ -36,30 +39,44 @@ class Screen:
 
 @contextmanager
 def quiet(verbose: bool) -> Iterator[Screen]:
-    """Send file descriptors 1 and 2 to a temporary file for the duration of a block.
+    """Redirect file descriptors 1 and 2 to a temporary file for the duration of a block.
 
-    TensorFlow's and ONNX Runtime's native code writes to the descriptors, past ``sys.stderr``. The block writes to the
-    streams it is given.
+    The native code of TensorFlow and ONNX Runtime writes to the descriptors, past ``sys.stderr``. The block writes to the streams
+    of the `Screen`. The descriptors belong to all threads, so that the block holds the lock of the process.
+
+    Args:
+        verbose: redirect nothing.
     """
     if verbose:
         yield Screen(sys.stdout, sys.stderr, None)
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = [os.dup(1), os.dup(2)]
     with (
+        PROCESS_LOCK,
+        quiet_environment(),
         tempfile.TemporaryFile("w+", errors="replace") as noise,
         os.fdopen(os.dup(1), "w", encoding="utf-8") as out,
         os.fdopen(os.dup(2), "w", encoding="utf-8") as err,
+        _redirected(noise.fileno()),
     ):
-        os.dup2(noise.fileno(), 1)
-        os.dup2(noise.fileno(), 2)
-        try:
-            yield Screen(out, err, noise)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for descriptor, original in zip((1, 2), kept, strict=True):
-                os.dup2(original, descriptor)
-                os.close(original)
+        yield Screen(out, err, noise)
+
+
+@contextmanager
+def _redirected(target: int) -> Iterator[None]:
+    """Let descriptors 1 and 2 be copies of another one for the duration of a block."""
+    _flush()
+    kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+    for descriptor in kept:
+        os.dup2(target, descriptor)
+    try:
+        yield
+    finally:
+        _flush()
+        for descriptor, original in kept.items():
+            os.dup2(original, descriptor)
+            os.close(original)
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()

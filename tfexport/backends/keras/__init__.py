@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,6 +9,7 @@ from typing import Any
 
 from tfexport.checkpoints.framework import Framework
 from tfexport.errors import FrameworkError, FrameworkNotInstalledError
+from tfexport.processes.environment import environment
 
 _BACKENDS: dict[Framework, str] = {"tf": "tensorflow", "pt": "torch"}
 _SETTING = "KERAS_BACKEND"
@@ -27,9 +27,11 @@ def keras_on(framework: Framework) -> Any:
             "Keras is needed for this checkpoint and is not installed. Install the package keras."
         )
     wanted = _BACKENDS[framework]
-    if "keras" not in sys.modules:
-        os.environ[_SETTING] = wanted
-    keras = import_module("keras")
+    if "keras" in sys.modules:
+        keras = import_module("keras")
+    else:
+        with environment({_SETTING: wanted}):
+            keras = import_module("keras")
     if keras.backend.backend() != wanted:
         raise FrameworkError(
             f"Keras runs on {keras.backend.backend()} in this process, and {wanted} is needed. Set {_SETTING}={wanted} before "

@@ -19,6 +19,7 @@ from tfexport.backends.weightless import WeightlessGraph
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import Framework, FrameworkChoice
 from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.processes.locks import exclusive
 
 _ROUTES: dict[str, Callable[..., WeightlessGraph]] = {
     # Best first: TorchScript converts more of the declared models, several times faster, and to more opsets.
@@ -32,12 +33,14 @@ class PyTorchBackend:
 
     framework: Framework = "pt"
 
+    @exclusive
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
         return load_keras(checkpoint) if checkpoint.is_plain else load_model(checkpoint, model_class, choice)
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:
         return tuple(_ROUTES)
 
+    @exclusive
     def convert(
         self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
     ) -> WeightlessGraph:
@@ -45,6 +48,7 @@ class PyTorchBackend:
         with prepared(model, config), for_inference(model):
             return _ROUTES[route](arguments, opset)
 
+    @exclusive
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         check_call(model, config)
         tensors = {name: mapped(value, partial(as_input, model=model)) for name, value in inputs.items()}
@@ -52,6 +56,7 @@ class PyTorchBackend:
             outputs = call_model(model, config, tensors)
         return {name: value.numpy(force=True) for name, value in flatten_outputs(config, outputs).items()}
 
+    @exclusive
     def layers(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> Layers:
         found = Layers()
         with recorded(model, found):

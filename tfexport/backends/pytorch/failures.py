@@ -15,6 +15,7 @@ from torch.onnx.errors import OnnxExporterError, UnsupportedOperatorError
 
 from tfexport.backends.base import RAISED_BY_MODELS
 from tfexport.errors import ConversionError, OpsetError, TfExportError, TracingError, UnsupportedOpError
+from tfexport.processes.locks import PROCESS_LOCK
 
 _LONGEST_MESSAGE = 300
 _QUOTED_OP = re.compile(r"operator '([^']+)'")
@@ -44,15 +45,18 @@ def torch_errors(exporter: str, model: Any) -> Iterator[None]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Nothing of torch's on the screen: its warnings are about values that a trace fixes, and validation finds those."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    """Keep torch's warnings off the screen: they are about values that a trace fixes, and validation finds those.
+
+    Logging, warnings and streams belong to all threads, so that the block holds the lock of the process.
+    """
+    with PROCESS_LOCK, warnings.catch_warnings(), redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        disabled = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
             warnings.simplefilter("ignore")
             yield
-    finally:
-        logging.disable(disabled)
+        finally:
+            logging.disable(disabled)
 
 
 def _exporter_failed(error: OnnxExporterError, exporter: str) -> ConversionError:

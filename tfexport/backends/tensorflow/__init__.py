@@ -24,6 +24,7 @@ from tfexport.checkpoints.framework import Framework, FrameworkChoice
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.patching import patched
 from tfexport.dummy_inputs import PAST
+from tfexport.processes.locks import exclusive
 
 
 class TensorFlowBackend:
@@ -31,12 +32,14 @@ class TensorFlowBackend:
 
     framework: Framework = "tf"
 
+    @exclusive
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
         return load_plain(checkpoint) if checkpoint.is_plain else load_model(checkpoint, model_class, choice)
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:
         return ("tf2onnx",)
 
+    @exclusive
     def convert(
         self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
     ) -> WeightlessGraph:
@@ -48,6 +51,7 @@ class TensorFlowBackend:
             traced = trace(model, config, inputs)
         return convert_function(traced, opset, route)
 
+    @exclusive
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         check_call(model, config)
         # CTRL cannot be asked for more than one token beside a cache without its patch.
@@ -57,6 +61,7 @@ class TensorFlowBackend:
             outputs = call_model(model, config, tensors)
         return {name: np.asarray(value) for name, value in flatten_outputs(config, outputs).items()}
 
+    @exclusive
     def layers(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> Layers:
         found = Layers()
         with recorded(found):

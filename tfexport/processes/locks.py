@@ -1,0 +1,32 @@
+"""The one lock of this process, for what all its threads share.
+
+Loading, tracing and running a model change state that belongs to the whole process: patches of transformers, Keras and torch,
+the level of logging, warnings, standard streams, environment variables. Each holder of the lock finds that state as the user left
+it, and puts it back. So several threads may export, and take turns where a framework works. To export faster, use processes.
+
+The lock can be taken again by the thread that holds it. A thread must not wait for another thread while it holds the lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from threading import RLock
+from typing import ParamSpec, TypeVar
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+PROCESS_LOCK = RLock()
+"""Held while the state of the process differs from what the user left."""
+
+
+def exclusive(function: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """Decorate a function so that it holds the lock of the process while it runs."""
+
+    @wraps(function)
+    def locked(*arguments: _Parameters.args, **keywords: _Parameters.kwargs) -> _Result:
+        with PROCESS_LOCK:
+            return function(*arguments, **keywords)
+
+    return locked
