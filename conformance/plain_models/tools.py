@@ -122,16 +122,14 @@ def _live(model: PlainModel, folder: Path) -> Any:
 
 def with_tfexport(index: int, folder: Path, target: Path, arguments: Sequence[str]) -> dict[str, Any]:
     """Export with tfexport; time and memory end before its own validation, whose verdict is kept beside ours."""
-    import tfexport.pipeline.export
     from tfexport.backends import get_backend
+    from tfexport.pipeline.export import export_model
 
     get_backend("tf")
     model = MODELS[index]
     clock = _Clock(model)
     given = model.build() if model.source == "python" else _file(model, folder)
-    result = tfexport.pipeline.export.export_checkpoint(
-        given, target.parent / "export", trust=True, keep_invalid=True, progress=clock.at("validate")
-    )
+    result = export_model(given, target.parent / "export", trust=True, keep_invalid=True, progress=clock.at("validate"))
     clock.stop()
     (target.parent / "export" / ONNX).rename(target)
     for data in (target.parent / "export").glob("*.onnx_data"):

@@ -110,15 +110,15 @@ def test_shapes_fix_what_is_dynamic_and_nothing_else() -> None:
 def test_a_shape_that_contradicts_the_models(shape: tuple[Any, ...], told: str) -> None:
     with pytest.raises(InputsError) as caught:
         with_shapes([IMAGE], {"image": shape})
-    assert f"the shape {told} was given for the input image float32[?, 64, ?, 3]" in _line(caught)
+    assert f"has the shape {told} for the input image float32[?, 64, ?, 3]" in _line(caught)
 
 
 def test_a_shape_of_an_input_that_is_not_there() -> None:
     with pytest.raises(InputsError) as caught:
         with_shapes([IMAGE], {"picture": (1, 64, 64, 3), "image": (1, 64, 64, 3)})
-    assert _line(caught) == "input shape was given for picture; the model has image."
-    with pytest.raises(InputsError, match=r"given for x; the model has none\."):
-        check_names(["x"], [], "input shape")
+    assert _line(caught) == "--input-shape (input_shapes=...) names picture; the model has image."
+    with pytest.raises(InputsError, match=r"--input-shape names x; the model has none\."):
+        check_names(["x"], [], "--input-shape")
 
 
 def test_axes_in_another_order() -> None:
@@ -126,11 +126,11 @@ def test_axes_in_another_order() -> None:
     assert permuted(permuted(IMAGE, NCHW), NHWC) == IMAGE
     with pytest.raises(InputsError) as caught:
         permuted(TensorSpec("tokens", "int32", (None, None)), NCHW)
-    assert "tokens int32[?, ?] is no batch of images" in _line(caught)
+    assert "tokens int32[?, ?] is not a batch of images" in _line(caught)
 
 
 def test_options_for_the_manifest_are_those_that_were_given() -> None:
-    assert SignatureOptions().as_dict() == {} and signature_options().given == ()
+    assert SignatureOptions().as_dict() == {} and signature_options().changed == ()
     options = signature_options(
         trust=True, input_shapes={"x": [1, "?", "time"]}, axis_names={"y": {1: "time"}}, inputs_as_nchw=["x"]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 import tfexport
 from tests import support
 from tests.support import Ran
+from tfexport import errors
 from tfexport.declarations.architectures import declarations
 from tfexport.declarations.features import supported
+from tfexport.errors import TfExportError
 
 Cli = Callable[..., Ran]
 STAGES = ["inspect", "load", "convert", "write", "validate", "publish"]
@@ -101,7 +104,7 @@ def test_a_preprocessor_that_the_checkpoint_lacks(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preprocessor", "magic"], "'magic' is no kind of preprocessor"),
+        (["--preprocessor", "magic"], "'magic' is not a kind of preprocessor"),
         (["--framework", "jax"], "'jax' is not a framework"),
         (["--feature", "poetry"], "'poetry' is not a feature"),
         (["--feature", "seq2seq-lm"], "bert does not support the feature 'seq2seq-lm'"),
@@ -223,9 +226,22 @@ def test_all_is_the_public_namespace() -> None:
 
 
 def test_what_is_imported_for_type_checkers_is_what_is_exported() -> None:
-    source = (support.ROOT / "tfexport" / "__init__.py").read_text()
-    imported = {line.rsplit(" as ", 1)[1] for line in source.splitlines() if line.startswith("    from tfexport.")}
-    assert imported | {"__version__"} == set(tfexport.__all__)
+    tree = ast.parse((support.ROOT / "tfexport" / "__init__.py").read_text())
+    (guarded,) = (node for node in tree.body if isinstance(node, ast.If))
+    imports = [node for node in guarded.body if isinstance(node, ast.ImportFrom)]
+    imported = {alias.asname: f"tfexport.{tfexport._HOMES[alias.name]}" for node in imports for alias in node.names}
+    assert imported == {alias.name: node.module for node in imports for alias in node.names}
+    assert {*imported, "__version__"} == set(tfexport.__all__)
+
+
+def test_every_error_is_public() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TfExportError)]
+    assert len(kinds) > 20
+    assert [kind for kind in kinds if getattr(tfexport, kind.__name__) is not kind] == []
+
+
+def test_both_names_of_the_export_are_one_function() -> None:
+    assert tfexport.export_model is tfexport.export_checkpoint
 
 
 # In processes of their own -------------------------------------------------------------------------------------------
@@ -283,6 +299,6 @@ def test_doctor() -> None:
     ran = support.tfexport("doctor", "--json")
     report = json.loads(ran.out)
     assert (ran.code, report["healthy"]) == (0, True), report
-    status = {finding["reference"]: finding["status"] for finding in report["findings"]}
+    status = {finding["subject"]: finding["status"] for finding in report["findings"]}
     assert status["PyTorch"] == status["TensorFlow"] == status["ONNX Runtime"] == "ok"
     assert {"tensorflow", "torch", "transformers", "tf2onnx", "onnxruntime"} <= set(report["versions"])

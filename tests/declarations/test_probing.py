@@ -280,10 +280,10 @@ def test_one_name_for_two_axes_makes_them_as_long_as_each_other() -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ({"picture": ["n"]}, "names of axes was given for picture; the model has x, output"),
-        ({"x": ["n", "features"]}, "names of axes were given for x, whose axis 1 has one length only or is not there"),
-        ({"x": {7: "far"}}, "whose axis 7 has one length only or is not there; its dynamic axes are 0"),
-        ({"output": {1: "features"}}, "names of axes were given for output, whose axis 1"),
+        ({"picture": ["n"]}, "(axis_names=...) names picture; the model has x, output"),
+        ({"x": ["n", "features"]}, "(axis_names=...) names axis 1 of x, which is not dynamic"),
+        ({"x": {7: "far"}}, "names axis 7 of x, which is not dynamic; its dynamic axes are 0"),
+        ({"output": {1: "features"}}, "(axis_names=...) names axis 1 of output"),
     ],
 )
 def test_names_of_what_is_not_there(names: Any, message: str) -> None:

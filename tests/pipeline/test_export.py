@@ -199,7 +199,7 @@ def test_preprocessors(checkpoint: Path, classifier: Callable[[str], Path]) -> N
     assert none.value is None and none.kind.startswith("none that loads")
     with pytest.raises(InputsError, match="has no image_processor that loads"):
         load_preprocessor(open_checkpoint(checkpoint), "image_processor")
-    with pytest.raises(InputsError, match="'magic' is no kind of preprocessor"):
+    with pytest.raises(InputsError, match="'magic' is not a kind of preprocessor"):
         load_preprocessor(open_checkpoint(checkpoint), "magic")
 
 

@@ -46,9 +46,7 @@ def test_every_option(model: Path, cli: Cli, tmp_path: Path) -> None:
         "maps",
     )
     # The shape is that of the file's input, which is channels first.
-    assert (
-        ran.code == 2 and "the shape [2, 32, ?, 3] was given for the input image float32[?, 3, ?, ?]" in ran.errors[0]
-    )
+    assert ran.code == 2 and "has the shape [2, 32, ?, 3] for the input image float32[?, 3, ?, ?]" in ran.errors[0]
     ran = cli(
         "export",
         "-m",
@@ -100,17 +98,20 @@ def test_json_is_the_manifest_alone(model: Path, cli: Cli, tmp_path: Path) -> No
     [
         (["--input-shape", "1,64,64,3"], "--input-shape '1,64,64,3' is not of the form NAME="),
         (["--input-shape", "image"], "--input-shape 'image' is not of the form NAME="),
-        (["--input-shape", "image=1,--5,?,3"], "'--5' was given for an axis of image"),
-        (["--input-shape", "image=1,0,?,3"], "the length 0 was given for an axis of image"),
+        (["--input-shape", "image=1,--5,?,3"], "--input-shape has '--5' for an axis of image"),
+        (["--input-shape", "image=1,0,?,3"], "--input-shape has the length 0 for an axis of image"),
         (["--input-shape", "image=1,64,64,4"], "which does not take it"),
-        (["--input-shape", "picture=1"], "input shape was given for picture; the model has image, factor"),
+        (["--input-shape", "picture=1"], "--input-shape (input_shapes=...) names picture; the model has image, factor"),
         (["--axis-names", "batch,time"], "--axis-names 'batch,time' is not of the form NAME="),
-        (["--axis-names", "image=n,,,channels"], "names of axes were given for image, whose axis 3"),
-        (["--axis-names", "image=n,64"], "'64' was given as the name of an axis of image"),
+        (["--axis-names", "image=n,,,channels"], "--axis-names (axis_names=...) names axis 3 of image"),
+        (["--axis-names", "image=n,64"], "--axis-names has '64' as the name of an axis of image"),
         (["--axis-names", "image=n", "--axis-names", "image=m"], "--axis-names names image twice"),
-        (["--inputs-as-nchw", "factor"], "factor float32[?, 1] is no batch of images"),
-        (["--inputs-as-nchw", "maps"], "inputs as nchw was given for maps; the model has image, factor"),
-        (["--outputs-as-nchw", "image"], "outputs as nchw was given for image; the model has maps, scaled"),
+        (["--inputs-as-nchw", "factor"], "factor float32[?, 1] is not a batch of images"),
+        (["--inputs-as-nchw", "maps"], "--inputs-as-nchw (inputs_as_nchw=...) names maps; the model has image, factor"),
+        (
+            ["--outputs-as-nchw", "image"],
+            "--outputs-as-nchw (outputs_as_nchw=...) names image; the model has maps, scaled",
+        ),
         (["--opset", "99"], "opset 99 cannot be written"),
     ],
 )

@@ -263,14 +263,14 @@ def test_channels_first(first: bool, last: bool, k: Any, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"inputs_as_nchw": ["picture"]}, InputsError, "inputs as nchw was given for picture; the model has x"),
-        ({"outputs_as_nchw": ["mask"]}, InputsError, "outputs as nchw was given for mask; the model has y"),
-        ({"inputs_as_nchw": ["x"]}, InputsError, r"x float32\[\?, 4\] is no batch of images"),
-        ({"outputs_as_nchw": ["y"]}, ContractError, "the output y has 2 axes: it is no batch of images"),
-        ({"input_shapes": {"x": [None, 5]}}, InputsError, r"the shape \[\?, 5\] was given for the input x float32"),
-        ({"input_shapes": {"z": [None, 4]}}, InputsError, "input shape was given for z; the model has x"),
-        ({"axis_names": {"x": ["n", "features"]}}, InputsError, "names of axes were given for x, whose axis 1"),
-        ({"axis_names": {"z": ["n"]}}, InputsError, "names of axes was given for z; the model has x, y"),
+        ({"inputs_as_nchw": ["picture"]}, InputsError, "names picture; the model has x"),
+        ({"outputs_as_nchw": ["mask"]}, InputsError, "names mask; the model has y"),
+        ({"inputs_as_nchw": ["x"]}, InputsError, r"x float32\[\?, 4\] is not a batch of images"),
+        ({"outputs_as_nchw": ["y"]}, ContractError, "the output y has 2 axes: it is not a batch of images"),
+        ({"input_shapes": {"x": [None, 5]}}, InputsError, r"has the shape \[\?, 5\] for the input x float32"),
+        ({"input_shapes": {"z": [None, 4]}}, InputsError, "names z; the model has x"),
+        ({"axis_names": {"x": ["n", "features"]}}, InputsError, r"\(axis_names=...\) names axis 1 of x"),
+        ({"axis_names": {"z": ["n"]}}, InputsError, r"\(axis_names=...\) names z; the model has x, y"),
         ({"feature": "masked-lm"}, tfexport.errors.UnsupportedError, "has no features"),
     ],
 )

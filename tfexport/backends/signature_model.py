@@ -62,7 +62,7 @@ class SignatureModel:
 
         Raises:
             InputsError: there is no output of a name that is to be given as channels first.
-            ContractError: an output that is to be given as channels first is no batch of images, or is no tensor of numbers.
+            ContractError: an output that is to be given as channels first is not a batch of images, or not a tensor of numbers.
         """
         outputs = self.function({spec.name: self._own(spec, tensors[spec.name]) for spec in self.inputs})
         taken = {spec.name for spec in self.inputs}  # in a graph of ONNX no two values have one name
@@ -71,7 +71,7 @@ class SignatureModel:
         }
         if not named:
             raise ContractError(f"{self.name} gives no output.")
-        check_names(self.outputs_as_nchw, list(named), "outputs as nchw")
+        check_names(self.outputs_as_nchw, list(named), "--outputs-as-nchw (outputs_as_nchw=...)")
         return {name: self._given(name, value) for name, value in named.items()}
 
     def _own(self, spec: TensorSpec, tensor: Any) -> Any:
@@ -87,7 +87,7 @@ class SignatureModel:
         if name not in self.outputs_as_nchw:
             return value
         if len(value.shape) != len(NCHW):
-            raise ContractError(f"the output {name} has {len(value.shape)} axes: it is no batch of images.")
+            raise ContractError(f"the output {name} has {len(value.shape)} axes: it is not a batch of images.")
         return self.ops.transpose(value, NCHW)
 
 
@@ -97,7 +97,7 @@ def with_options(model: SignatureModel, options: SignatureOptions) -> SignatureM
     Raises:
         InputsError: a name that it does not have.
     """
-    check_names(options.inputs_as_nchw, [spec.name for spec in model.inputs], "inputs as nchw")
+    check_names(options.inputs_as_nchw, [spec.name for spec in model.inputs], "--inputs-as-nchw (inputs_as_nchw=...)")
     return replace(model, inputs_as_nchw=options.inputs_as_nchw, outputs_as_nchw=options.outputs_as_nchw)
 
 

@@ -117,9 +117,9 @@ def open_target(request: Request, folder: Path, say: Callable[[str], None]) -> T
 
 
 def _export(request: Request, output: Path) -> None:
-    from tfexport.pipeline.export import export_checkpoint
+    from tfexport.pipeline.export import export_model
 
-    export_checkpoint(request.path, output, feature=request.feature, framework=request.framework)
+    export_model(request.path, output, feature=request.feature, framework=request.framework)
 
 
 def _open_file(request: Request, path: Path) -> Target:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.errors import InputsError
@@ -35,6 +35,20 @@ class Preprocessor:
     kind: str
 
 
+def check_preprocessor_kind(kind: object) -> PreprocessorKind:
+    """Return the kind of preprocessor that a user named, validated.
+
+    Raises:
+        InputsError: `kind` is not one of `PREPROCESSOR_KINDS`.
+    """
+    if kind not in PREPROCESSOR_KINDS:
+        raise InputsError(
+            f"{kind!r} is not a kind of preprocessor. Expected one of {', '.join(PREPROCESSOR_KINDS)} "
+            "(--preprocessor, preprocessor=...)."
+        )
+    return cast(PreprocessorKind, kind)
+
+
 def load_preprocessor(checkpoint: Checkpoint, kind: str = "auto") -> Preprocessor:
     """Load the preprocessor of a checkpoint.
 
@@ -43,8 +57,7 @@ def load_preprocessor(checkpoint: Checkpoint, kind: str = "auto") -> Preprocesso
     Raises:
         InputsError: an unknown kind, or a kind asked for by name that cannot be loaded.
     """
-    if kind not in PREPROCESSOR_KINDS:
-        raise InputsError(f"{kind!r} is no kind of preprocessor. Expected one of {', '.join(PREPROCESSOR_KINDS)}.")
+    check_preprocessor_kind(kind)
     if kind != "auto":
         try:
             return Preprocessor(_load(checkpoint, kind), kind)

@@ -1,16 +1,16 @@
-"""What a model without a configuration of transformers takes: named tensors, and what a user says about them."""
+"""The signature of a model that has no configuration of transformers: its named tensors, and what a user says of them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from tfexport.errors import InputsError
 
 Length = int | str | None
-"""Of an axis: a number when it is fixed, None when it is dynamic, a name when it is dynamic and called so."""
+"""Length of an axis: a number for a fixed one, None for a dynamic one, a name for a dynamic one of that name."""
 _DYNAMIC = ("?", "-1", "None", "none", "*")
 NCHW = (0, 3, 1, 2)
 NHWC = (0, 2, 3, 1)
@@ -21,9 +21,9 @@ class TensorSpec:
     """One tensor of a signature.
 
     Attributes:
-        name: as the model calls it.
+        name: Name of the tensor in the model.
         dtype: NumPy's name of the dtype that the model wants.
-        shape: a length an axis, None for a dynamic one.
+        shape: Length of each axis, None for a dynamic one.
     """
 
     name: str
@@ -36,16 +36,16 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class SignatureOptions:
-    """How a model that declares itself by a signature is read, and what is to be called otherwise.
+    """How a model that declares itself by a signature is read, and which of its axes get other names or lengths.
 
     Attributes:
-        trust: whether code in the model may run: Lambda layers, SavedModels.
-        signature: of a SavedModel; None for ``serving_default``, or the only one.
-        tag: of a SavedModel's graph; None for ``serve``.
-        input_shapes: by input, a length an axis: fixed, dynamic (None), or dynamic under a name.
-        axis_names: by input or output, names of dynamic axes by axis.
-        inputs_as_nchw: images that the file takes as ``(batch, channels, height, width)``.
-        outputs_as_nchw: images that the file gives so.
+        trust: Whether code in the model may run: Lambda layers, SavedModels.
+        signature: Name of a SavedModel's signature; None for ``serving_default``, or the only one.
+        tag: Tag of a SavedModel's graph; None for ``serve``.
+        input_shapes: Lengths of the axes of an input, by its name: fixed, dynamic (None), or dynamic under a name.
+        axis_names: Names of dynamic axes, by input or output and by axis.
+        inputs_as_nchw: Names of the images that the file takes as ``(batch, channels, height, width)``.
+        outputs_as_nchw: Names of the images that the file returns as ``(batch, channels, height, width)``.
     """
 
     trust: bool = False
@@ -57,53 +57,49 @@ class SignatureOptions:
     outputs_as_nchw: tuple[str, ...] = ()
 
     @property
-    def given(self) -> tuple[str, ...]:
-        """Names of those that are not the default."""
-        plain = SignatureOptions()
-        return tuple(name for name, value in vars(self).items() if value != getattr(plain, name))
+    def changed(self) -> tuple[str, ...]:
+        """Names of the options that are not at their default."""
+        default = SignatureOptions()
+        return tuple(name for name, value in vars(self).items() if value != getattr(default, name))
 
     def as_dict(self) -> dict[str, Any]:
-        """For the manifest: what is not the default."""
-        return {name: _plain(getattr(self, name)) for name in self.given}
+        """Return the changed options for JSON."""
+        return {name: _as_json(getattr(self, name)) for name in self.changed}
 
 
-def signature_options(
-    *,
-    trust: bool = False,
-    signature: str | None = None,
-    tag: str | None = None,
-    input_shapes: Mapping[str, Sequence[Length]] | None = None,
-    axis_names: Mapping[str, Mapping[int, str] | Sequence[str | None]] | None = None,
-    inputs_as_nchw: Iterable[str] = (),
-    outputs_as_nchw: Iterable[str] = (),
-) -> SignatureOptions:
-    """Options in the forms that are convenient to write: sequences where a mapping by axis is meant.
+class SignatureKeywords(TypedDict, total=False):
+    """The keywords of `signature_options`: the fields of `SignatureOptions`, in the forms that are convenient to write."""
+
+    trust: bool
+    signature: str | None
+    tag: str | None
+    input_shapes: Mapping[str, Sequence[Length]] | None
+    axis_names: Mapping[str, Mapping[int, str] | Sequence[str | None]] | None
+    inputs_as_nchw: Iterable[str]
+    outputs_as_nchw: Iterable[str]
+
+
+def signature_options(**keywords: Unpack[SignatureKeywords]) -> SignatureOptions:
+    """Make options from convenient forms: sequences instead of mappings by axis, digits instead of numbers.
 
     Raises:
-        InputsError: a length that is neither a positive number, nor None, nor a name; an axis or its name that is none.
+        InputsError: A length is not a positive number, None or a name; an axis is not a number, or its name not a name.
     """
-    return SignatureOptions(
-        trust,
-        signature,
-        tag,
-        {name: tuple(_length(name, each) for each in lengths) for name, lengths in (input_shapes or {}).items()},
-        {name: _by_axis(name, names) for name, names in (axis_names or {}).items()},
-        tuple(inputs_as_nchw),
-        tuple(outputs_as_nchw),
-    )
+    values: dict[str, Any] = {name: _READERS.get(name, _as_is)(value) for name, value in keywords.items()}
+    return SignatureOptions(**values)
 
 
 def by_name(texts: Iterable[str], option: str) -> dict[str, list[str]]:
-    """``image=1,64,64,3`` as a list of parts by name.
+    """Split texts such as ``image=1,64,64,3`` into lists of parts by name.
 
     Raises:
-        InputsError: a text of another form, or a name that comes twice.
+        InputsError: A text has another form, or a name comes twice.
     """
     found: dict[str, list[str]] = {}
     for text in texts:
         name, equals, parts = text.rpartition("=")
         if not equals or not name:
-            raise InputsError(f"{option} {text!r} is not of the form NAME=FIRST,SECOND,... with one entry an axis.")
+            raise InputsError(f"{option} {text!r} is not of the form NAME=FIRST,SECOND,... with one entry per axis.")
         if name in found:
             raise InputsError(f"{option} names {name} twice.")
         found[name] = [part.strip() for part in parts.split(",")] if parts else []
@@ -111,34 +107,34 @@ def by_name(texts: Iterable[str], option: str) -> dict[str, list[str]]:
 
 
 def with_shapes(specs: Sequence[TensorSpec], shapes: Mapping[str, tuple[Length, ...]]) -> tuple[TensorSpec, ...]:
-    """Specs with the shapes that a user gave in place of their own.
+    """Return specs with the shapes of a user in place of their own.
 
     Raises:
-        InputsError: there is no such input, or the shape contradicts the model's.
+        InputsError: The model has no such input, or the shape contradicts the model's.
     """
-    check_names(shapes, [spec.name for spec in specs], "input shape")
+    check_names(shapes, [spec.name for spec in specs], "--input-shape (input_shapes=...)")
     return tuple(_with_shape(spec, shapes[spec.name]) if spec.name in shapes else spec for spec in specs)
 
 
-def check_names(given: Iterable[str], known: Sequence[str], what: str) -> None:
-    """Refuse names that nothing has.
+def check_names(names: Iterable[str], known: Sequence[str], option: str) -> None:
+    """Refuse names that no tensor of the model has.
 
     Raises:
-        InputsError: one of `given` is not known.
+        InputsError: One of `names` is not known.
     """
-    unknown = [name for name in given if name not in known]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise InputsError(f"{what} was given for {', '.join(unknown)}; the model has {', '.join(known) or 'none'}.")
+        raise InputsError(f"{option} names {', '.join(unknown)}; the model has {', '.join(known) or 'none'}.")
 
 
 def permuted(spec: TensorSpec, order: tuple[int, ...]) -> TensorSpec:
-    """A spec with its axes in another order.
+    """Return a spec with its axes in another order.
 
     Raises:
-        InputsError: it has another number of axes.
+        InputsError: The spec has another number of axes.
     """
     if len(spec.shape) != len(order):
-        raise InputsError(f"{spec} is no batch of images: expected four axes (batch, height, width, channels).")
+        raise InputsError(f"{spec} is not a batch of images: expected four axes (batch, height, width, channels).")
     return replace(spec, shape=tuple(spec.shape[axis] for axis in order))
 
 
@@ -148,14 +144,34 @@ def _with_shape(spec: TensorSpec, lengths: tuple[Length, ...]) -> TensorSpec:
         for own, asked in zip(spec.shape, lengths, strict=True)
     )
     if not fits:
-        told = ", ".join("?" if each is None else str(each) for each in lengths)
-        raise InputsError(f"the shape [{told}] was given for the input {spec}, which does not take it.")
+        shape = ", ".join("?" if each is None else str(each) for each in lengths)
+        raise InputsError(
+            f"--input-shape (input_shapes=...) has the shape [{shape}] for the input {spec}, which does not take it."
+        )
     # What the model has fixed stays fixed, whatever is asked.
-    shape = tuple(
-        own if own is not None else asked if isinstance(asked, int) else None
-        for own, asked in zip(spec.shape, lengths, strict=True)
+    return replace(
+        spec,
+        shape=tuple(
+            own if own is not None else asked if isinstance(asked, int) else None
+            for own, asked in zip(spec.shape, lengths, strict=True)
+        ),
     )
-    return replace(spec, shape=shape)
+
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _names(names: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise InputsError(
+            f"{names!r} is one text; expected a list of names (inputs_as_nchw=[...], outputs_as_nchw=[...])."
+        )
+    return tuple(names)
+
+
+def _shapes(shapes: Mapping[str, Sequence[Length]] | None) -> dict[str, tuple[Length, ...]]:
+    return {name: tuple(_length(name, each) for each in lengths) for name, lengths in (shapes or {}).items()}
 
 
 def _length(name: str, value: Length) -> Length:
@@ -164,26 +180,40 @@ def _length(name: str, value: Length) -> Length:
         return None
     if re.fullmatch(r"-?[0-9]+", text):
         if int(text) < 1:
-            raise InputsError(f"the length {text} was given for an axis of {name}; expected one or more, or ?.")
+            raise InputsError(f"--input-shape has the length {text} for an axis of {name}; expected one or more, or ?.")
         return int(text)
     if not text.isidentifier():
-        raise InputsError(f"{text!r} was given for an axis of {name}; expected a number, a name, or ?.")
+        raise InputsError(f"--input-shape has {text!r} for an axis of {name}; expected a number, a name, or ?.")
     return text
 
 
-def _by_axis(of: str, names: Mapping[int, str] | Sequence[str | None]) -> dict[int, str]:
+def _axis_names(names: Mapping[str, Mapping[int, str] | Sequence[str | None]] | None) -> dict[str, dict[int, str]]:
+    return {tensor: _by_axis(tensor, each) for tensor, each in (names or {}).items()}
+
+
+def _by_axis(tensor: str, names: Mapping[int, str] | Sequence[str | None]) -> dict[int, str]:
     items = names.items() if isinstance(names, Mapping) else enumerate(names)
     found = {axis: name for axis, name in items if name and name not in _DYNAMIC}
     for axis, name in found.items():
         if not isinstance(axis, int) or axis < 0:
-            raise InputsError(f"{axis!r} was given for an axis of {of}; expected its number, from 0.")
+            raise InputsError(f"axis_names has {axis!r} for an axis of {tensor}; expected its number, from 0.")
         if not str(name).isidentifier():
-            raise InputsError(f"{name!r} was given as the name of an axis of {of}; expected letters, digits and _.")
+            raise InputsError(
+                f"--axis-names has {name!r} as the name of an axis of {tensor}; expected letters, digits and _."
+            )
     return found
 
 
-def _plain(value: Any) -> Any:
-    """For JSON."""
+def _as_json(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _as_json(item) for key, item in value.items()}
     return list(value) if isinstance(value, tuple) else value
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "input_shapes": _shapes,
+    "axis_names": _axis_names,
+    "inputs_as_nchw": _names,
+    "outputs_as_nchw": _names,
+}
+"""Functions that validate and convert a keyword, by name; the other keywords are taken as they are."""

@@ -13,12 +13,12 @@ from tfexport.cli.parity_commands import parity, validate
 from tfexport.cli.signature_options import (
     AxisNames,
     InputsAsNchw,
-    InputShape,
+    InputShapes,
     OutputsAsNchw,
     Signature,
     Tag,
     Trust,
-    given,
+    keywords,
 )
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, print_table, progress, screen
 
@@ -44,7 +44,7 @@ def main(version: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @app.command()
 def export(
-    output: Annotated[Path, typer.Argument(help="Directory to publish.")],
+    output: Annotated[Path, typer.Argument(help="Directory to publish; an earlier export there is replaced.")],
     model: Annotated[
         str,
         typer.Option(
@@ -52,43 +52,64 @@ def export(
         ),
     ],
     feature: Annotated[
-        str, typer.Option("--feature", help="What to export (see `tfexport features`); auto: what the checkpoint is.")
+        str,
+        typer.Option(
+            "--feature", help="Feature to export (see `tfexport features`); auto: that of the checkpoint's own class."
+        ),
     ] = "default",
     framework: Annotated[
-        str | None, typer.Option("--framework", help="pt or tf; by default what the checkpoint is.")
+        str | None, typer.Option("--framework", help="pt or tf; by default the checkpoint's own framework.")
     ] = None,
-    opset: Annotated[int | None, typer.Option("--opset", help="ONNX operator set; 18 by default.")] = None,
-    atol: Annotated[float | None, typer.Option("--atol", help="Absolute tolerance of the validation.")] = None,
+    opset: Annotated[
+        int | None, typer.Option("--opset", help="Version of the ONNX operator set; 18 for most models by default.")
+    ] = None,
+    atol: Annotated[
+        float | None,
+        typer.Option("--atol", help="Absolute tolerance of the validation; by default the declaration's."),
+    ] = None,
     rtol: Annotated[
-        float | None, typer.Option("--rtol", help="Tolerance relative to the largest magnitude of an output.")
+        float | None,
+        typer.Option("--rtol", help="Tolerance relative to the largest magnitude of an output; 2e-5 by default."),
     ] = None,
     cache_dir: Annotated[
-        Path | None, typer.Option("--cache-dir", "--cache_dir", help="Where transformers keeps what it downloads.")
+        Path | None, typer.Option("--cache-dir", "--cache_dir", help="Folder in which transformers keeps downloads.")
     ] = None,
     preprocessor: Annotated[
-        str, typer.Option("--preprocessor", help="auto, tokenizer, feature_extractor, image_processor or processor.")
+        str,
+        typer.Option(
+            "--preprocessor",
+            help="Preprocessor to load: auto, tokenizer, feature_extractor, image_processor or processor.",
+        ),
     ] = "auto",
     model_type: Annotated[
-        str | None, typer.Option("--model-type", help="The model type, for a config.json that names none.")
+        str | None, typer.Option("--model-type", help="Model type, for a config.json that does not name one.")
     ] = None,
     allow_missing_weights: Annotated[
-        bool, typer.Option("--allow-missing-weights", help="Export weights that the checkpoint lacks as initialised.")
+        bool,
+        typer.Option(
+            "--allow-missing-weights", help="Export weights that the checkpoint lacks as they were initialised."
+        ),
     ] = False,
     keep_invalid: Annotated[
         bool, typer.Option("--keep-invalid", help="Publish a file that fails validation, marked as such.")
     ] = False,
     monolith: Annotated[
         bool,
-        typer.Option("--monolith", help="One model.onnx of an encoder-decoder, in place of those that clients load."),
+        typer.Option(
+            "--monolith", help="Write an encoder-decoder as one model.onnx, in place of the files that clients load."
+        ),
     ] = False,
     genai: Annotated[
         bool,
-        typer.Option("--genai", help="Write genai_config.json, for onnxruntime-genai, beside a decoder with past."),
+        typer.Option(
+            "--genai",
+            help="Write genai_config.json for onnxruntime-genai, beside a decoder-only model with a cache.",
+        ),
     ] = False,
     trust: Trust = False,
     signature: Signature = None,
     tag: Tag = None,
-    input_shape: InputShape = None,
+    input_shapes: InputShapes = None,
     axis_names: AxisNames = None,
     inputs_as_nchw: InputsAsNchw = "",
     outputs_as_nchw: OutputsAsNchw = "",
@@ -98,29 +119,14 @@ def export(
     export_with_transformers: Annotated[bool, typer.Option("--export_with_transformers", hidden=True)] = False,
 ) -> None:
     """Export a checkpoint to ONNX: load, convert, validate, publish."""
-    from tfexport.pipeline.manifest import summary  # imported when needed: --help must not load a framework
-
+    parameters = locals()
     with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
-        from tfexport.pipeline.export import export_checkpoint
+        from tfexport.pipeline.export import export_model  # imported when needed: --help must not load a framework
+        from tfexport.pipeline.manifest import summary
+        from tfexport.pipeline.options import ExportKeywords
 
-        result = export_checkpoint(
-            model,
-            output,
-            feature=feature,
-            framework=framework,
-            opset=opset,
-            atol=atol,
-            rtol=rtol,
-            cache_dir=cache_dir,
-            preprocessor=preprocessor,
-            model_type=model_type,
-            allow_missing_weights=allow_missing_weights,
-            keep_invalid=keep_invalid,
-            monolith=monolith,
-            genai=genai,
-            **given(trust, signature, tag, input_shape, axis_names, inputs_as_nchw, outputs_as_nchw),
-            progress=announce,
-        )
+        options = keywords(parameters, ExportKeywords.__optional_keys__)
+        result = export_model(model, output, progress=announce, **options)
     if as_json:
         print_json(result.manifest)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tfexport.cli.signature_options import AxisNames, InputShape, Signature, Tag, Trust, given
+from tfexport.cli.signature_options import AxisNames, InputShapes, Signature, Tag, Trust, keywords
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, progress, screen
 
 if TYPE_CHECKING:
@@ -48,16 +48,17 @@ def parity(
     trust: Trust = False,
     signature: Signature = None,
     tag: Tag = None,
-    input_shape: InputShape = None,
+    input_shapes: InputShapes = None,
     axis_names: AxisNames = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
     """Compare a checkpoint in TensorFlow, in PyTorch, and the ONNX files made from each: every pair, on every case."""
+    parameters = locals()
     with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
         _check(output, html)
-        from tfexport.checkpoints.signature import signature_options
+        from tfexport.checkpoints.signature import SignatureKeywords, signature_options
         from tfexport.parity.api import parity as compare
 
         report = compare(
@@ -72,7 +73,7 @@ def parity(
             monolith=monolith,
             keep=keep,
             repro=repro,
-            options=signature_options(**given(trust, signature, tag, input_shape, axis_names)),
+            options=signature_options(**keywords(parameters, SignatureKeywords.__optional_keys__)),
             progress=announce,
         )
         _write(report, output, html)

@@ -1,56 +1,74 @@
-"""Options of models that declare themselves, which several commands take."""
+"""Options of models that declare themselves, which several commands take, and how their texts are read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import typer
+
+from tfexport.checkpoints.signature import by_name
 
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code that the model holds: Lambda layers, SavedModels.")]
 Signature = Annotated[
     str | None, typer.Option("--signature", help="Signature of a SavedModel; serving_default by default.")
 ]
 Tag = Annotated[str | None, typer.Option("--tag", help="Tag of a SavedModel's graph; serve by default.")]
-InputShape = Annotated[
+InputShapes = Annotated[
     list[str] | None,
     typer.Option(
-        "--input-shape", help="Of a Keras model or SavedModel: NAME=1,64,64,3; ? or a name for a dynamic axis."
+        "--input-shape",
+        metavar="NAME=SHAPE",
+        help="Shape of an input of a Keras model or SavedModel: NAME=1,64,64,3, with ? or a name for a dynamic axis.",
     ),
 ]
 AxisNames = Annotated[
     list[str] | None,
-    typer.Option("--axis-names", help="Names of dynamic axes: NAME=batch,time, empty where the default will do."),
+    typer.Option(
+        "--axis-names",
+        metavar="NAME=NAMES",
+        help="Names of dynamic axes: NAME=batch,time; an empty entry keeps the default name.",
+    ),
 ]
 InputsAsNchw = Annotated[
-    str, typer.Option("--inputs-as-nchw", help="Inputs, by commas, that the file takes with channels first.")
+    str, typer.Option("--inputs-as-nchw", help="Inputs that the file takes with channels first, separated by commas.")
 ]
 OutputsAsNchw = Annotated[
-    str, typer.Option("--outputs-as-nchw", help="Outputs, by commas, that the file gives with channels first.")
+    str,
+    typer.Option("--outputs-as-nchw", help="Outputs that the file returns with channels first, separated by commas."),
 ]
 
 
-def given(
-    trust: bool,
-    signature: str | None,
-    tag: str | None,
-    input_shape: list[str] | None,
-    axis_names: list[str] | None,
-    inputs_as_nchw: str = "",
-    outputs_as_nchw: str = "",
-) -> dict[str, Any]:
-    """What `tfexport.checkpoints.signature.signature_options` takes.
+def keywords(parameters: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """Return those parameters of a command that are keywords of a function, with their texts read.
+
+    Args:
+        parameters: Values of the command's parameters, by name.
+        known: Keywords of the function.
 
     Raises:
-        InputsError: a text of another form.
+        InputsError: A text has another form than NAME=FIRST,SECOND,...
     """
-    from tfexport.checkpoints.signature import by_name
+    return {name: _READERS.get(name, _as_is)(value) for name, value in parameters.items() if name in known}
 
-    return {
-        "trust": trust,
-        "signature": signature,
-        "tag": tag,
-        "input_shapes": by_name(input_shape or (), "--input-shape"),
-        "axis_names": by_name(axis_names or (), "--axis-names"),
-        "inputs_as_nchw": [name for name in inputs_as_nchw.split(",") if name],
-        "outputs_as_nchw": [name for name in outputs_as_nchw.split(",") if name],
-    }
+
+def _as_is(value: Any) -> Any:
+    return value
+
+
+def _by_name(option: str, texts: list[str] | None) -> dict[str, list[str]]:
+    return by_name(texts or (), option)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "input_shapes": partial(_by_name, "--input-shape"),
+    "axis_names": partial(_by_name, "--axis-names"),
+    "inputs_as_nchw": _names,
+    "outputs_as_nchw": _names,
+}
+"""Functions that read the text of an option, by the keyword's name; the other values are taken as they are."""

@@ -181,20 +181,9 @@ def _exported_corners(
 
 
 def _export(model: Model, folder: Path) -> Mapping[str, Any]:
-    from tfexport.pipeline.export import export_checkpoint
+    from tfexport.pipeline.export import export_with
 
-    return export_checkpoint(
-        model.checkpoint,
-        folder,
-        feature=model.feature,
-        framework=model.framework,
-        atol=model.atol,
-        rtol=model.rtol,
-        cache_dir=model.cache_dir,
-        monolith=model.monolith,
-        **vars(model.options),
-        keep_invalid=True,
-    ).manifest
+    return export_with(model.checkpoint, folder, model.export_options()).manifest
 
 
 def _locate(

@@ -15,6 +15,7 @@ from tfexport.checkpoints.framework import Framework
 from tfexport.checkpoints.signature import SignatureOptions
 from tfexport.errors import TfExportError
 from tfexport.parity.exchange import Exchange
+from tfexport.pipeline.options import ExportOptions, export_options
 from tfexport.pipeline.plan import Plan, Source, load_source, make_plan
 from tfexport.pipeline.stages import peak_rss_mib
 from tfexport.processes.isolation import Caller
@@ -60,17 +61,19 @@ class Model:
 
     def plan(self) -> Plan:
         """How it would be exported."""
-        return make_plan(
-            self.checkpoint,
+        return make_plan(self.checkpoint, self.export_options())
+
+    def export_options(self) -> ExportOptions:
+        """The options with which it is exported."""
+        return export_options(
             feature=self.feature,
             framework=self.framework,
-            opset=None,
             atol=self.atol,
             rtol=self.rtol,
             cache_dir=self.cache_dir,
-            model_type=None,
             monolith=self.monolith,
-            options=self.options,
+            keep_invalid=True,
+            **vars(self.options),
         )
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from tfexport.checkpoints.framework import FrameworkChoice
-from tfexport.checkpoints.signature import Length, signature_options
 from tfexport.errors import ConversionError, MissingWeightsError, ValidationError, abbreviate
 from tfexport.graph import OnnxGraph
 from tfexport.pipeline.conversion import Example, convert, no_route, run_example, weights_read, write
 from tfexport.pipeline.genai import check_genai, write_genai_config
 from tfexport.pipeline.manifest import describe
+from tfexport.pipeline.options import ExportKeywords, ExportOptions, export_options
 from tfexport.pipeline.plan import Attempt, Plan, Source, load_source, make_plan
 from tfexport.pipeline.publishing import publish, staged
 from tfexport.pipeline.sidecar_files import write_sidecar_files
@@ -41,105 +41,83 @@ class ExportResult:
     manifest: Mapping[str, Any]
 
 
-def export_checkpoint(
+def export_model(
     model: Any,
     output: str | Path,
     *,
-    feature: str = "default",
-    framework: str | None = None,
-    opset: int | None = None,
-    atol: float | None = None,
-    rtol: float | None = None,
-    cache_dir: str | Path | None = None,
-    preprocessor: str = "auto",
-    model_type: str | None = None,
-    allow_missing_weights: bool = False,
-    keep_invalid: bool = False,
-    monolith: bool = False,
-    genai: bool = False,
-    trust: bool = False,
-    signature: str | None = None,
-    tag: str | None = None,
-    input_shapes: Mapping[str, Sequence[Length]] | None = None,
-    axis_names: Mapping[str, Mapping[int, str] | Sequence[str | None]] | None = None,
-    inputs_as_nchw: Sequence[str] = (),
-    outputs_as_nchw: Sequence[str] = (),
     progress: Callable[[str], None] | None = None,
+    **options: Unpack[ExportKeywords],
 ) -> ExportResult:
-    """Export a checkpoint: inspect, load, convert, write, validate, publish.
+    """Export a model: inspect, load, convert, write, validate, publish. `export_checkpoint` is the same function.
 
     Args:
-        model: a checkpoint folder, or a hub id; a ``.keras`` or a whole-model ``.h5`` file; a SavedModel or a KerasHub preset
+        model: A checkpoint folder, or a hub id; a ``.keras`` or a whole-model ``.h5`` file; a SavedModel or a KerasHub preset
             directory; a Keras model or a ``tf.function`` in Python.
-        output: the directory to publish; new, empty, or an earlier export, which is replaced in one step.
-        feature: what to export, for example ``"masked-lm"``, or its name in optimum, ``"fill-mask"``; ``"auto"`` for
-            what the checkpoint's own class computes.
-        framework: ``"pt"`` or ``"tf"``; None: what the checkpoint is, else what is installed.
-        opset: version of the ONNX operator set; None for the declaration's default.
-        atol: absolute tolerance of the validation; None for the declaration's.
-        rtol: tolerance relative to the largest magnitude of an output; None for 2e-5.
-        cache_dir: where transformers keeps what it downloads.
-        preprocessor: which preprocessor to load: auto, tokenizer, feature_extractor, image_processor or processor.
-        model_type: the model type, for a configuration that names none.
-        allow_missing_weights: export weights that the checkpoint lacks as they were initialised.
-        keep_invalid: publish a file that fails validation, with ``"validated": false`` in its manifest.
-        monolith: one ``model.onnx`` of an encoder-decoder that generates, as ``transformers.onnx`` has it, in place of the
-            encoder and the decoders that clients load.
-        genai: write ``genai_config.json`` beside a decoder alone with a cache, for onnxruntime-genai.
-        trust: run the code in what is loaded: Lambda layers, SavedModels. What follows is for models that declare themselves,
-            which are those that are not of transformers.
-        signature: of a SavedModel; None for ``"serving_default"``, else the only one.
-        tag: of a SavedModel's graph; None for ``"serve"``.
-        input_shapes: by input, a length an axis: a number is fixed, None is dynamic, a name is dynamic and called so.
-        axis_names: by input or output, names of its dynamic axes.
-        inputs_as_nchw: inputs that the file takes as ``(batch, channels, height, width)``, where the model wants channels last.
-        outputs_as_nchw: outputs that the file gives so.
-        progress: called with the name of each stage as it begins.
+        output: The directory to publish: new, empty, or an earlier export, which is replaced in one step.
+        progress: Called with the name of each stage as it begins.
+
+    Keyword Args:
+        feature (str): Feature to export, for example ``"masked-lm"``, or its name in optimum, ``"fill-mask"``; ``"auto"`` for
+            the feature of the checkpoint's own class.
+        framework (str | None): ``"pt"`` or ``"tf"``; None for the checkpoint's own framework, else an installed one.
+        model_type (str | None): Model type, for a configuration that does not name one.
+        preprocessor (str): Kind of preprocessor to load: auto, tokenizer, feature_extractor, image_processor or processor.
+        cache_dir (str | Path | None): Folder in which transformers keeps downloads.
+        opset (int | None): Version of the ONNX operator set; None for the declaration's default.
+        monolith (bool): Write an encoder-decoder that generates as one ``model.onnx``, as ``transformers.onnx`` does, in place
+            of the encoder and the decoders that clients load.
+        genai (bool): Write ``genai_config.json`` beside a decoder-only model with a cache, for onnxruntime-genai.
+        atol (float | None): Absolute tolerance of the validation; None for the declaration's.
+        rtol (float | None): Tolerance relative to the largest magnitude of an output; None for 2e-5.
+        allow_missing_weights (bool): Export weights that the checkpoint lacks as they were initialised.
+        keep_invalid (bool): Publish a file that fails validation, with ``"validated": false`` in its manifest.
+        trust (bool): Run the code in the model: Lambda layers, SavedModels. This option and those below are for models that
+            declare themselves, that is, for all models that are not of transformers.
+        signature (str | None): Signature of a SavedModel; None for ``"serving_default"``, else the only one.
+        tag (str | None): Tag of a SavedModel's graph; None for ``"serve"``.
+        input_shapes (Mapping[str, Sequence[int | str | None]]): Lengths of the axes of an input, by its name: a number is
+            fixed, None is dynamic, a name is dynamic under that name.
+        axis_names (Mapping[str, Mapping[int, str] | Sequence[str | None]]): Names of dynamic axes, by input or output.
+        inputs_as_nchw (Iterable[str]): Inputs that the file takes as ``(batch, channels, height, width)``, where the model
+            wants channels last.
+        outputs_as_nchw (Iterable[str]): Outputs that the file returns as ``(batch, channels, height, width)``.
 
     Returns:
         The result, with the manifest.
 
     Raises:
-        CheckpointError: the checkpoint cannot be used.
-        FrameworkError: the framework cannot be used.
-        UnsupportedError: no declaration for this model type or feature, or `genai` for what is not a decoder alone.
-        ConversionError: no valid graph came out.
-        ValidationError: the file disagrees with its source, and `keep_invalid` is not set.
-        OutputError: the directory cannot be written or published.
+        CheckpointError: The checkpoint cannot be used.
+        FrameworkError: The framework cannot be used.
+        UnsupportedError: This model type or feature has no declaration, or `genai` does not apply to it.
+        InputsError: An option is not valid, or the model fails on all inputs that were tried.
+        ConversionError: The model cannot be converted to a valid graph, or not at this opset.
+        ValidationError: The file disagrees with its source, and `keep_invalid` is not set.
+        OutputError: The directory cannot be written or published.
     """
+    return export_with(model, output, export_options(**options), progress)
+
+
+export_checkpoint = export_model
+"""The older name of `export_model`; it remains."""
+
+
+def export_with(
+    model: Any, output: str | Path, options: ExportOptions, progress: Callable[[str], None] | None = None
+) -> ExportResult:
+    """Export a model by options that are validated already. See `export_model`."""
     stages = Stages(progress)
-    options = signature_options(
-        trust=trust,
-        signature=signature,
-        tag=tag,
-        input_shapes=input_shapes,
-        axis_names=axis_names,
-        inputs_as_nchw=inputs_as_nchw,
-        outputs_as_nchw=outputs_as_nchw,
-    )
     with stages.stage("inspect"):
-        plan = make_plan(
-            model,
-            feature=feature,
-            framework=framework,
-            opset=opset,
-            atol=atol,
-            rtol=rtol,
-            cache_dir=cache_dir,
-            model_type=model_type,
-            monolith=monolith,
-            options=options,
-        )
-        if genai:
+        plan = make_plan(model, options)
+        if options.writing.genai:
             check_genai(plan)
     with staged(output) as folder:
         with stages.stage("load"):
-            source = load_source(plan, preprocessor)
-        attempts = _attempts(plan, source, folder, allow_missing_weights, stages)
-        best = _best(attempts, keep_invalid)
+            source = load_source(plan, options.selection.preprocessor)
+        attempts = _attempts(plan, source, folder, options.acceptance.allow_missing_weights, stages)
+        best = _best(attempts, options.acceptance.keep_invalid)
         with stages.stage("publish"):
             write_sidecar_files(plan.checkpoint, source.loaded.model, source.preprocessor.value, folder)
-            if genai:
+            if options.writing.genai:
                 write_genai_config(plan, source.loaded.model, best.graphs["model"].contract, folder)
             manifest = publish(folder, output, describe(plan, source, best, attempts, stages))
     assert best.report is not None

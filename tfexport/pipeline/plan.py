@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from tfexport.backends import Backend, LoadedModel, get_backend, installed_frameworks
@@ -12,13 +11,13 @@ from tfexport.checkpoints import framework as frameworks
 from tfexport.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.checkpoints.preprocessor import Preprocessor, load_preprocessor
-from tfexport.checkpoints.signature import SignatureOptions
 from tfexport.declarations.features import AUTO, choose_feature, config_factory, declaration_of, model_class
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.parts import parts_of
 from tfexport.declarations.tasks import GENERATING, WITH_PAST
 from tfexport.errors import ConversionError, InputsError, UnsupportedFeatureError
 from tfexport.graph import OnnxFiles, OnnxGraph, check_opset
+from tfexport.pipeline.options import ExportOptions
 from tfexport.validation import Tolerance, ValidationReport
 from tfexport.validation.comparison import DEFAULT_RTOL
 from tfexport.validation.reference import Reference
@@ -129,28 +128,21 @@ class Attempt:
 
 def make_plan(
     model: Any,
-    *,
-    feature: str,
-    framework: str | None,
-    opset: int | None,
-    atol: float | None,
-    rtol: float | None,
-    cache_dir: str | Path | None,
-    model_type: str | None,
-    monolith: bool = False,
-    options: SignatureOptions | None = None,
+    options: ExportOptions,
 ) -> Plan:
-    """Look at a checkpoint and decide how to export it. See `tfexport.pipeline.export.export_checkpoint` for the arguments.
+    """Look at a checkpoint and decide how to export it.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
         FrameworkError: the framework cannot be used.
         UnsupportedError: no declaration for this kind of checkpoint, model type or feature.
-        OpsetError: the installed onnx does not know the opset.
     """
-    checkpoint = open_checkpoint(model, cache_dir=cache_dir, model_type=model_type, options=options)
+    selection, acceptance = options.selection, options.acceptance
+    checkpoint = open_checkpoint(
+        model, cache_dir=selection.cache_dir, model_type=selection.model_type, options=options.signature
+    )
     choice = frameworks.decide(
-        framework,
+        selection.framework,
         checkpoint.weights,
         installed_frameworks(),
         checkpoint.source,
@@ -158,32 +150,33 @@ def make_plan(
     )
     loaded = None
     if checkpoint.is_plain:
-        choice, loaded = _load_plain(checkpoint, choice, feature)
+        choice, loaded = _load_plain(checkpoint, choice, selection.feature)
         assert loaded.declaration is not None
         feature, config, called = _DEFAULT, loaded.declaration, loaded.model_class
     else:
-        feature, config, called = _declared(checkpoint, choice, feature)
+        feature, config, called = _declared(checkpoint, choice, selection.feature)
     return Plan(
         checkpoint=checkpoint,
         choice=choice,
         feature=feature,
         config=config,
         model_class=called,
-        opset=check_opset(config.default_onnx_opset if opset is None else opset),
+        opset=check_opset(config.default_onnx_opset) if options.writing.opset is None else options.writing.opset,
         tolerance=Tolerance(
-            config.atol_for_validation if atol is None else atol, DEFAULT_RTOL if rtol is None else rtol
+            config.atol_for_validation if acceptance.atol is None else acceptance.atol,
+            DEFAULT_RTOL if acceptance.rtol is None else acceptance.rtol,
         ),
-        parts=parts_of(config, monolith),
+        parts=parts_of(config, options.writing.monolith),
         loaded=loaded,
     )
 
 
 def _declared(checkpoint: Checkpoint, choice: FrameworkChoice, feature: str) -> tuple[str, OnnxConfig, str]:
     """The feature, the declaration and the class of a checkpoint of transformers."""
-    if checkpoint.options.given:
+    if checkpoint.options.changed:
         raise InputsError(
-            f"{', '.join(checkpoint.options.given)} were given for {checkpoint.source}, a checkpoint of transformers: its "
-            "configuration declares what it takes. They are for Keras files, SavedModels and models in Python."
+            f"{', '.join(checkpoint.options.changed)} do not apply to {checkpoint.source}, a checkpoint of transformers, whose "
+            "configuration declares its inputs. They are for Keras files, SavedModels and models in Python."
         )
     model_type, architectures = checkpoint.config.model_type, checkpoint.config.architectures or ()
     feature = choose_feature(feature, checkpoint.config, checkpoint.source)

@@ -29,17 +29,12 @@ class LoadedCheckpoint:
         self, work: Work, framework: str, load: Callable[[Checkpoint, str, FrameworkChoice], LoadedModel]
     ) -> None:
         from tfexport.backends.base import prepared  # here: what an engine's module imports is not timed
+        from tfexport.pipeline.options import export_options
         from tfexport.pipeline.plan import make_plan
 
         plan = make_plan(
             work.model.converted.get(framework) or work.model.checkpoint or "",
-            feature=work.model.feature or "default",
-            framework=framework,
-            opset=None,
-            atol=None,
-            rtol=None,
-            cache_dir=None,
-            model_type=None,
+            export_options(feature=work.model.feature or "default", framework=framework),
         )
         self.config = plan.config
         self.model: Any = load(plan.checkpoint, plan.model_class, plan.choice).model

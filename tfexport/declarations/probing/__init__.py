@@ -36,7 +36,7 @@ def declare(specs: Sequence[TensorSpec], run: Run, options: SignatureOptions, so
     fill(trial, inputs, base)
     lengths, units = lengths_that_run(trial, inputs, base, step)
     outputs = output_axes(trial, inputs, lengths)
-    check_names(options.axis_names, [*inputs, *outputs], "names of axes")
+    check_names(options.axis_names, [*inputs, *outputs], "--axis-names (axis_names=...)")
     trial.check_names_of_axes({**inputs, **outputs})
     caveats = [
         f"the axis {label} takes multiples of {unit} only: so it was tried, and the model fails on other lengths."

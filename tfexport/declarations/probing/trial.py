@@ -114,8 +114,8 @@ class Trial:
             wrong = [axis for axis in named if axis not in axes[name]]
             if wrong:
                 raise InputsError(
-                    f"names of axes were given for {name}, whose axis {wrong[0]} has one length only or is not there; its "
-                    f"dynamic axes are {', '.join(map(str, axes[name])) or 'none'}."
+                    f"--axis-names (axis_names=...) names axis {wrong[0]} of {name}, which is not dynamic; its dynamic axes "
+                    f"are {', '.join(map(str, axes[name])) or 'none'}."
                 )
 
 

@@ -3,4 +3,7 @@
 from tfexport.parity.report.page import html
 from tfexport.parity.report.report import Report
 
-__all__ = ["Report", "html"]
+ParityReport = Report
+"""The public name of `Report`, at the top of the package."""
+
+__all__ = ["ParityReport", "Report", "html"]
