@@ -114,9 +114,9 @@ def test_still_needs_its_patches(
     framework: Framework, patches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fails when Funnel converts as transformers has it: the patch can go then (4.57.6)."""
-    kept = tuple(module for module in patches._MODULES if "funnel" not in module.__name__)
-    assert len(kept) == len(patches._MODULES) - 1
-    monkeypatch.setattr(patches, "_MODULES", kept)
+    kept = tuple(module for module in patches.MODULES if "funnel" not in module.__name__)
+    assert len(kept) == len(patches.MODULES) - 1
+    monkeypatch.setattr(patches, "MODULES", kept)
     try:
         report = exported(framework, funnel(), tmp_path, monkeypatch)
     except TfExportError:

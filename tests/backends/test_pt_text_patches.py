@@ -30,9 +30,9 @@ def test_still_needs_its_patch(
     model_type: str, model_class: str, patch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fails when the model converts for all shapes as transformers has it: the patch can go then (4.57.6)."""
-    kept = tuple(module for module in patches._MODULES if not module.__name__.endswith(f".{patch}"))
-    assert len(kept) == len(patches._MODULES) - 1
-    monkeypatch.setattr(patches, "_MODULES", kept)
+    kept = tuple(module for module in patches.MODULES if not module.__name__.endswith(f".{patch}"))
+    assert len(kept) == len(patches.MODULES) - 1
+    monkeypatch.setattr(patches, "MODULES", kept)
     report = export_and_validate(Row(model_type, "default", "pt", model_class), tmp_path)
     assert not report.passed
 

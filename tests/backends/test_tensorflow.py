@@ -16,6 +16,7 @@ from tfexport.backends.tensorflow import patches  # noqa: E402
 from tfexport.backends.tensorflow.conversion import convert_function  # noqa: E402
 from tfexport.backends.tensorflow.graph_def import LARGE_CONSTANT_BYTES, without_weights  # noqa: E402
 from tfexport.backends.tensorflow.tracing import TracedFunction  # noqa: E402
+from tfexport.backends.versions import Versions  # noqa: E402
 from tfexport.backends.weightless import WeightlessGraph  # noqa: E402
 from tfexport.declarations.patching import PatchingSpec  # noqa: E402
 from tfexport.errors import ConversionError, OpsetError, UnsupportedOpError  # noqa: E402
@@ -199,11 +200,13 @@ class TestPatches:
                 return "original"
 
         class OnePatch:
+            VERSIONS = Versions("tensorflow", ">=0")
+
             @staticmethod
             def specs() -> list[PatchingSpec]:
                 return [PatchingSpec(Model, "call", lambda self: "patched")]
 
-        monkeypatch.setattr(patches, "_MODULES", (OnePatch,))
+        monkeypatch.setattr(patches, "MODULES", (OnePatch,))
         with pytest.raises(ZeroDivisionError), patches.patched_tensorflow():
             assert Model().call() == "patched"
             _ = 1 / 0

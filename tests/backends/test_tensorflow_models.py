@@ -96,6 +96,6 @@ def test_deberta_still_needs_its_patch(monkeypatch: pytest.MonkeyPatch) -> None:
     declaration = config_factory("deberta", "default")(config)
     model = tiny_model("tf", "TFDebertaModel", config)
     inputs = case_inputs(declaration, None, None, "tf")
-    monkeypatch.setattr(patches, "_MODULES", ())
+    monkeypatch.setattr(patches, "MODULES", ())
     with pytest.raises(ConversionError, match="perm can't be dynamic"):
         BACKEND.convert(model, declaration, inputs, 18, "tf2onnx")

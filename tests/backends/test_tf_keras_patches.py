@@ -62,7 +62,7 @@ def test_a_size_that_is_known_only_when_it_runs(mended: bool, tmp_path: Path, mo
     if mended:
         assert "Resize" in {node.op_type for node in _exported(model, tmp_path / "out").graph.node}
         return
-    kept = tuple(module for module in patches._MODULES if not module.__name__.endswith(".keras_resize"))
-    monkeypatch.setattr(patches, "_MODULES", kept)
+    kept = tuple(module for module in patches.MODULES if not module.__name__.endswith(".keras_resize"))
+    monkeypatch.setattr(patches, "MODULES", kept)
     with pytest.raises(TfExportError, match="cannot trace"):
         export_checkpoint(model, tmp_path / "out")

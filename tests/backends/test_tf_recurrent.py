@@ -358,9 +358,9 @@ class TestMends:
 
     @staticmethod
     def _without(mend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        kept = tuple(module for module in patches._MODULES if not module.__name__.endswith(f".{mend}"))
-        assert len(kept) == len(patches._MODULES) - 1
-        monkeypatch.setattr(patches, "_MODULES", kept)
+        kept = tuple(module for module in patches.MODULES if not module.__name__.endswith(f".{mend}"))
+        assert len(kept) == len(patches.MODULES) - 1
+        monkeypatch.setattr(patches, "MODULES", kept)
 
 
 class TestEmission:

@@ -63,7 +63,7 @@ def test_it_is_traced_without_autograph(sam: Any, autographs: list[bool]) -> Non
 def test_the_decoder_still_branches(sam: Any, autographs: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails when transformers (4.57.6) asks for no number of points in Python: the patch can go then."""
     model, declaration, inputs = sam
-    monkeypatch.setattr(patches, "_MODULES", ())
+    monkeypatch.setattr(patches, "MODULES", ())
     with patches.patched_tensorflow():
         tracing.trace(model, declaration, inputs)
     assert autographs == [False, True]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -88,7 +90,25 @@ def test_healthy(status: dict[str, Status], healthy: bool) -> None:
 
 
 def test_a_probe_that_fails_says_why() -> None:
-    assert "No module named" in str(_probe("tfexport.no_such_probe"))
+    assert "No module named" in str(_probe("tfexport.no_such_probe").problem)
+
+
+def test_a_patch_for_other_versions_is_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The probe says so itself, whether or not the backend works: here a stand-in that does not."""
+    (tmp_path / "planted_probe.py").write_text(
+        """
+from types import ModuleType
+from tfexport.backends.versions import Versions
+from tfexport.doctor.probes.probe import probe
+patch = ModuleType("patches.planted")
+patch.VERSIONS = Versions("transformers", ">=999")
+probe(None, lambda config: 1 / 0, [patch])
+"""
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = _probe("planted_probe")
+    assert found.not_applied == (f"planted is for transformers>=999, and {version('transformers')} is installed",)
+    assert "ZeroDivisionError" in str(found.problem)
 
 
 @pytest.mark.parametrize("framework", ["torch", "tensorflow"])

@@ -263,7 +263,7 @@ def export_without_operators(file: Path) -> str:
     import tfexport
     from tfexport.backends.pytorch import patches
 
-    patches._MODULES = tuple(module for module in patches._MODULES if not module.__name__.endswith(".keras_recurrent"))
+    patches.MODULES = tuple(module for module in patches.MODULES if not module.__name__.endswith(".keras_recurrent"))
     try:
         tfexport.export_checkpoint(file, file.parent / "exported" / "without", framework="pt")
     except tfexport.TfExportError as error:

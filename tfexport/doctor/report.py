@@ -14,6 +14,7 @@ from packaging.specifiers import SpecifierSet
 
 from tfexport.backends import missing_packages
 from tfexport.checkpoints.framework import EXTRAS, FRAMEWORK_NAMES, FRAMEWORKS, Framework
+from tfexport.doctor.probes import NOT_APPLIED
 from tfexport.pipeline.manifest import installed_versions
 
 Status = Literal["ok", "absent", "broken", "warning"]
@@ -104,7 +105,7 @@ class Findings:
 def examine() -> Findings:
     """Look at the installation; each backend is tried in a process of its own."""
     versions = installed_versions()
-    findings = [_backend(framework, versions) for framework in FRAMEWORKS]
+    findings = [finding for framework in FRAMEWORKS for finding in _backend(framework, versions)]
     findings.append(_onnxruntime(versions))
     findings += known_breaks(versions)
     return Findings(versions, tuple(findings))
@@ -134,25 +135,45 @@ def known_breaks(versions: Mapping[str, str]) -> list[Finding]:
     return found
 
 
-def _backend(framework: Framework, versions: Mapping[str, str]) -> Finding:
+def _backend(framework: Framework, versions: Mapping[str, str]) -> list[Finding]:
     name = FRAMEWORK_NAMES[framework]
     missing = missing_packages(framework)
     if missing:
-        return Finding(name, "absent", f"{', '.join(missing)} not installed: pip install '{EXTRAS[framework]}'")
+        return [Finding(name, "absent", f"{', '.join(missing)} not installed: pip install '{EXTRAS[framework]}'")]
     packages = ("torch", "onnxscript") if framework == "pt" else ("tensorflow", "tf-keras", "tf2onnx")
     shown = ", ".join(f"{package} {versions[package]}" for package in packages if package in versions)
-    problem = _probe(_PROBES[framework])
-    return Finding(name, "broken", f"{shown}: {problem}") if problem else Finding(name, "ok", f"exports ({shown})")
+    found = _probe(_PROBES[framework])
+    works = Finding(name, "ok", f"exports ({shown})")
+    own = Finding(name, "broken", f"{shown}: {found.problem}") if found.problem else works
+    return [own, *(Finding(f"{name} patch", "warning", sentence) for sentence in found.not_applied)]
 
 
-def _probe(module: str) -> str | None:
-    """Run a backend's probe in a child process: None when it works, else what went wrong."""
+@dataclass(frozen=True)
+class _Probed:
+    """Result of a backend's probe.
+
+    Attributes:
+        problem: Reason for which the backend does not work; None where it works.
+        not_applied: Sentences about patches and op handlers that are for other versions than the installed ones.
+    """
+
+    problem: str | None
+    not_applied: tuple[str, ...] = ()
+
+
+def _probe(module: str) -> _Probed:
+    """Run a backend's probe in a child process."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", module], capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return f"no answer in {PROBE_SECONDS} s"
+        return _Probed(f"no answer in {PROBE_SECONDS} s")
+    lines = [line for line in done.stdout.splitlines() if line.startswith(NOT_APPLIED)]
+    return _Probed(_problem(done), tuple(line.removeprefix(NOT_APPLIED) for line in lines))
+
+
+def _problem(done: subprocess.CompletedProcess[str]) -> str | None:
     if done.returncode == 0:
         return None
     if done.returncode < 0:

@@ -1,10 +1,10 @@
-"""``python -m tfexport.doctor.probes.pytorch``: whether this backend works here."""
+"""``python -m tfexport.doctor.probes.pytorch`` fails where the PyTorch backend does not work."""
 
 from typing import Any
 
 from transformers import BertModel
 
-from tfexport.backends.pytorch import BACKEND
+from tfexport.backends.pytorch import BACKEND, patches
 from tfexport.doctor.probes.probe import probe
 
 
@@ -13,4 +13,4 @@ def _model(config: Any) -> Any:
 
 
 if __name__ == "__main__":
-    probe(BACKEND, _model)
+    probe(BACKEND, _model, patches.MODULES)

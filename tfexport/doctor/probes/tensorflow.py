@@ -1,10 +1,10 @@
-"""``python -m tfexport.doctor.probes.tensorflow``: whether this backend works here."""
+"""``python -m tfexport.doctor.probes.tensorflow`` fails where the TensorFlow backend does not work."""
 
 from typing import Any
 
 from transformers import TFBertModel
 
-from tfexport.backends.tensorflow import BACKEND
+from tfexport.backends.tensorflow import BACKEND, ops, patches
 from tfexport.doctor.probes.probe import probe
 
 
@@ -15,4 +15,4 @@ def _model(config: Any) -> Any:
 
 
 if __name__ == "__main__":
-    probe(BACKEND, _model)
+    probe(BACKEND, _model, (*patches.MODULES, *ops.MODULES))

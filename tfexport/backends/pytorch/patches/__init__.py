@@ -1,6 +1,7 @@
-"""Patches of torch and transformers that apply while a PyTorch model is traced: one file per cause.
+"""Patches of torch, Keras and transformers that apply while a PyTorch model is traced: one file per cause.
 
-Each module has `specs()`, which returns the patches of the modules that are already imported: a patch never imports a model.
+Each module has `VERSIONS`, the versions of the package that it changes, and `specs()`, which returns the patches of
+the modules that are already imported: a patch never imports a model.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ from pkgutil import iter_modules
 
 import torch
 
+from tfexport.backends.versions import applicable
 from tfexport.declarations.patching import PatchingSpec, patched
 
-_MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
 
 
 def _specs() -> list[PatchingSpec]:
-    return [spec for module in _MODULES for spec in module.specs()]
+    return [spec for module in applicable(MODULES) for spec in module.specs()]
 
 
 @contextmanager

@@ -11,7 +11,10 @@ from typing import Any
 
 import torch
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("torch", ">=2.13,<2.14")
 
 _ORIGINAL = torch.nn.functional.adaptive_avg_pool2d
 

@@ -8,7 +8,10 @@ from typing import Any
 import torch
 from torch.onnx._internal.torchscript_exporter import utils as torchscript_exporter
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("torch", ">=2.13,<2.14")
 
 _INFER_SHAPES = torch._C._jit_pass_onnx_graph_shape_type_inference
 

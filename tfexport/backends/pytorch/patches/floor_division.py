@@ -11,7 +11,10 @@ from typing import Any
 from torch.onnx import symbolic_helper, symbolic_opset9
 from torch.onnx._internal.torchscript_exporter import registration
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("torch", ">=2.13,<2.14")
 
 _OPS = ("aten::floor_divide", "aten::floordiv")
 

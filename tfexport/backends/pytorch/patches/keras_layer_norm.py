@@ -13,7 +13,10 @@ from typing import Any
 
 import torch
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("keras", ">=3.13,<4")
 
 
 def specs() -> list[PatchingSpec]:

@@ -15,7 +15,10 @@ import torch
 from tfexport.backends.keras.recurrent import Operator, Sequences, operator_of
 from tfexport.backends.pytorch.notes import note
 from tfexport.backends.pytorch.recurrent import run_operator
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("keras", ">=3.13,<4")
 
 _CLASSES = (("rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"))
 

@@ -13,7 +13,10 @@ from typing import Any
 import torch
 
 from tfexport.backends.pytorch.patches.longformer import attention
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("transformers", ">=4.57,<5")
 
 _MODULE = "transformers.models.led.modeling_led"
 

@@ -12,7 +12,10 @@ from typing import Any
 
 import torch
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("transformers", ">=4.57,<5")
 
 _FIRST = "transformers.models.mobilevit.modeling_mobilevit"
 _SECOND = "transformers.models.mobilevitv2.modeling_mobilevitv2"

@@ -10,7 +10,10 @@ from typing import Any
 
 import torch
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("transformers", ">=4.57,<5")
 
 _MODULES = (
     "transformers.models.mobilenet_v1.modeling_mobilenet_v1",

@@ -12,7 +12,10 @@ from typing import Any
 
 import torch
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("transformers", ">=4.57,<5")
 
 _MODULE = "transformers.models.tapas.modeling_tapas"
 _REDUCTIONS = {"sum": ("sum", 0.0), "mean": ("sum", 0.0), "amin": ("amin", torch.inf), "amax": ("amax", -torch.inf)}

@@ -11,6 +11,10 @@ from typing import Any
 
 from tf2onnx.onnx_opset.math import Einsum
 
+from tfexport.backends.versions import Versions
+
+VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
+
 _ELLIPSIS = "..."
 
 

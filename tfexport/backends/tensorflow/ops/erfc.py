@@ -11,6 +11,10 @@ from typing import Any
 import numpy as np
 from tf2onnx import utils
 
+from tfexport.backends.versions import Versions
+
+VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
+
 
 def convert(graph: Any, node: Any, name: str, args: Any) -> None:
     """Replace the node by Sub(1, Erf(x))."""

@@ -13,6 +13,10 @@ import numpy as np
 from tf2onnx import utils
 from tf2onnx.onnx_opset.math import FloorDiv, FloorMod
 
+from tfexport.backends.versions import Versions
+
+VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
+
 _FIRST_WITH_MOD = 10
 
 

@@ -12,6 +12,10 @@ import numpy as np
 from tf2onnx import utils
 from tf2onnx.onnx_opset.tensor import GatherV2
 
+from tfexport.backends.versions import Versions
+
+VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
+
 _BATCH_DIMS_OPSET = 12
 
 

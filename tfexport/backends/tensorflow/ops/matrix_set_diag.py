@@ -12,6 +12,10 @@ import numpy as np
 from tf2onnx import utils
 from tf2onnx.graph_builder import GraphBuilder
 
+from tfexport.backends.versions import Versions
+
+VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
+
 LOWEST_OPSET = 12
 """Of Min for integers."""
 

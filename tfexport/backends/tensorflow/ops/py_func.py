@@ -9,6 +9,9 @@ import logging
 from typing import Any
 
 from tfexport.backends.tensorflow.emission import Emitted
+from tfexport.backends.versions import Versions
+
+VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
 
 _LOGGER = logging.getLogger("tf2onnx.tfonnx")
 

@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from tfexport.backends.versions import Versions
+
+VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
+
 
 def convert(graph: Any, node: Any, name: str, args: Any) -> None:
     """Turn the node into a Where."""

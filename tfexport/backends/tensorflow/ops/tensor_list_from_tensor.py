@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tfexport.backends.versions import Versions
+
+VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
+
 
 def convert(graph: Any, node: Any, name: str, args: Any) -> None:
     """Turn the node into an Identity of the tensor; the loop gathers from that."""

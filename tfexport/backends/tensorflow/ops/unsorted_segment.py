@@ -14,6 +14,10 @@ from onnx import TensorProto, helper
 from tf2onnx import utils
 from tf2onnx.onnx_opset.reduction import SegmentSum
 
+from tfexport.backends.versions import Versions
+
+VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
+
 _REDUCTIONS = {
     "UnsortedSegmentSum": ("add", 16),
     "UnsortedSegmentProd": ("mul", 16),

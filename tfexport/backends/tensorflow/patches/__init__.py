@@ -1,8 +1,8 @@
-"""Patches of Keras and transformers that apply while a TensorFlow model is traced: one file per cause.
+"""Patches of TensorFlow, Keras and transformers that apply while a TensorFlow model is traced: one file per cause.
 
-Each module has `specs()`, which returns the patches of the modules that are already imported: a patch never imports a model.
-Modules with ``FOR_ALL`` patch Keras or TensorFlow itself and apply to every model. The others apply only to models of
-transformers.
+Each module has `VERSIONS`, the versions of the package that it changes, and `specs()`, which returns the patches of
+the modules that are already imported: a patch never imports a model. Patches of transformers apply only to models of
+transformers; all others apply to every model.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from contextlib import AbstractContextManager
 from importlib import import_module
 from pkgutil import iter_modules
 
+from tfexport.backends.versions import applicable
 from tfexport.declarations.patching import PatchingSpec, patched
 
-_MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
+MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
 
 
 def _specs(of_transformers: bool = True) -> list[PatchingSpec]:
-    modules = [module for module in _MODULES if of_transformers or getattr(module, "FOR_ALL", False)]
-    return [spec for module in modules for spec in module.specs()]
+    found = [module for module in applicable(MODULES) if of_transformers or module.VERSIONS.package != "transformers"]
+    return [spec for module in found for spec in module.specs()]
 
 
 def patched_tensorflow(of_transformers: bool = True) -> AbstractContextManager[None]:

@@ -13,7 +13,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("transformers", ">=4.57,<5")
 
 _MODULE = "transformers.models.deberta.modeling_tf_deberta"
 

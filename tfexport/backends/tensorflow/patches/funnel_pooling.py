@@ -12,9 +12,11 @@ import sys
 from typing import Any
 
 import tensorflow as tf
-from transformers.modeling_tf_outputs import TFBaseModelOutput
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("transformers", ">=4.57,<5")
 
 _MODULE = "transformers.models.funnel.modeling_tf_funnel"
 
@@ -80,7 +82,7 @@ def _encode(
             hidden = made[0]
             states.append(hidden)
             attentions.extend(made[1:])
-    output = TFBaseModelOutput(
+    output = sys.modules[_MODULE].TFBaseModelOutput(
         last_hidden_state=hidden,
         hidden_states=tuple(states) if output_hidden_states else None,
         attentions=tuple(attentions) if output_attentions else None,

@@ -10,9 +10,11 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
-FOR_ALL = True
+VERSIONS = Versions("keras", ">=3.13,<4")
+
 _RANK = 4
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
-FOR_ALL = True
+VERSIONS = Versions("keras", ">=3.13,<4")
+
 _MODULE = "keras.src.layers.rnn.dropout_rnn_cell"
 
 

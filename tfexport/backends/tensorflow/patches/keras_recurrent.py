@@ -13,9 +13,11 @@ from typing import Any
 import tensorflow as tf
 
 from tfexport.backends.tensorflow.recurrent import Sequences, operator_of, run_operator
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
-FOR_ALL = True
+VERSIONS = Versions("keras", ">=3.13,<4")
+
 _CLASSES = (("rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"))
 
 

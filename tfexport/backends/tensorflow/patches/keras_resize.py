@@ -11,9 +11,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
-FOR_ALL = True
+VERSIONS = Versions("keras", ">=3.13,<4")
 
 
 def specs() -> list[PatchingSpec]:

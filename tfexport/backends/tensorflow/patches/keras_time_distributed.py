@@ -12,9 +12,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
-FOR_ALL = True
+VERSIONS = Versions("keras", ">=3.13,<4")
+
 _MODULE = "keras.src.layers.rnn.time_distributed"
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from tensorflow.python.eager.polymorphic_function import function_context
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
-FOR_ALL = True
+VERSIONS = Versions("tensorflow", ">=2.21,<2.22")
 
 
 def specs() -> list[PatchingSpec]:

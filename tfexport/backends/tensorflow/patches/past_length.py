@@ -12,7 +12,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("transformers", ">=4.57,<5")
 
 _LAYERS = {
     "transformers.models.xglm.modeling_tf_xglm": "TFXGLMMainLayer",

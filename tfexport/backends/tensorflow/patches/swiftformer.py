@@ -9,10 +9,11 @@ import sys
 from typing import Any
 
 import tensorflow as tf
-from transformers.modeling_tf_outputs import TFImageClassifierOutputWithNoAttention
-from transformers.modeling_tf_utils import unpack_inputs
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("transformers", ">=4.57,<5")
 
 _MODULE = "transformers.models.swiftformer.modeling_tf_swiftformer"
 
@@ -25,7 +26,7 @@ def specs() -> list[PatchingSpec]:
     return [
         PatchingSpec(module.TFSwiftFormerEncoderBlock, "call", _block),
         PatchingSpec(module.TFSwiftFormerEfficientAdditiveAttention, "call", _attention),
-        PatchingSpec(module.TFSwiftFormerForImageClassification, "call", unpack_inputs(_classify)),
+        PatchingSpec(module.TFSwiftFormerForImageClassification, "call", module.unpack_inputs(_classify)),
     ]
 
 
@@ -61,4 +62,5 @@ def _classify(
     hidden = self.swiftformer(pixel_values, return_dict=True, training=training).last_hidden_state
     normalised = self.norm(tf.transpose(hidden, [0, 2, 3, 1]), training=training)
     pooled = tf.reduce_mean(normalised, axis=[1, 2])
-    return TFImageClassifierOutputWithNoAttention(logits=(self.head(pooled) + self.dist_head(pooled)) / 2)
+    output = sys.modules[_MODULE].TFImageClassifierOutputWithNoAttention
+    return output(logits=(self.head(pooled) + self.dist_head(pooled)) / 2)

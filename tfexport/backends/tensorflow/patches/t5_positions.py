@@ -10,7 +10,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
+
+VERSIONS = Versions("transformers", ">=4.57,<5")
 
 _MODULE = "transformers.models.t5.modeling_tf_t5"
 

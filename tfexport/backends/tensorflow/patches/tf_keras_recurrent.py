@@ -14,9 +14,11 @@ from typing import Any
 import tensorflow as tf
 
 from tfexport.backends.tensorflow.recurrent import Sequences, operator_of, run_operator
+from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
-FOR_ALL = True
+VERSIONS = Versions("tf-keras", ">=2.21,<2.22")
+
 _CLASSES = (("base_rnn", "RNN"), ("lstm", "LSTM"), ("gru", "GRU"))
 
 
