@@ -22,6 +22,7 @@ from tfexport.backends.pytorch import patches as pytorch_patches
 from tfexport.backends.pytorch.patches import patched_torch
 from tfexport.backends.tensorflow import conversion, ops
 from tfexport.backends.tensorflow import patches as tensorflow_patches
+from tfexport.backends.tensorflow.patches import keras_signbit
 from tfexport.backends.versions import Versions, not_applied
 from tfexport.errors import TfExportError
 
@@ -161,7 +162,7 @@ def test_the_versions_of_each_contain_the_one_that_is_tested(name: str) -> None:
 
 def test_a_patch_for_other_versions_is_not_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     before = [spec.name for spec in tensorflow_patches._specs()]
-    monkeypatch.setattr(tensorflow_patches.keras_signbit, "VERSIONS", Versions("keras", ">=999"))
+    monkeypatch.setattr(keras_signbit, "VERSIONS", Versions("keras", ">=999"))
     after = [spec.name for spec in tensorflow_patches._specs()]
     assert "signbit" in before
     assert after == [name for name in before if name != "signbit"]
@@ -170,7 +171,7 @@ def test_a_patch_for_other_versions_is_not_applied(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_package_that_is_not_installed_needs_no_patch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tensorflow_patches.keras_signbit, "VERSIONS", Versions("no-such-package", ">=1"))
+    monkeypatch.setattr(keras_signbit, "VERSIONS", Versions("no-such-package", ">=1"))
     assert "signbit" not in [spec.name for spec in tensorflow_patches._specs()]
     assert not_applied(tensorflow_patches.MODULES) == []
 
