@@ -90,9 +90,9 @@ def test_the_shortest_row_is_that_of_pytorch(overrides: dict[str, Any], shortest
     config = funnel(**overrides)
     declaration = config_factory("funnel", "default")(config)
     model = tiny_model("pt", "FunnelModel", config)
-    assert declaration.shortest_sequence == shortest
+    assert declaration._shortest_sequence_ == shortest
     assert declaration.default_sequence_length >= shortest
-    assert declaration.caveats == (f"takes rows of {shortest} tokens and more: each of its blocks pools.",)
+    assert declaration._caveats_ == (f"takes rows of {shortest} tokens and more: each of its blocks pools.",)
     backend = get_backend("pt")
     backend.run(model, declaration, case_inputs(declaration, None, Case(2, shortest), "pt"))
     if shortest > 1:
@@ -106,7 +106,7 @@ def test_the_shortest_row_is_that_of_pytorch(overrides: dict[str, Any], shortest
 )
 def test_the_shortest_row_whose_blocks_all_pool(overrides: dict[str, Any], shortest: int) -> None:
     declaration = config_factory("funnel", "default")(funnel(**overrides))
-    assert declaration.shortest_sequence == shortest
+    assert declaration._shortest_sequence_ == shortest
 
 
 @pytest.mark.parametrize(("framework", "patches"), [("pt", pt_patches), ("tf", tf_patches)])

@@ -41,7 +41,7 @@ def test_smaller_images_than_the_traced_one_are_not_shifted(framework: Any, tmp_
         fresh = tiny_model(framework, CLASSES[framework], config)
         inputs, expected = _run(framework, config, fresh, height, width)
         np.testing.assert_allclose(session.run(None, inputs)[0], expected, atol=1e-4)
-    assert declaration.caveats == ()
+    assert declaration._caveats_ == ()
 
 
 def test_a_pytorch_model_still_remembers_the_images_that_it_has_seen() -> None:
@@ -51,5 +51,5 @@ def test_a_pytorch_model_still_remembers_the_images_that_it_has_seen() -> None:
     _run("pt", config, model, 64, 64)
     _, after = _run("pt", config, model, 96, 96)
     assert np.abs(before - after).max() > 1e-2
-    (caveat,) = config_factory("swin", "default")(config).caveats
+    (caveat,) = config_factory("swin", "default")(config)._caveats_
     assert "larger than 64x64 pixels" in caveat

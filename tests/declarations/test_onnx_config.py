@@ -15,6 +15,7 @@ from transformers import BertConfig, MBartConfig
 import tfexport
 from tests.declarations.deviations import past_apart
 from tests.onnx.declared import BART, GPT2, T5, gpt_like, t5_like
+from tfexport.declarations.onnx_config import patched_ops
 from tfexport.errors import InputsError, UnsupportedFeatureError
 
 # Ours takes the seed's arguments, and these as well (or under the name that the seed's own base class has).
@@ -174,7 +175,7 @@ def test_outputs_of_an_encoder_decoder_are_the_seeds(make: str) -> None:
 )
 def test_sides_of_unequal_size(config: Any, layers: tuple[int, int], heads: tuple[int, int], head_size: int) -> None:
     declared = t5_like(tfexport).with_past(config)
-    assert (declared.num_layers, declared.num_attention_heads, declared.head_size) == (layers, heads, head_size)
+    assert (declared.num_layers, declared.num_attention_heads, declared._head_size_) == (layers, heads, head_size)
     filled: dict[str, Any] = {}
     declared.fill_with_past_key_values_(filled, direction="inputs")
     parts = ("decoder.key", "decoder.value", "encoder.key", "encoder.value")
@@ -192,12 +193,12 @@ def test_an_unknown_direction(like: Callable[[Any], Any]) -> None:
 @pytest.mark.parametrize("name", ["num_layers", "num_attention_heads"])
 def test_a_configuration_that_names_no_layers_or_heads(name: str) -> None:
     config = tfexport.OnnxConfigWithPast(SimpleNamespace(hidden_size=4), use_past=True)
-    with pytest.raises(AttributeError, match=f"override {name}"):
+    with pytest.raises(AttributeError, match=f"Override {name}"):
         getattr(config, name)
 
 
 def test_head_size_of_a_plain_decoder() -> None:
-    assert gpt_like(tfexport).with_past(GPT2).head_size == 8
+    assert gpt_like(tfexport).with_past(GPT2)._head_size_ == 8
 
 
 @pytest.mark.parametrize("library", [seed, tfexport])
@@ -254,7 +255,7 @@ def test_patches_are_applied_and_what_was_there_is_put_back(name: str, wrapper: 
 
 def test_an_inherited_attribute_is_inherited_again() -> None:
     config = tfexport.OnnxConfig(GPT2, patching_specs=[tfexport.PatchingSpec(_Heir, "method", _ten)])
-    with config.patched():
+    with patched_ops(config):
         assert (_Heir().method(1), _Patched().method(1)) == (10, 4)
     assert "method" not in vars(_Heir)
     assert _Heir().method(1) == 4
@@ -263,7 +264,7 @@ def test_an_inherited_attribute_is_inherited_again() -> None:
 def test_patches_are_undone_when_the_block_raises() -> None:
     config = tfexport.OnnxConfig(GPT2, patching_specs=[tfexport.PatchingSpec(math, "sqrt", _ten)])
     before = math.sqrt
-    with pytest.raises(ZeroDivisionError), config.patched():
+    with pytest.raises(ZeroDivisionError), patched_ops(config):
         assert math.sqrt(4) == 10
         _ = 1 / 0
     assert math.sqrt is before
@@ -274,7 +275,7 @@ def test_patches_are_undone_when_a_later_one_cannot_be_applied() -> None:
     before = math.sqrt
     with (
         pytest.raises(AttributeError, match="no_such_function"),
-        tfexport.OnnxConfig(GPT2, patching_specs=specs).patched(),
+        patched_ops(tfexport.OnnxConfig(GPT2, patching_specs=specs)),
     ):
         raise AssertionError("the block must not run")
     assert math.sqrt is before and not hasattr(math, "no_such_function")
@@ -284,7 +285,7 @@ def test_two_patches_of_one_attribute_are_undone_in_reverse() -> None:
     specs = [tfexport.PatchingSpec(math, "sqrt", custom) for custom in (_ten, lambda x: 20)]
     before = math.sqrt
     config = tfexport.OnnxConfig(GPT2, patching_specs=specs)
-    with config.patched():
+    with patched_ops(config):
         assert math.sqrt(4) == 20
     assert math.sqrt is before
 
@@ -293,7 +294,7 @@ def test_the_callers_spec_is_not_changed_and_an_original_it_names_is_put_back() 
     original = math.sqrt
     spec = tfexport.PatchingSpec(math, "sqrt", _ten, orig_op=math.cos)
     try:
-        with tfexport.OnnxConfig(GPT2, patching_specs=[spec]).patched():
+        with patched_ops(tfexport.OnnxConfig(GPT2, patching_specs=[spec])):
             assert math.sqrt(4) == 10
         assert math.sqrt is math.cos
         assert (spec.orig_op, spec.custom_op) == (math.cos, _ten)

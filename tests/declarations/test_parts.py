@@ -10,6 +10,7 @@ import pytest
 from conformance.zoo.tiny import tiny_config
 from tfexport.declarations.features import config_factory
 from tfexport.declarations.parts import DecoderPart, EncoderPart, parts_of
+from tfexport.declarations.with_past import without_past
 
 PARTS = ("encoder_model", "decoder_model", "decoder_with_past_model")
 OWN = {0: "batch", 2: "past_decoder_sequence"}
@@ -108,21 +109,21 @@ def test_what_the_model_is_called_with() -> None:
 
     first = DecoderPart(whole, reads_cache=False, returns_cache=True)
     inputs = {"encoder_attention_mask": mask, "input_ids": ids, "encoder_hidden_states": states}
-    assert first.arguments(inputs, zeros) == {
+    assert first._arguments_(inputs, zeros) == {
         "attention_mask": mask,
         "decoder_input_ids": ids,
         "encoder_outputs": (states,),
     }
     later = DecoderPart(whole, reads_cache=True, returns_cache=True)
     cache = ((None, None, key, None),)
-    made = later.arguments({"encoder_attention_mask": mask, "input_ids": ids, "past_key_values": cache}, zeros)
+    made = later._arguments_({"encoder_attention_mask": mask, "input_ids": ids, "past_key_values": cache}, zeros)
     assert made["encoder_outputs"] == ("zeros",) and made["past_key_values"] is cache
     assert asked == [(key, 24)]
 
 
 def test_inputs_of_the_parts_are_made_of_those_of_the_whole() -> None:
     whole = _whole("bart", "seq2seq-lm-with-past")
-    made = {name: np.full((2, 5), index) for index, name in enumerate(whole.without_past().inputs)}
+    made = {name: np.full((2, 5), index) for index, name in enumerate(without_past(whole).inputs)}
     assert list(EncoderPart(whole).inputs_of(made)) == ["input_ids", "attention_mask"]
     states = np.zeros((2, 5, 24), np.float32)
     later = DecoderPart(whole, reads_cache=True, returns_cache=True).inputs_of(made, states, past=4)

@@ -45,7 +45,7 @@ def _pooled(images: np.ndarray, unit: int) -> np.ndarray:
 
 
 def _lengths_of(config: SignatureConfig, label: str) -> set[int]:
-    return {lengths[label] for lengths in config.lengths}
+    return {lengths[label] for lengths in config._lengths_}
 
 
 # Lengths -------------------------------------------------------------------------------------------------------------
@@ -55,13 +55,13 @@ def test_every_length_is_tried_apart() -> None:
     config = _declared([IMAGE], lambda arrays: arrays["image"] * 2)
     assert config.inputs == {"image": {0: "batch", 1: "image_axis_1", 2: "image_axis_2"}}
     assert config.outputs == {"output": {0: "batch", 1: "image_axis_1", 2: "image_axis_2"}}
-    assert config.caveats == ()
+    assert config._caveats_ == ()
     assert {1, 2, 3} <= _lengths_of(config, "batch")
     heights = _lengths_of(config, "image_axis_1")
     assert min(heights) >= 16 and any(height % 2 for height in heights)
-    first = config.lengths[0]
+    first = config._lengths_[0]
     assert first["image_axis_1"] != first["image_axis_2"]  # axes that are mixed up show
-    assert any(each["image_axis_1"] != first["image_axis_1"] for each in config.lengths)
+    assert any(each["image_axis_1"] != first["image_axis_1"] for each in config._lengths_)
 
 
 def test_multiples_of_sixteen() -> None:
@@ -73,9 +73,9 @@ def test_multiples_of_sixteen() -> None:
         assert any(length % 32 for length in lengths)
         assert (
             f"the axis {label} takes multiples of 16 only: so it was tried, and the model fails on other lengths."
-            in (config.caveats)
+            in (config._caveats_)
         )
-    assert len(config.caveats) == 2
+    assert len(config._caveats_) == 2
 
 
 def test_units_of_one_axis_alone() -> None:
@@ -83,9 +83,9 @@ def test_units_of_one_axis_alone() -> None:
         return arrays["x"].reshape(len(arrays["x"]), -1, 4, arrays["x"].shape[2])
 
     config = _declared([TensorSpec("x", "float32", (None, None, None))], run)
-    assert all(each["x_axis_1"] % 4 == 0 for each in config.lengths)
-    assert any(each["x_axis_2"] % 4 for each in config.lengths)
-    assert config.caveats == (
+    assert all(each["x_axis_1"] % 4 == 0 for each in config._lengths_)
+    assert any(each["x_axis_2"] % 4 for each in config._lengths_)
+    assert config._caveats_ == (
         "the axis x_axis_1 takes multiples of 4 only: so it was tried, and the model fails on other lengths.",
     )
 
@@ -99,7 +99,7 @@ def test_a_shortest_length() -> None:
 
     config = _declared([TensorSpec("x", "float32", (None, None, 2))], run)
     assert min(_lengths_of(config, "x_axis_1")) >= 50
-    assert config.outputs == {"output": {0: "batch", 1: "output_axis_1"}} and config.caveats == ()
+    assert config.outputs == {"output": {0: "batch", 1: "output_axis_1"}} and config._caveats_ == ()
 
 
 def test_outputs_are_not_empty_where_the_model_can_help_it() -> None:
@@ -192,8 +192,8 @@ def test_axes_that_are_independent_stay_so() -> None:
     config = _declared(specs, lambda arrays: arrays["left"] @ arrays["right"].transpose(0, 2, 1))
     assert config.inputs == {"left": {0: "batch", 1: "left_axis_1"}, "right": {0: "batch", 1: "right_axis_1"}}
     assert config.outputs == {"output": {0: "batch", 1: "left_axis_1", 2: "right_axis_1"}}
-    assert any(each["left_axis_1"] > each["right_axis_1"] for each in config.lengths) or any(
-        each["left_axis_1"] < each["right_axis_1"] for each in config.lengths
+    assert any(each["left_axis_1"] > each["right_axis_1"] for each in config._lengths_) or any(
+        each["left_axis_1"] < each["right_axis_1"] for each in config._lengths_
     )
 
 
@@ -235,7 +235,7 @@ def test_an_axis_that_depends_on_values() -> None:
     config = _declared([TensorSpec("scores", "float32", (1, 100))], run)
     assert config.inputs == {"scores": {}}
     assert config.outputs == {"output": {0: "output_axis_0"}}
-    assert config.lengths == ({},)
+    assert config._lengths_ == ({},)
 
 
 def test_an_output_without_any_dynamic_axis() -> None:
@@ -259,7 +259,7 @@ def test_names_of_the_users() -> None:
     assert config.inputs == {"image": {0: "n", 1: "height", 2: "width"}, "scale": {0: "n"}}
     assert config.outputs == {"big": {0: "n", 1: "height", 2: "width"}, "small": {0: "n", 1: "half", 2: "width"}}
     assert {1, 2, 3} <= _lengths_of(config, "n")  # it is a batch under any name, and not made of 16 images
-    assert config.caveats == ()
+    assert config._caveats_ == ()
 
 
 def test_names_in_a_shape() -> None:

@@ -73,7 +73,7 @@ def test_ernie_still_fails_on_types_of_tasks_of_choices() -> None:
 
 
 def test_xmod_tells_its_language() -> None:
-    (caveat,) = config_factory("xmod", "default")(tiny_config("xmod")).caveats
+    (caveat,) = config_factory("xmod", "default")(tiny_config("xmod"))._caveats_
     assert caveat == "reads de_DE, the configuration's default_language, and no other language."
 
 

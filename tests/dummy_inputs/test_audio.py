@@ -86,6 +86,6 @@ def test_cases_vary_the_length() -> None:
 
 
 def test_a_model_that_wants_a_mask_says_what_it_does_without() -> None:
-    assert not Wav2Vec2OnnxConfig(Wav2Vec2Config(feat_extract_norm="group")).caveats
-    (caveat,) = Wav2Vec2OnnxConfig(Wav2Vec2Config(feat_extract_norm="layer")).caveats
+    assert not Wav2Vec2OnnxConfig(Wav2Vec2Config(feat_extract_norm="group"))._caveats_
+    (caveat,) = Wav2Vec2OnnxConfig(Wav2Vec2Config(feat_extract_norm="layer"))._caveats_
     assert "attention_mask" in caveat

@@ -191,7 +191,7 @@ def test_the_deprecated_name_of_the_preprocessor(bert_tokenizer: Any) -> None:
     with pytest.warns(FutureWarning, match="use `preprocessor`"):
         made = config.generate_dummy_inputs(None, tokenizer=bert_tokenizer)
     np.testing.assert_array_equal(made["input_ids"], config.generate_dummy_inputs(bert_tokenizer)["input_ids"])
-    with pytest.raises(InputsError, match="Both a tokenizer and a preprocessor"):
+    with pytest.raises(InputsError, match="Both `tokenizer` and `preprocessor`"):
         config.generate_dummy_inputs(bert_tokenizer, tokenizer=bert_tokenizer)
 
 

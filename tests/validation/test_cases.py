@@ -60,7 +60,7 @@ def test_every_declaration_is_tried_on_shapes_that_were_not_traced(model_type: s
 def test_rows_of_text(model_type: str) -> None:
     config = _declared(model_type)
     lengths = {case.sequence for case in standard_cases(config)}
-    assert config.shortest_sequence in lengths and config.default_sequence_length not in lengths
+    assert config._shortest_sequence_ in lengths and config.default_sequence_length not in lengths
     assert any(length is not None and _is_prime(length) and length > 8 for length in lengths)
 
 

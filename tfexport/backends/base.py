@@ -17,7 +17,7 @@ import numpy as np
 from tfexport.backends.weightless import WeightlessGraph
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import Framework, FrameworkChoice
-from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.declarations.onnx_config import OnnxConfig, patched_ops
 from tfexport.errors import ContractError, TfExportError, TracingError
 from tfexport.processes.locks import PROCESS_LOCK
 
@@ -156,7 +156,7 @@ def check_inputs(function: Any, model: Any, config: OnnxConfig) -> None:
     """
     parameters = inspect.signature(function).parameters
     anything = ((None,) * 4,)
-    taken = config.arguments({name.split(".")[0]: anything for name in config.inputs}, lambda *_: None)
+    taken = config._arguments_({name.split(".")[0]: anything for name in config.inputs}, lambda *_: None)
     unknown = [name for name in taken if name not in parameters]
     if unknown:
         raise ContractError(
@@ -275,7 +275,7 @@ def prepared(model: Any, config: OnnxConfig) -> Iterator[None]:
 
     The block holds the lock of the process.
     """
-    with PROCESS_LOCK, _overridden(model, config), config.patched():
+    with PROCESS_LOCK, _overridden(model, config), patched_ops(config):
         yield
 
 

@@ -56,11 +56,11 @@ class SignatureConfig(OnnxConfig):
         return None
 
     @property
-    def caveats(self) -> tuple[str, ...]:
+    def _caveats_(self) -> tuple[str, ...]:
         return self._caveats
 
     @property
-    def lengths(self) -> tuple[Mapping[str, int], ...]:
+    def _lengths_(self) -> tuple[Mapping[str, int], ...]:
         return self._lengths
 
     def generate_dummy_inputs(  # type: ignore[override]

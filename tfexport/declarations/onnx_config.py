@@ -1,8 +1,8 @@
-"""The declaration of an export: `OnnxConfig`. Its extensions with a key-value cache are in `onnx_config_with_past`.
+"""`OnnxConfig`, the declaration of an export. `tfexport.declarations.with_past` extends it with a key-value cache.
 
-The public surface is that of ``transformers.onnx`` 4.57: a class written against it works with only its import
-changed. What was wrong there is mended here: overrides and patches are always undone, dummy inputs have exactly the
-shapes asked for, and no method needs one framework to serve the other.
+The public surface is that of ``transformers.onnx`` 4.57: a class written against it works with only its import changed.
+Three faults of that library are corrected here. Overrides and patches are always undone. Dummy inputs have exactly the shapes
+that were asked for. No method needs one framework to serve the other.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ DEFAULT_ONNX_OPSET = 18
 EXTERNAL_DATA_FORMAT_SIZE_LIMIT = 2 * 1024**3
 
 Zeros = Callable[[Any, int], Any]
+"""Function from a cached tensor ``(batch, heads, length, size)`` and a width to zeros ``(batch, length, width)``."""
 
 
 class ParameterFormat(Enum):
@@ -39,19 +40,31 @@ class ParameterFormat(Enum):
 
     @property
     def size(self) -> int:
-        """Bytes a parameter."""
+        """Bytes per parameter."""
         return 4
 
 
 def compute_serialized_parameters_size(num_parameters: int, dtype: ParameterFormat) -> int:
-    """Bytes that `num_parameters` parameters of `dtype` take."""
+    """Return the number of bytes that `num_parameters` parameters of `dtype` occupy."""
     return num_parameters * dtype.size
 
 
 class OnnxConfig:
-    """How a model is exported: its inputs and outputs with their named axes, and its defaults.
+    """Declaration of an export: the inputs and outputs of a model with their named axes, and its defaults.
 
-    A declaration gives `inputs`; the outputs come from the task. See ``tfexport/architectures`` for examples.
+    A subclass declares `inputs`; the outputs follow from the task. ``tfexport/declarations/architectures`` has examples.
+
+    Names of the form ``_name_`` are the protocol between a declaration and this project's engine. Each has a default, and a
+    declaration overrides those that its model needs:
+
+    - ``_caveats_``: limits of the file, for the user and the manifest;
+    - ``_shortest_sequence_``: length of the shortest row that the model accepts;
+    - ``_lengths_``: lengths of the dynamic axes to validate with;
+    - ``_submodel_`` and ``_arguments_``: the part of the model that is called, and its arguments;
+    - with a cache also ``_num_cache_heads_`` and ``_head_size_``;
+    - for an encoder-decoder also ``_encoder_states_``, ``_encoder_length_``, ``_exported_in_parts_`` and ``_one_side_only_``.
+
+    All other names belong to ``transformers.onnx`` or to the subclass: the engine reads no other attribute.
 
     Args:
         config: the model's configuration (``transformers.PretrainedConfig``).
@@ -59,7 +72,7 @@ class OnnxConfig:
         patching_specs: attributes to replace while the model is traced.
 
     Raises:
-        UnsupportedFeatureError: no such task.
+        UnsupportedFeatureError: the task does not exist.
     """
 
     default_fixed_batch = 2
@@ -78,31 +91,31 @@ class OnnxConfig:
             )
         self.task = task
         self._patching_specs = list(patching_specs or [])
-        self._undo_patches: list[Callable[[], None]] = []
+        self._undo_patches_: list[Callable[[], None]] = []
 
     @classmethod
     def from_model_config(cls, config: Any, task: str = "default") -> OnnxConfig:
-        """The declaration of a model's configuration, without past."""
+        """Return the declaration of a model's configuration, without past."""
         return cls(config, task=task)
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
-        """Ordered input names, each with its dynamic axes ``{axis index: axis name}``."""
-        raise NotImplementedError(f"{type(self).__name__} declares no inputs")
+        """Input names in order, each with its dynamic axes ``{axis index: axis name}``."""
+        raise NotImplementedError(f"{type(self).__name__} declares no inputs: define its property `inputs`")
 
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
-        """Ordered output names, each with its dynamic axes ``{axis index: axis name}``."""
+        """Output names in order, each with its dynamic axes ``{axis index: axis name}``."""
         return copy.deepcopy(OrderedDict(self._tasks_to_common_outputs[self.task]))
 
     @property
     def values_override(self) -> Mapping[str, Any] | None:
-        """Values that the model's configuration has while it is traced, and only then."""
+        """Values that the model's configuration holds only while the model is traced."""
         return {"use_cache": False} if hasattr(self._config, "use_cache") else None
 
     @property
     def default_batch_size(self) -> int:
-        """Batch size of the traced inputs: not 1, which exporters specialise on."""
+        """Batch size of the traced inputs. It is not 1, because exporters specialise on 1."""
         return self.default_fixed_batch
 
     @property
@@ -112,50 +125,18 @@ class OnnxConfig:
 
     @property
     def default_num_choices(self) -> int:
-        """Number of choices of the traced inputs of a multiple-choice model."""
+        """Number of choices in the traced inputs of a multiple-choice model."""
         return self.default_fixed_num_choices
 
     @property
-    def shortest_sequence(self) -> int:
-        """Length of the shortest row that the file takes, in tokens."""
-        return 1
-
-    @property
     def default_onnx_opset(self) -> int:
-        """The opset of the file when the user names none: 18, which both backends write natively."""
+        """Opset of the file when the user names none: 18, which both backends write natively."""
         return DEFAULT_ONNX_OPSET
 
     @property
     def atol_for_validation(self) -> float:
         """Absolute tolerance of the validation."""
         return 1e-5
-
-    @property
-    def caveats(self) -> tuple[str, ...]:
-        """What the file does not promise, one sentence each: for the manifest and the user."""
-        return ()
-
-    @property
-    def lengths(self) -> Sequence[Mapping[str, int]] | None:
-        """Sets of lengths of the dynamic axes to validate with, where nothing else tells which ones a model takes.
-
-        None: the configuration and the names of the axes do.
-        """
-        return None
-
-    def called(self, model: Any) -> Any:
-        """What of a model the declaration is about: all of it, unless it declares a part."""
-        return model
-
-    def arguments(self, inputs: Mapping[str, Any], zeros: Zeros) -> dict[str, Any]:
-        """What the model is called with: its own names for the declared inputs.
-
-        Args:
-            inputs: the framework's tensors by their declared names; ``past_key_values`` as nested tuples.
-            zeros: a function from a tensor ``(batch, heads, length, size)`` and a width to zeros ``(batch, length,
-                width)`` of the same framework.
-        """
-        return dict(inputs)
 
     @property
     def is_torch_support_available(self) -> bool:
@@ -167,10 +148,38 @@ class OnnxConfig:
 
     @staticmethod
     def use_external_data_format(num_parameters: int) -> bool:
-        """Whether `num_parameters` float32 parameters exceed what one protobuf can hold (2 GiB)."""
+        """Return whether `num_parameters` float32 parameters exceed the size limit of a protobuf (2 GiB)."""
         return (
             compute_serialized_parameters_size(num_parameters, ParameterFormat.Float) >= EXTERNAL_DATA_FORMAT_SIZE_LIMIT
         )
+
+    @property
+    def _shortest_sequence_(self) -> int:
+        """Length of the shortest row that the file accepts, in tokens."""
+        return 1
+
+    @property
+    def _caveats_(self) -> tuple[str, ...]:
+        """Limits of the file, one sentence each. The subject, the file, is left out."""
+        return ()
+
+    @property
+    def _lengths_(self) -> Sequence[Mapping[str, int]] | None:
+        """Sets of lengths of the dynamic axes to validate with; None when the configuration and the axis names suffice."""
+        return None
+
+    def _submodel_(self, model: Any) -> Any:
+        """Return the part of a model that is called: the whole model, unless the declaration describes a part."""
+        return model
+
+    def _arguments_(self, inputs: Mapping[str, Any], zeros: Zeros) -> dict[str, Any]:
+        """Return the arguments of the call: the declared inputs under the model's own names.
+
+        Args:
+            inputs: the framework's tensors by their declared names; ``past_key_values`` as nested tuples.
+            zeros: a function that returns zeros of the same framework.
+        """
+        return dict(inputs)
 
     def generate_dummy_inputs(
         self,
@@ -188,34 +197,34 @@ class OnnxConfig:
         frequency: int = 220,
         tokenizer: Any = None,
     ) -> Mapping[str, Any]:
-        """Inputs of exactly the shapes asked for, every declared name among them.
+        """Return an input of exactly the requested shape for every declared name.
 
-        Token ids are drawn at random (a fixed seed for each shape) from the preprocessor's vocabulary, with special
-        tokens where its class places them, or from the configuration's when `preprocessor` is None. Images are as
-        large as the image processor makes them, and audio is sampled as the feature extractor wants it: what
-        ``transformers.onnx`` has as fixed defaults (40 pixels, 22050 Hz) no model takes.
+        Token ids are drawn at random, with a fixed seed per shape. They come from the preprocessor's vocabulary, with special
+        tokens where its class places them, or from the configuration's vocabulary when `preprocessor` is None. Images are as
+        large as the image processor makes them. Audio is sampled as the feature extractor expects it. The fixed defaults
+        of ``transformers.onnx`` (40 pixels, 22050 Hz) suit no model.
 
         Args:
-            preprocessor: tokenizer, image processor, feature extractor, a processor of several, or None.
+            preprocessor: tokenizer, image processor, feature extractor, a processor that combines several, or None.
             batch_size: samples; -1 for `default_batch_size`.
             seq_length: tokens, special tokens included; -1 for `default_sequence_length`.
             num_choices: choices of a multiple-choice model; -1 for `default_num_choices`.
-            is_pair: two sentences a row, told apart by ``token_type_ids``.
-            framework: ``"pt"``, ``"tf"`` or ``TensorType``; None gives NumPy arrays.
-            num_channels: channels of generated images; -1 for the configuration's.
+            is_pair: whether each row holds two sentences, which ``token_type_ids`` distinguish.
+            framework: ``"pt"``, ``"tf"`` or a ``TensorType``; None for NumPy arrays.
+            num_channels: channels of the images; -1 for the configuration's.
             image_width: pixels; -1 for the image processor's, else the configuration's, else 224.
-            image_height: pixels; -1 as `image_width`.
-            sampling_rate: of generated audio, in hertz; -1 for the feature extractor's, else 16000.
-            time_duration: of generated audio, in seconds.
-            frequency: of generated audio, in hertz.
+            image_height: pixels; -1 as for `image_width`.
+            sampling_rate: hertz; -1 for the feature extractor's, else 16000.
+            time_duration: seconds of audio.
+            frequency: hertz of the tone in the audio.
             tokenizer: deprecated name of `preprocessor`.
 
         Returns:
-            Mapping name -> array: ids and masks int64 ``(batch, sequence)``, or ``(batch, choice, sequence)`` for
-            multiple choice; images float32 ``(batch, channels, height, width)``; audio float32 ``(batch, samples)``.
+            Arrays by name: ids and masks int64 ``(batch, sequence)``, or ``(batch, choice, sequence)`` for multiple choice;
+            images float32 ``(batch, channels, height, width)``; audio float32 ``(batch, samples)``.
 
         Raises:
-            InputsError: both `preprocessor` and `tokenizer`, or an input that no generator knows.
+            InputsError: both `preprocessor` and `tokenizer` were passed, or no generator knows an input.
         """
         preprocessor = one_preprocessor(preprocessor, tokenizer)
         arrays = dummy_inputs.generate(
@@ -238,28 +247,18 @@ class OnnxConfig:
         return to_framework(arrays, framework)
 
     def generate_dummy_inputs_onnxruntime(self, reference_model_inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Inputs of the ONNX file, made from those of the reference model; the same unless overridden."""
+        """Return the inputs of the ONNX file for those of the reference model. They are the same unless overridden."""
         return reference_model_inputs
 
     def patch_ops(self) -> None:
-        """Apply the patching specs. Undo them with `restore_ops`; the exporters use `patched`, which always does."""
+        """Apply the patching specs. Undo them with `restore_ops`, or use `patched_ops`, which always does."""
         for spec in self._patching_specs:
-            self._undo_patches.append(spec.apply())
+            self._undo_patches_.append(spec.apply())
 
     def restore_ops(self) -> None:
-        """Put back what `patch_ops` replaced, last patch first."""
-        while self._undo_patches:
-            self._undo_patches.pop()()
-
-    @contextmanager
-    def patched(self) -> Iterator[None]:
-        """Patch for the duration of a block, which holds the lock of the process; undone however the block ends."""
-        with PROCESS_LOCK:
-            try:
-                self.patch_ops()
-                yield
-            finally:
-                self.restore_ops()
+        """Restore the attributes that `patch_ops` replaced, last patch first."""
+        while self._undo_patches_:
+            self._undo_patches_.pop()()
 
     @classmethod
     def flatten_output_collection_property(cls, name: str, field: Iterable[Any]) -> dict[str, Any]:
@@ -268,15 +267,29 @@ class OnnxConfig:
         return {f"{name}.{index}": item for index, item in enumerate(items)}
 
 
+@contextmanager
+def patched_ops(config: OnnxConfig) -> Iterator[None]:
+    """Apply the patches of a declaration for the duration of a block, which holds the lock of the process.
+
+    The patches are undone however the block ends.
+    """
+    with PROCESS_LOCK:
+        try:
+            config.patch_ops()
+            yield
+        finally:
+            config.restore_ops()
+
+
 def one_preprocessor(preprocessor: Any, tokenizer: Any) -> Any:
-    """The preprocessor, also when it comes under its deprecated name.
+    """Return the preprocessor, which may come under its deprecated name `tokenizer`.
 
     Raises:
-        InputsError: both were given.
+        InputsError: both were passed.
     """
     if tokenizer is None:
         return preprocessor
     if preprocessor is not None:
-        raise InputsError("Both a tokenizer and a preprocessor were given. Give the preprocessor alone.")
+        raise InputsError("Both `tokenizer` and `preprocessor` were passed. Pass only `preprocessor`.")
     warnings.warn("The `tokenizer` argument is deprecated: use `preprocessor`.", FutureWarning, stacklevel=3)
     return tokenizer

@@ -1,9 +1,9 @@
-"""The parts of an encoder-decoder, each a file of its own: what clients that generate load.
+"""Parts of an encoder-decoder, one file each, for clients that generate text.
 
-Names and inputs are those that optimum and transformers.js look for. The encoder takes what the whole takes for it; the
-decoder takes ``input_ids``, what the encoder made, and the mask of what the encoder read. With a cache the decoder is two
-files: one for the first step, which returns the keys and values of the cross attention too, and one for every next
-step, which reads them from the past in place of the encoder's states.
+Names and inputs are those that optimum and transformers.js look for. The encoder takes the encoder's inputs of the whole
+model. The decoder takes ``input_ids``, the encoder's output, and the mask of the encoder's input. With a cache the decoder is
+two files. The first step's file also returns the keys and values of the cross attention. The file of later steps reads them
+from the past, in place of the encoder's output.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ import numpy as np
 
 from tfexport.declarations.onnx_config import OnnxConfig, Zeros
 from tfexport.declarations.tasks import GENERATING
-from tfexport.declarations.with_past import OnnxSeq2SeqConfigWithPast
+from tfexport.declarations.with_past import (
+    OnnxSeq2SeqConfigWithPast,
+    caches_cross_attention,
+    encoder_config,
+    random_cache,
+    without_past,
+)
 from tfexport.dummy_inputs import PAST
 
 ENCODER_PART = "encoder_model"
@@ -32,8 +38,8 @@ _ENCODER_MASK = "encoder_attention_mask"
 def parts_of(config: OnnxConfig, monolith: bool = False) -> dict[str, OnnxConfig]:
     """Return a declaration for each exported file, by the file's name without ``.onnx``.
 
-    An encoder-decoder that generates has an encoder, a decoder, and with a cache a decoder for later steps. Every other model
-    is one file.
+    An encoder-decoder that generates has an encoder and a decoder, and with a cache also a decoder for later steps. Every other
+    model is one file.
 
     Args:
         config: the declaration of the model.
@@ -42,8 +48,8 @@ def parts_of(config: OnnxConfig, monolith: bool = False) -> dict[str, OnnxConfig
     if (
         monolith
         or not isinstance(config, OnnxSeq2SeqConfigWithPast)
-        or not config.exported_in_parts
-        or config.decoder_alone
+        or not config._exported_in_parts_
+        or config._one_side_only_
         or config.task not in GENERATING
     ):
         return {"model": config}
@@ -57,15 +63,15 @@ def parts_of(config: OnnxConfig, monolith: bool = False) -> dict[str, OnnxConfig
 
 
 class _Part(OnnxConfig):
-    """A part of an encoder-decoder.
+    """Declaration of a part of an encoder-decoder.
 
     Args:
-        whole: the declaration of the whole.
+        whole: the declaration of the whole model.
     """
 
     def __init__(self, whole: OnnxSeq2SeqConfigWithPast) -> None:
         super().__init__(whole._config, task=whole.task)
-        self.whole = whole.without_past()
+        self.whole = without_past(whole)
 
     @property
     def atol_for_validation(self) -> float:
@@ -76,12 +82,12 @@ class _Part(OnnxConfig):
         return self.whole.default_onnx_opset
 
     @property
-    def caveats(self) -> tuple[str, ...]:
-        return self.whole.caveats
+    def _caveats_(self) -> tuple[str, ...]:
+        return self.whole._caveats_
 
 
 class EncoderPart(_Part):
-    """The encoder alone."""
+    """Declaration of the encoder."""
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
@@ -89,26 +95,26 @@ class EncoderPart(_Part):
 
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
-        return OrderedDict(last_hidden_state=dict(self.whole.encoder_states))
+        return OrderedDict(last_hidden_state=dict(self.whole._encoder_states_))
 
     @property
     def values_override(self) -> Mapping[str, Any] | None:
         return self.whole.values_override
 
-    def called(self, model: Any) -> Any:
+    def _submodel_(self, model: Any) -> Any:
         return model.get_encoder()
 
     def inputs_of(self, whole_inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """Its inputs among those of the whole."""
+        """Return the encoder's inputs among those of the whole model."""
         return {name: whole_inputs[name] for name in self.inputs}
 
 
 class DecoderPart(_Part):
-    """The decoder with its head, fed with what the encoder made.
+    """Declaration of the decoder with its head, which reads the encoder's output.
 
     Args:
-        whole: the declaration of the whole.
-        reads_cache: whether the cache is an input: the file for every step but the first.
+        whole: the declaration of the whole model.
+        reads_cache: whether the cache is an input, as in the file for all steps after the first.
         returns_cache: whether the cache is an output.
     """
 
@@ -122,11 +128,11 @@ class DecoderPart(_Part):
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
         whole = self.whole
         inputs: OrderedDict[str, Mapping[int, str]] = OrderedDict()
-        if whole.decoder_reads_encoder_mask:
+        if "attention_mask" in whole.inputs:
             inputs[_ENCODER_MASK] = dict(whole.inputs["attention_mask"])
         inputs["input_ids"] = {0: "batch"} if self.reads_cache else {0: "batch", 1: "decoder_sequence"}
-        if not (self.reads_cache and whole.caches_cross_attention):
-            inputs[ENCODER_STATES] = dict(whole.encoder_states)
+        if not (self.reads_cache and caches_cross_attention(whole)):
+            inputs[ENCODER_STATES] = dict(whole._encoder_states_)
         if self.reads_cache:
             whole.fill_with_past_key_values_(inputs, direction="inputs")  # type: ignore[arg-type]
         return inputs
@@ -147,8 +153,8 @@ class DecoderPart(_Part):
         return outputs
 
     def _of_the_first_step(self, name: str, axes: Mapping[int, str]) -> dict[int, str]:
-        """Axes of an output of the cache where there is no past: as long as the texts are."""
-        encoder = self.whole.encoder_states.get(1)
+        """Return the axes of a cached output of the first step, which is as long as the texts."""
+        encoder = self.whole._encoder_states_.get(1)
         length = {2: encoder} if ".encoder." in name else {2: "decoder_sequence"}
         return {0: axes[0]} | {axis: label for axis, label in length.items() if label is not None}
 
@@ -163,25 +169,25 @@ class DecoderPart(_Part):
             }
         )
 
-    def arguments(self, inputs: Mapping[str, Any], zeros: Zeros) -> dict[str, Any]:
+    def _arguments_(self, inputs: Mapping[str, Any], zeros: Zeros) -> dict[str, Any]:
         arguments = {"decoder_input_ids": inputs["input_ids"]}
         if _ENCODER_MASK in inputs:
             arguments["attention_mask"] = inputs[_ENCODER_MASK]
         if self.reads_cache:
             arguments[PAST] = inputs[PAST]
         states = inputs.get(ENCODER_STATES)
-        if states is None:  # the model asks for states that it does not read: the past has what it made of them
-            states = zeros(inputs[PAST][0][2], self.whole.encoder_width)
+        if states is None:  # the model requires states, but reads the keys and values that the past holds for them
+            states = zeros(inputs[PAST][0][2], int(encoder_config(self._config).hidden_size))
         arguments["encoder_outputs"] = (states,)
         return arguments
 
     def inputs_of(self, whole_inputs: Mapping[str, Any], states: np.ndarray, past: int) -> dict[str, Any]:
-        """Its inputs, made of those of the whole and of what the encoder made of them.
+        """Return the decoder's inputs, made from those of the whole model and from the encoder's output.
 
         Args:
-            whole_inputs: arrays of the whole, without past.
-            states: what the encoder made of them, float32 ``(batch, encoder sequence, width)``.
-            past: tokens in the cache, for the file that reads one.
+            whole_inputs: arrays of the whole model, without past.
+            states: the encoder's output for them, float32 ``(batch, encoder sequence, width)``.
+            past: tokens in the cache, where the file reads one.
         """
         inputs: dict[str, Any] = {}
         for name in self.inputs:
@@ -193,7 +199,7 @@ class DecoderPart(_Part):
             elif name == ENCODER_STATES:
                 inputs[name] = states
         if self.reads_cache:
-            inputs[PAST] = self.whole.random_cache(len(states), past, states.shape[1])
+            inputs[PAST] = random_cache(self.whole, len(states), past, states.shape[1])
         return inputs
 
     def flatten_output_collection_property(self, name: str, field: Any) -> dict[str, Any]:  # type: ignore[override]

@@ -1,7 +1,7 @@
-"""Declarations of models with a key-value cache: decoders, and encoder-decoders.
+"""Declarations of models with a key-value cache: decoders and encoder-decoders.
 
-Past tensors are NumPy arrays before they are any framework's, and layer counts, head counts and head sizes are the
-model's own, where ``transformers.onnx`` guesses them (d_kv of T5; encoders and decoders of unequal depth).
+Past tensors are made as NumPy arrays, then converted to a framework's. The numbers of layers and heads and the head size are
+the model's own. ``transformers.onnx`` guesses them wrongly for T5's ``d_kv``, and for encoders and decoders of unequal depth.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from tfexport.declarations.patching import PatchingSpec
 from tfexport.errors import InputsError
 
 AxesByName = MutableMapping[str, MutableMapping[int, str]]
+WithPast = TypeVar("WithPast", bound="OnnxConfigWithPast")
 
 _LAYERS = ("num_layers", "num_hidden_layers", "n_layer")
 _HEADS = ("num_attention_heads", "n_head", "num_heads")
@@ -30,14 +31,14 @@ WHOLE_SEQUENCE = "past_sequence + sequence"
 
 
 class OnnxConfigWithPast(OnnxConfig):
-    """A declaration whose model may take and return a key-value cache.
+    """Declaration of a model that can take and return a key-value cache.
 
     Args:
+        config: the model's configuration.
+        task: the task.
+        patching_specs: attributes to replace while the model is traced.
         use_past: whether the cache is an input and an output.
     """
-
-    takes_position_ids = False
-    """Whether the model is told where its tokens stand (``position_ids``); others count them by the mask, or the cache."""
 
     def __init__(
         self,
@@ -51,12 +52,8 @@ class OnnxConfigWithPast(OnnxConfig):
 
     @classmethod
     def with_past(cls, config: Any, task: str = "default") -> OnnxConfigWithPast:
-        """The declaration with the cache among its inputs and outputs."""
+        """Return the declaration of a model's configuration, with the cache among its inputs and outputs."""
         return cls(config, task=task, use_past=True)
-
-    def without_past(self: Self) -> Self:
-        """The same declaration without the cache."""
-        return type(self)(self._config, task=self.task, patching_specs=self._patching_specs)
 
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
@@ -74,27 +71,27 @@ class OnnxConfigWithPast(OnnxConfig):
         """Number of layers that hold a cache.
 
         Raises:
-            AttributeError: the configuration does not name it; override this property.
+            AttributeError: the configuration does not name it. Override this property.
         """
         return _first_attribute(self._config, *_LAYERS, of=type(self))
 
     @property
     def num_attention_heads(self) -> Any:
-        """Number of attention heads of a layer.
+        """Number of attention heads per layer.
 
         Raises:
-            AttributeError: the configuration does not name it; override this property.
+            AttributeError: the configuration does not name it. Override this property.
         """
         return _first_attribute(self._config, *_HEADS, of=type(self))
 
     @property
-    def num_cache_heads(self) -> int:
-        """Heads of a cached tensor: fewer than those of attention where several share a key and a value."""
+    def _num_cache_heads_(self) -> int:
+        """Number of heads of a cached tensor: smaller than that of attention where heads share a key and a value."""
         return int(getattr(self._config, "num_key_value_heads", None) or self.num_attention_heads)
 
     @property
-    def head_size(self) -> int:
-        """Width of one head: the model's own (``d_kv``, ``head_dim``), else the hidden size over the heads."""
+    def _head_size_(self) -> int:
+        """Width of one head: the configuration's (``d_kv``, ``head_dim``), else the hidden size divided by the heads."""
         return _head_size(self._config, int(self.num_attention_heads))
 
     def generate_dummy_inputs(  # type: ignore[override]
@@ -106,29 +103,29 @@ class OnnxConfigWithPast(OnnxConfig):
         framework: Any = None,
         **kwargs: Any,
     ) -> Mapping[str, Any]:
-        """As `OnnxConfig.generate_dummy_inputs`; with past, ``past_key_values`` too.
+        """Return the inputs of `OnnxConfig.generate_dummy_inputs`, and with past also the cache.
 
         Returns:
-            With past also ``past_key_values``: one (key, value) a layer, each float32
-            ``(batch, heads, past, head size)``, and an ``attention_mask`` over past and new tokens.
+            With past also ``past_key_values``: one (key, value) per layer, each float32 ``(batch, heads, past, head size)``.
+            The ``attention_mask`` then covers past and new tokens.
         """
         inputs = dict(super().generate_dummy_inputs(preprocessor, batch_size, seq_length, is_pair=is_pair, **kwargs))
         if self.use_past:
             batch, sequence = next(iter(inputs.values())).shape[:2]
             if "input_ids" not in inputs:  # images or sound
                 sequence = seq_length if seq_length > 0 else self.default_sequence_length
-            self._add_dummy_past(inputs, batch, sequence)
+            self._add_dummy_past_(inputs, batch, sequence)
             order = list(dict.fromkeys(name.split(".")[0] for name in self.inputs))
             inputs = {name: inputs[name] for name in (*(n for n in order if n in inputs), *inputs)}
         return to_framework(inputs, framework)
 
-    def _add_dummy_past(self, inputs: dict[str, Any], batch: int, sequence: int) -> None:
-        past = sequence + 2  # another length than the new tokens', so that a mixed-up axis shows
+    def _add_dummy_past_(self, inputs: dict[str, Any], batch: int, sequence: int) -> None:
+        past = sequence + 2  # differs from the number of new tokens, so that a swapped axis shows
         if "attention_mask" in inputs:
             inputs["attention_mask"] = np.ones((batch, past + sequence), np.int64)
         if "position_ids" in inputs:
             inputs["position_ids"] = np.broadcast_to(np.arange(past, past + sequence), (batch, sequence)).copy()
-        shape = (batch, self.num_cache_heads, past, self.head_size)
+        shape = (batch, self._num_cache_heads_, past, self._head_size_)
         inputs["past_key_values"] = random_past([shape, shape], _last(self.num_layers))
 
     def fill_with_past_key_values_(
@@ -136,16 +133,16 @@ class OnnxConfigWithPast(OnnxConfig):
     ) -> None:
         """Add the cache's tensors to a mapping of inputs or outputs, in place.
 
-        The past is as long as ``past_sequence``, what is returned as long as ``past_sequence + sequence``. (The seed
-        gives both the second name; ONNX Runtime plans memory by names, and may fail where one stands for two lengths.)
+        The past has the length ``past_sequence``, the returned cache ``past_sequence + sequence``. ``transformers.onnx`` uses
+        the second name for both. ONNX Runtime plans memory by names and can fail where one name stands for two lengths.
 
         Args:
             inputs_or_outputs: the mapping to fill.
             direction: ``"inputs"`` adds ``past_key_values.{i}.key|value``, ``"outputs"`` ``present.{i}.key|value``.
-            inverted_values_shape: values grow along axis 1 instead of 2.
+            inverted_values_shape: whether values grow along axis 1 instead of 2.
 
         Raises:
-            InputsError: another direction.
+            InputsError: the direction is neither of the two.
         """
         name = _cache_name(direction)
         length = PAST_SEQUENCE if direction == "inputs" else WHOLE_SEQUENCE
@@ -155,7 +152,7 @@ class OnnxConfigWithPast(OnnxConfig):
             inputs_or_outputs[f"{name}.{layer}.value"] = {0: "batch", value_axis: length}
 
     def flatten_output_collection_property(self, name: str, field: Iterable[Any]) -> dict[str, Any]:  # type: ignore[override]
-        """Flatten a cache to ``{name}.{layer}.key|value``, and any other nested tuple to ``{name}.{index}``."""
+        """Flatten a cache to ``{name}.{layer}.key|value``, and every other nested tuple to ``{name}.{index}``."""
         if name not in ("present", "past_key_values"):
             return super().flatten_output_collection_property(name, field)
         flattened: dict[str, Any] = {}
@@ -169,39 +166,21 @@ class OnnxConfigWithPast(OnnxConfig):
 
 
 class OnnxSeq2SeqConfigWithPast(OnnxConfigWithPast):
-    """A declaration of an encoder-decoder, whose cache holds the decoder's own and the cross attention's tensors."""
+    """Declaration of an encoder-decoder. Its cache holds the tensors of the decoder's self-attention and cross attention."""
 
-    encoder_states: Mapping[int, str] = {0: "batch", 1: "encoder_sequence"}
-    """Named axes of what the encoder makes, ``(batch, encoder sequence, width)``."""
-    exported_in_parts = True
-    """Whether a model that generates is exported as the separate files of an encoder and its decoders."""
+    _encoder_states_: Mapping[int, str] = {0: "batch", 1: "encoder_sequence"}
+    """Named axes of the encoder's output ``(batch, encoder sequence, width)``."""
+    _exported_in_parts_ = True
+    """Whether a model that generates is exported as separate files of an encoder and its decoders."""
 
     @property
-    def decoder_alone(self) -> bool:
-        """Whether the task is one of the decoder, or of the encoder, on its own: ids, a mask, and a plain decoder's cache."""
+    def _one_side_only_(self) -> bool:
+        """Whether the task uses only the decoder or only the encoder: ids, a mask, and the cache of a decoder-only model."""
         return False
 
     @property
-    def encoder_config(self) -> Any:
-        """The configuration of the encoder: a part of it in a model that was put together of two."""
-        return getattr(self._config, "encoder", self._config)
-
-    @property
-    def decoder_config(self) -> Any:
-        """The configuration of the decoder: a part of it in a model that was put together of two."""
-        return getattr(self._config, "decoder", self._config)
-
-    @property
-    def caches_cross_attention(self) -> bool:
-        """Whether the keys and values of the cross attention are in the cache, so that later steps need no encoder states.
-
-        GPT-2 as a decoder caches its own alone in TensorFlow.
-        """
-        return self.decoder_config.model_type not in _CACHES_ITS_OWN_ALONE
-
-    @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
-        if self.decoder_alone:
+        if self._one_side_only_:
             return super().outputs
         outputs = copy.deepcopy(OrderedDict(self._tasks_to_common_outputs[self.task]))
         for name, axes in outputs.items():
@@ -212,79 +191,60 @@ class OnnxSeq2SeqConfigWithPast(OnnxConfigWithPast):
         return outputs
 
     @property
-    def decoder_reads_encoder_mask(self) -> bool:
-        """Whether the decoder is told which of the encoder's states are padding."""
-        return "attention_mask" in self.inputs
-
-    @property
-    def encoder_width(self) -> int:
-        """Width of what the encoder makes."""
-        return int(self.encoder_config.hidden_size)
-
-    @property
     def num_layers(self) -> tuple[int, int]:
-        """Layers of the encoder and of the decoder."""
-        encoder = _first_attribute(self.encoder_config, "encoder_layers", *_LAYERS)
-        decoder = _first_attribute(self.decoder_config, "decoder_layers", "num_decoder_layers", *_LAYERS)
+        """Numbers of layers of the encoder and of the decoder."""
+        encoder = _first_attribute(encoder_config(self._config), "encoder_layers", *_LAYERS)
+        decoder = _first_attribute(decoder_config(self._config), "decoder_layers", "num_decoder_layers", *_LAYERS)
         return int(encoder), int(decoder)
 
     @property
     def num_attention_heads(self) -> tuple[int, int]:
-        """Attention heads of the encoder and of the decoder."""
-        encoder = _first_attribute(self.encoder_config, "encoder_attention_heads", *_HEADS)
-        decoder = _first_attribute(self.decoder_config, "decoder_attention_heads", *_HEADS)
+        """Numbers of attention heads of the encoder and of the decoder."""
+        encoder = _first_attribute(encoder_config(self._config), "encoder_attention_heads", *_HEADS)
+        decoder = _first_attribute(decoder_config(self._config), "decoder_attention_heads", *_HEADS)
         return int(encoder), int(decoder)
 
     @property
-    def num_cache_heads(self) -> int:
+    def _num_cache_heads_(self) -> int:
+        decoder = decoder_config(self._config)
         # Configurations of one class for both sides call the encoder's heads num_key_value_heads (Whisper, transformers 4.57).
-        own = None if self.decoder_config is self._config else getattr(self.decoder_config, "num_key_value_heads", None)
+        own = None if decoder is self._config else getattr(decoder, "num_key_value_heads", None)
         return int(own or self.num_attention_heads[1])
 
     @property
-    def head_size(self) -> int:
+    def _head_size_(self) -> int:
         """Width of one head of the decoder."""
-        return _head_size(self.decoder_config, self.num_attention_heads[1])
+        return _head_size(decoder_config(self._config), self.num_attention_heads[1])
 
-    def encoder_length(self, inputs: Mapping[str, Any]) -> int | None:
-        """Length of what the encoder makes of dummy inputs; None where only the model can tell."""
+    def _encoder_length_(self, inputs: Mapping[str, Any]) -> int | None:
+        """Return the length of the encoder's output for dummy inputs; None where only a run of the model shows it."""
         return int(inputs["input_ids"].shape[1])
 
-    def random_cache(self, batch: int, past: int, encoder_length: int) -> list[tuple[np.ndarray, ...]]:
-        """A cache of random numbers: one (key, value) of the decoder a layer, and of the cross attention where it is cached.
-
-        Returns:
-            float32 ``(batch, heads, past, head size)``, and ``(batch, heads, encoder length, head size)``.
-        """
-        own = (batch, self.num_cache_heads, past, self.head_size)
-        cross = (batch, self.num_cache_heads, encoder_length, self.head_size)
-        return random_past([own, own, cross, cross] if self.caches_cross_attention else [own, own], self.num_layers[1])
-
-    def _add_dummy_past(self, inputs: dict[str, Any], batch: int, sequence: int) -> None:
-        if self.decoder_alone:
-            super()._add_dummy_past(inputs, batch, sequence)
+    def _add_dummy_past_(self, inputs: dict[str, Any], batch: int, sequence: int) -> None:
+        if self._one_side_only_:
+            super()._add_dummy_past_(inputs, batch, sequence)
             return
         past = sequence + 3
         if "decoder_attention_mask" in inputs:
             new = inputs["decoder_input_ids"].shape[1]
             inputs["decoder_attention_mask"] = np.ones((batch, past + new), np.int64)
-        inputs["past_key_values"] = self.random_cache(batch, past, self.encoder_length(inputs) or 1)
+        inputs["past_key_values"] = random_cache(self, batch, past, self._encoder_length_(inputs) or 1)
 
     def fill_with_past_key_values_(
         self, inputs_or_outputs: AxesByName, direction: str, inverted_values_shape: bool = False
     ) -> None:
-        """Add the cache's four tensors of each decoder layer to a mapping of inputs or outputs, in place.
+        """Add the four cached tensors of each decoder layer to a mapping of inputs or outputs, in place.
 
-        They are ``{layer}.decoder.key|value`` and ``{layer}.encoder.key|value``; ``{layer}.key|value`` where the cross
-        attention is not cached.
+        Their names are ``{layer}.decoder.key|value`` and ``{layer}.encoder.key|value``. Where the cross attention is not
+        cached, there are two: ``{layer}.key|value``.
         """
         name = _cache_name(direction)
         decoder_axis = "past_decoder_sequence" if direction == "inputs" else "past_decoder_sequence + sequence"
         value_axis = 1 if inverted_values_shape else 2
         sides = {"decoder.": decoder_axis, "encoder.": "past_encoder_sequence"}
-        if self.decoder_alone:
+        if self._one_side_only_:
             sides = {"": PAST_SEQUENCE if direction == "inputs" else WHOLE_SEQUENCE}
-        elif not self.caches_cross_attention:
+        elif not caches_cross_attention(self):
             sides = {"": decoder_axis}
         for layer in range(self.num_layers[1]):
             for side, label in sides.items():
@@ -292,12 +252,47 @@ class OnnxSeq2SeqConfigWithPast(OnnxConfigWithPast):
                 inputs_or_outputs[f"{name}.{layer}.{side}value"] = {0: "batch", value_axis: label}
 
     def _flatten_past_key_values_(self, flattened_output: dict[str, Any], name: str, idx: int, t: Any) -> None:
-        if self.decoder_alone or not self.caches_cross_attention:
+        if self._one_side_only_ or not caches_cross_attention(self):
             super()._flatten_past_key_values_(flattened_output, name, idx, t)
             return
         parts = ("decoder.key", "decoder.value", "encoder.key", "encoder.value")
-        for part, tensor in zip(parts, t, strict=False):  # the step that reads a cache may leave the encoder's out
+        for part, tensor in zip(parts, t, strict=False):  # a step that reads a cache may omit the encoder's
             flattened_output[f"{name}.{idx}.{part}"] = tensor
+
+
+def without_past(config: WithPast) -> WithPast:
+    """Return the same declaration without the cache."""
+    return type(config)(config._config, task=config.task, patching_specs=config._patching_specs)
+
+
+def encoder_config(config: Any) -> Any:
+    """Return the configuration of the encoder: a part of `config` where a model is composed of two models."""
+    return getattr(config, "encoder", config)
+
+
+def decoder_config(config: Any) -> Any:
+    """Return the configuration of the decoder: a part of `config` where a model is composed of two models."""
+    return getattr(config, "decoder", config)
+
+
+def caches_cross_attention(config: OnnxSeq2SeqConfigWithPast) -> bool:
+    """Return whether the cache holds the keys and values of the cross attention, so that later steps need no encoder states."""
+    return decoder_config(config._config).model_type not in _CACHES_ITS_OWN_ALONE
+
+
+def random_cache(
+    config: OnnxSeq2SeqConfigWithPast, batch: int, past: int, encoder_length: int
+) -> list[tuple[np.ndarray, ...]]:
+    """Return a cache of random numbers for an encoder-decoder, one tuple per decoder layer.
+
+    Returns:
+        Key and value of the self-attention, float32 ``(batch, heads, past, head size)``. Where the cross attention is cached,
+        then also its key and value, float32 ``(batch, heads, encoder length, head size)``.
+    """
+    own = (batch, config._num_cache_heads_, past, config._head_size_)
+    cross = (batch, config._num_cache_heads_, encoder_length, config._head_size_)
+    shapes = [own, own, cross, cross] if caches_cross_attention(config) else [own, own]
+    return random_past(shapes, config.num_layers[1])
 
 
 def _first_attribute(config: Any, *names: str, of: type | None = None) -> Any:
@@ -305,8 +300,10 @@ def _first_attribute(config: Any, *names: str, of: type | None = None) -> Any:
         value = getattr(config, name, None)
         if value is not None:
             return value
-    declared = "its declaration" if of is None else of.__name__
-    raise AttributeError(f"{type(config).__name__} has none of {', '.join(names)}: override {names[0]} of {declared}.")
+    declaration = "its declaration" if of is None else of.__name__
+    raise AttributeError(
+        f"{type(config).__name__} has none of {', '.join(names)}. Override {names[0]} in {declaration}."
+    )
 
 
 def _head_size(config: Any, heads: int) -> int:
@@ -315,12 +312,12 @@ def _head_size(config: Any, heads: int) -> int:
 
 
 def _last(number: Any) -> int:
-    """The decoder's of two numbers."""
+    """Return the decoder's of two numbers, or the only number."""
     return int(number[-1] if isinstance(number, tuple) else number)
 
 
 def random_past(shapes: Sequence[tuple[int, ...]], layers: int) -> list[tuple[np.ndarray, ...]]:
-    """A cache whose tensors all differ: with zeros, a mixed-up one would validate."""
+    """Return a cache whose tensors all differ. With zeros, a cache in the wrong order would validate."""
     random = np.random.default_rng([length for shape in shapes for length in shape])
     return [tuple(random.normal(size=shape).astype(np.float32) for shape in shapes) for _ in range(layers)]
 

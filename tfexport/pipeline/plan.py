@@ -61,11 +61,11 @@ class Plan:
         """What the files do not promise, one sentence each."""
         task = self.feature.removesuffix(WITH_PAST)
         if task not in GENERATING or self.feature.endswith(WITH_PAST):
-            return self.config.caveats
+            return self.config._caveats_
         with_past = f"{task}{WITH_PAST}"
         known = with_past in declaration_of(self.checkpoint.config.model_type).features
         return (
-            *self.config.caveats,
+            *self.config._caveats_,
             "has no key-value cache: clients that expect one read the whole text again for each token, or write wrong text "
             "without a word (transformers.js)." + (f" --feature {with_past} has one." if known else ""),
         )

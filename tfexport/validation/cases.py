@@ -122,8 +122,8 @@ def thorough_cases(config: OnnxConfig) -> tuple[Case, ...]:
 
 
 def _cases(config: OnnxConfig, variations: tuple[_Variation, ...]) -> tuple[Case, ...]:
-    if config.lengths is not None:
-        return tuple(_cases_of_lengths(config.lengths, variations))
+    if config._lengths_ is not None:
+        return tuple(_cases_of_lengths(config._lengths_, variations))
     labels = {label for axes in config.inputs.values() for label in axes.values()}
     has_choices = bool(labels & {"choice", "num_choices"})
     has_sequence = any("sequence" in label for label in labels)
@@ -165,7 +165,7 @@ def _cases_of_lengths(lengths: Sequence[Mapping[str, int]], variations: tuple[_V
 
 
 def _sequence(config: OnnxConfig, vary: _Variation, dynamic: bool, longest: int) -> int:
-    return max(config.shortest_sequence, min(vary.sequence, longest)) if dynamic else config.default_sequence_length
+    return max(config._shortest_sequence_, min(vary.sequence, longest)) if dynamic else config.default_sequence_length
 
 
 def _padding(vary: _Variation, has_past: bool) -> Side | None:
@@ -201,7 +201,7 @@ def case_inputs(config: OnnxConfig, preprocessor: Any, case: Case | None, framew
     Returns:
         Declared name -> array, in the declared order; ``past_key_values`` as nested lists of arrays.
     """
-    if config.lengths is not None:
+    if config._lengths_ is not None:
         return dict(config.generate_dummy_inputs(preprocessor, **_filled_by_lengths(case)))
     made = config.generate_dummy_inputs(preprocessor, **_arguments(case), framework=framework)
     arrays = {name: _to_numpy(value) for name, value in made.items()}

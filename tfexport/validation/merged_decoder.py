@@ -11,6 +11,7 @@ import numpy as np
 
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.parts import DecoderPart
+from tfexport.declarations.with_past import random_cache
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.graph import USE_CACHE
 from tfexport.validation import Case, standard_cases
@@ -69,7 +70,7 @@ class MergedSource:
         if later:
             inputs |= self.later.inputs(case)
         else:
-            inputs[PAST] = _part(self.first).whole.random_cache(len(inputs["input_ids"]), 0, 0)
+            inputs[PAST] = random_cache(_part(self.first).whole, len(inputs["input_ids"]), 0, 0)
         return {**inputs, USE_CACHE: np.array([later])}
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:

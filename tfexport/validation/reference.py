@@ -11,7 +11,7 @@ import numpy as np
 from tfexport.backends import Backend
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.parts import DecoderPart, EncoderPart
-from tfexport.declarations.with_past import OnnxSeq2SeqConfigWithPast
+from tfexport.declarations.with_past import OnnxSeq2SeqConfigWithPast, random_cache
 from tfexport.dummy_inputs import PAST
 from tfexport.validation.cases import Case, case_inputs
 
@@ -53,9 +53,9 @@ class Reference:
             past = config.whole.default_sequence_length if case is None or case.past is None else case.past
             return config.inputs_of(whole, self._encoder_states(config.encoder, whole), past)
         inputs = self._made(config, case)
-        if PAST in inputs and isinstance(config, OnnxSeq2SeqConfigWithPast) and config.encoder_length(inputs) is None:
+        if PAST in inputs and isinstance(config, OnnxSeq2SeqConfigWithPast) and config._encoder_length_(inputs) is None:
             states = self._encoder_states(EncoderPart(config), inputs)
-            inputs[PAST] = config.random_cache(len(states), inputs[PAST][0][0].shape[2], states.shape[1])
+            inputs[PAST] = random_cache(config, len(states), inputs[PAST][0][0].shape[2], states.shape[1])
         return inputs
 
     def _made(self, config: OnnxConfig, case: Case | None) -> dict[str, Any]:

@@ -18,7 +18,12 @@ from tfexport.declarations.parts import (
     NEXT_STEP_PART,
     DecoderPart,
 )
-from tfexport.declarations.with_past import OnnxConfigWithPast, OnnxSeq2SeqConfigWithPast
+from tfexport.declarations.with_past import (
+    OnnxConfigWithPast,
+    OnnxSeq2SeqConfigWithPast,
+    decoder_config,
+    without_past,
+)
 from tfexport.graph import USE_CACHE
 from tfexport.runtime.errors import runtime_errors
 from tfexport.runtime.sessions import open_session
@@ -61,7 +66,7 @@ def _writes_alone(reference: Reference) -> bool:
     config = reference.config
     if not isinstance(config, OnnxConfigWithPast) or not config.use_past:
         return False
-    return not isinstance(config, OnnxSeq2SeqConfigWithPast) or config.decoder_alone
+    return not isinstance(config, OnnxSeq2SeqConfigWithPast) or config._one_side_only_
 
 
 def _case(reference: Reference) -> Case:
@@ -73,7 +78,7 @@ def _case(reference: Reference) -> Case:
 
 def _of_decoder(files: Mapping[str, Path], reference: Reference, tolerance: Tolerance) -> GenerationReport:
     assert isinstance(reference.config, OnnxConfigWithPast)
-    whole = reference.about(reference.config.without_past())
+    whole = reference.about(without_past(reference.config))
     inputs = whole.inputs(_case(whole))
     tokens, mask = inputs["input_ids"], inputs["attention_mask"]
     prompt = tokens.shape[1]
@@ -96,7 +101,7 @@ def _of_decoder(files: Mapping[str, Path], reference: Reference, tolerance: Tole
     except runtime_errors() as error:
         return _failed(files, error, prompt, steps)
     read = {"input_ids": written.tokens[:, :-1], "attention_mask": written.mask[:, :-1]}
-    if reference.config.takes_position_ids:
+    if "position_ids" in reference.config.inputs:
         read["position_ids"] = dummy_inputs.positions(read["attention_mask"])
     return judge(written, whole.run(read)[output], tolerance, _names(files))
 
@@ -109,7 +114,7 @@ def _of_encoder_decoder(files: Mapping[str, Path], reference: Reference, toleran
     inputs = whole.inputs(case)
     # Only what the encoder reads is padded: a text begins with the token that texts begin with.
     start = whole.inputs(replace(case, padding=None))["decoder_input_ids"][:, :1]
-    steps = min(STEPS, longest_decoded(config.decoder_config) - 1)
+    steps = min(STEPS, longest_decoded(decoder_config(config._config)) - 1)
     try:
         step = _decoder_step(files, config, inputs)
         words = dummy_inputs.vocabulary(config._config, whole.preprocessor, decoder=True)

@@ -89,7 +89,7 @@ def check_call(model: Any, config: OnnxConfig) -> None:
         ContractError: there is one.
     """
     if not isinstance(model, KerasModule):
-        check_inputs(config.called(model).forward, model, config)
+        check_inputs(config._submodel_(model).forward, model, config)
 
 
 def as_input(array: np.ndarray, model: Any) -> Any:
@@ -103,15 +103,15 @@ def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> di
     """The outputs of what a declaration is about, by name. A key-value cache is nested tuples on both sides."""
     if isinstance(model, KerasModule):
         return dict(model(**tensors))
-    called = config.called(model)
-    arguments = config.arguments(tensors, _zeros)
+    submodel = config._submodel_(model)
+    arguments = config._arguments_(tensors, _zeros)
     if PAST in arguments:
         arguments[PAST] = _as_cache(arguments[PAST])
     if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
         arguments[_ENCODER_OUTPUTS] = BaseModelOutput(*arguments[_ENCODER_OUTPUTS])
-    if _takes(called.forward, "return_dict"):
+    if _takes(submodel.forward, "return_dict"):
         arguments["return_dict"] = True
-    outputs = called(**arguments)
+    outputs = submodel(**arguments)
     return {
         name: value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value for name, value in outputs.items()
     }

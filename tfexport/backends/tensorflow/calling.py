@@ -26,7 +26,7 @@ def check_call(model: Any, config: OnnxConfig) -> None:
         ContractError: there is one.
     """
     if not isinstance(model, SignatureModel):
-        check_inputs(config.called(model).call, model, config)
+        check_inputs(config._submodel_(model).call, model, config)
 
 
 def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,13 +36,13 @@ def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> di
     """
     if isinstance(model, SignatureModel):
         return model(tensors)
-    called = config.called(model)
-    arguments = config.arguments({name: mapped(value, _as_input) for name, value in tensors.items()}, _zeros)
+    submodel = config._submodel_(model)
+    arguments = config._arguments_({name: mapped(value, _as_input) for name, value in tensors.items()}, _zeros)
     if PAST in arguments and _stacks_its_cache(model):
         arguments[PAST] = tuple(tf.stack(layer) for layer in arguments[PAST])
     if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
         arguments[_ENCODER_OUTPUTS] = TFBaseModelOutput(*arguments[_ENCODER_OUTPUTS])
-    outputs = called(arguments, training=False, return_dict=True)
+    outputs = submodel(arguments, training=False, return_dict=True)
     return {name: _unstacked(value) if name == PAST else value for name, value in outputs.items()}
 
 

@@ -26,7 +26,7 @@ class _Waveform(OnnxConfig):
     inputs = ports(input_values=AUDIO)
 
     @property
-    def caveats(self) -> tuple[str, ...]:
+    def _caveats_(self) -> tuple[str, ...]:
         # transformers' Wav2Vec2FeatureExtractor says so of models whose convolutions are normalised layer by layer.
         if getattr(self._config, "feat_extract_norm", "group") != "layer":
             return ()
@@ -64,7 +64,7 @@ class Speech2TextOnnxConfig(_SpeechToText):
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
         return self._with_decoder(OrderedDict(input_features=dict(FRAMES), attention_mask=dict(FRAMES)))
 
-    def encoder_length(self, inputs: Mapping[str, Any]) -> int:
+    def _encoder_length_(self, inputs: Mapping[str, Any]) -> int:
         length = int(inputs["input_features"].shape[1])
         for _ in range(self._config.num_conv_layers):
             length = (length - 1) // _STRIDE + 1
@@ -75,12 +75,12 @@ class Speech2TextOnnxConfig(_SpeechToText):
 class WhisperOnnxConfig(_SpeechToText):
     """Whisper: an encoder of log-mel features of exactly 30 seconds, and a decoder of text."""
 
-    encoder_states = PER_SAMPLE
+    _encoder_states_ = PER_SAMPLE
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
         inputs: OrderedDict[str, Any] = OrderedDict(input_features=dict(PER_SAMPLE))
         return inputs if self.task == "audio-classification" else self._with_decoder(inputs)  # the encoder alone
 
-    def encoder_length(self, inputs: Mapping[str, Any]) -> int:
+    def _encoder_length_(self, inputs: Mapping[str, Any]) -> int:
         return int(self._config.max_source_positions)

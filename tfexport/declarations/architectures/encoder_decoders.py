@@ -67,7 +67,7 @@ class _EncoderDecoder(OnnxSeq2SeqConfigWithPast):
     """An encoder and a decoder; for some tasks one of them alone."""
 
     @property
-    def decoder_alone(self) -> bool:
+    def _one_side_only_(self) -> bool:
         return self.task in _OF_ONE_PART
 
 
@@ -85,7 +85,7 @@ class BigBirdPegasusOnnxConfig(_EncoderDecoder):
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
     @property
-    def caveats(self) -> tuple[str, ...]:
+    def _caveats_(self) -> tuple[str, ...]:
         config = self._config
         if self.task == "causal-lm" or config.attention_type != "block_sparse":
             return ()
@@ -195,7 +195,7 @@ class PLBartOnnxConfig(_EncoderDecoder):
 class RagOnnxConfig(OnnxSeq2SeqConfigWithPast):
     """RAG behind its retriever, which is no part of the graph: the generator reads the contexts that it found."""
 
-    exported_in_parts = False  # no client loads a retriever and a generator separately
+    _exported_in_parts_ = False  # no client loads a retriever and a generator separately
 
     inputs = ports(
         context_input_ids=_CONTEXTS,

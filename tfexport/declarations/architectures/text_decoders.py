@@ -14,7 +14,10 @@ _GPT = ("default", "default-with-past", "causal-lm", "causal-lm-with-past")
 
 
 class _Decoder(OnnxConfigWithPast):
-    """A decoder that takes token ids and a mask; with past, the mask is over past and new tokens."""
+    """A decoder that takes token ids and a mask; with past, the mask covers past and new tokens."""
+
+    takes_position_ids = False
+    """Whether the model takes ``position_ids`` with past. The others count positions by the mask or by the cache."""
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:

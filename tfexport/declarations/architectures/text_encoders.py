@@ -33,7 +33,7 @@ class BigBirdOnnxConfig(OnnxConfig):
     inputs = text_inputs("input_ids", "attention_mask")
 
     @property
-    def caveats(self) -> tuple[str, ...]:
+    def _caveats_(self) -> tuple[str, ...]:
         config = self._config
         if config.attention_type != "block_sparse":
             return ()
@@ -164,18 +164,18 @@ class FunnelOnnxConfig(OnnxConfig):
         return super().outputs
 
     @property
-    def shortest_sequence(self) -> int:
+    def _shortest_sequence_(self) -> int:
         blocks = len(self._config.block_sizes)
         too_short = (length for length in range(2 ** (blocks + 2), 0, -1) if not self._takes(length))
         return 1 + next(too_short, 0)
 
     @property
     def default_sequence_length(self) -> int:
-        return max(self.default_fixed_sequence, self.shortest_sequence)
+        return max(self.default_fixed_sequence, self._shortest_sequence_)
 
     @property
-    def caveats(self) -> tuple[str, ...]:
-        return (f"takes rows of {self.shortest_sequence} tokens and more: each of its blocks pools.",)
+    def _caveats_(self) -> tuple[str, ...]:
+        return (f"takes rows of {self._shortest_sequence_} tokens and more: each of its blocks pools.",)
 
     def _takes(self, length: int) -> bool:
         """Whether each block but the first pools a row of `length` tokens, and has a position for each distance."""
@@ -317,5 +317,5 @@ class XmodOnnxConfig(OnnxConfig):
     inputs = text_inputs("input_ids", "attention_mask")
 
     @property
-    def caveats(self) -> tuple[str, ...]:
+    def _caveats_(self) -> tuple[str, ...]:
         return (f"reads {self._config.default_language}, the configuration's default_language, and no other language.",)

@@ -165,7 +165,7 @@ class VisionEncoderDecoderDecoderOnnxConfig(OnnxConfig):
 class VisionEncoderDecoderOnnxConfig(OnnxSeq2SeqConfigWithPast):
     """Any vision encoder with any text decoder that looks at what it made."""
 
-    encoder_states = PER_SAMPLE
+    _encoder_states_ = PER_SAMPLE
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
@@ -186,7 +186,7 @@ class VisionEncoderDecoderOnnxConfig(OnnxSeq2SeqConfigWithPast):
     def values_override(self) -> Mapping[str, Any]:
         return {"decoder.use_cache": self.use_past} if hasattr(self._config.decoder, "use_cache") else {}
 
-    def encoder_length(self, inputs: Mapping[str, Any]) -> None:
+    def _encoder_length_(self, inputs: Mapping[str, Any]) -> None:
         return None  # patches, special tokens, or windows that were merged
 
     def get_encoder_config(self, encoder_config: Any) -> OnnxConfig:

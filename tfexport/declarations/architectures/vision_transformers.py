@@ -111,7 +111,7 @@ class SwinOnnxConfig(_PatchesConfig):
     inputs = _images(IMAGE, one_size_for=("masked-im",))
 
     @property
-    def caveats(self) -> tuple[str, ...]:
+    def _caveats_(self) -> tuple[str, ...]:
         config = self._config
         height, width = _sides(config.image_size)
         patch_height, patch_width = _sides(config.patch_size)

@@ -2,7 +2,7 @@
 
 transformers 4.57 asks in Python whether a row is long enough for a block to pool, and whether there are as many queries
 as keys. Traced with a dynamic length, both become conditionals whose branches differ in shape. Here every block except
-the first pools, as it does for every row that the declaration allows (`FunnelOnnxConfig.shortest_sequence`; PyTorch's
+the first pools, as it does for every row that the declaration allows (`FunnelOnnxConfig._shortest_sequence_`; PyTorch's
 Funnel refuses shorter rows), and slices choose the positions. Paper: arXiv:2006.03236, sections 2.2 and A.2.
 """
 
