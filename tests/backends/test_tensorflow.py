@@ -149,7 +149,7 @@ class TestConversion:
         np.testing.assert_allclose(run(graph, x=ROWS)[0], expected, atol=1e-6)
 
     def test_opsets_below_nine_are_refused(self) -> None:
-        with pytest.raises(OpsetError, match="from 9; 8 was asked for"):
+        with pytest.raises(OpsetError, match="from 9; 8 was requested"):
             converted(lambda x: x + 1, opset=8)
 
     def test_outputs_come_in_order_also_when_one_is_another(self) -> None:

@@ -1,4 +1,4 @@
-"""MatrixSetDiagV3, on matrices of lengths known only at run time."""
+"""MatrixSetDiagV3 on matrices whose lengths are known only at run time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 tf = pytest.importorskip("tensorflow", reason="the TensorFlow backend's tests need TensorFlow")
 
 from tests.backends.test_tensorflow import converted, run  # noqa: E402
-from tfexport.errors import ConversionError  # noqa: E402
+from tfexport.errors import ConversionError, OpsetError  # noqa: E402
 
 SHAPES = [(4, 4), (1, 1), (3, 5), (5, 3), (2, 3, 4, 4), (2, 1, 3, 2)]
 
@@ -47,15 +47,23 @@ def test_integers_and_an_older_opset() -> None:
     np.testing.assert_array_equal(run(graph, matrix=matrix, diagonal=diagonal)[0], expected)
 
 
-def test_a_diagonal_of_run_time_and_opset_eleven_are_refused() -> None:
+def test_a_diagonal_that_is_known_only_at_run_time_is_refused() -> None:
     with pytest.raises(ConversionError, match="one diagonal"):
         converted(lambda m, d, k: tf.linalg.set_diag(m, d, k=k), *_specs(2), tf.TensorSpec([], tf.int32, name="k"))
-    with pytest.raises(ConversionError, match="opset 12; this one is 11"):
-        converted(tf.linalg.set_diag, *_specs(2), opset=11)
+
+
+def test_too_low_an_opset_is_an_error_that_names_op_layer_and_lowest_opset() -> None:
+    def masked(matrix: Any, diagonal: Any) -> Any:
+        with tf.name_scope("text_model/mask"):
+            return tf.linalg.set_diag(matrix, diagonal)
+
+    expected = r"^MatrixSetDiagV3 in text_model/mask/\S+ needs opset 12 or higher; 11 was requested\. Pass --opset 12 "
+    with pytest.raises(OpsetError, match=expected):
+        converted(masked, *_specs(2), opset=11)
 
 
 def test_it_is_still_invalid_upstream() -> None:
-    """Fails when tf2onnx writes no more ops of a domain that it does not import: our handler can go then."""
+    """Fails once tf2onnx imports every domain whose ops it writes. Then our handler can be removed."""
     import tf2onnx
 
     specs = _specs(2)

@@ -1,4 +1,4 @@
-"""UnsortedSegment ops: TensorFlow beside ONNX Runtime, and beside tf2onnx's own handler."""
+"""UnsortedSegment ops in ONNX Runtime, compared with TensorFlow and with tf2onnx's own handler."""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
-"""tf2onnx, handed a graph without weights, and held to its word.
+"""Conversion of a graph without weights by tf2onnx, with errors for everything that it fails to convert.
 
-Five things differ from its Python entry points (1.17.0): an op without a mapping is an error instead of a line in a
-log (they pass ``continue_on_error=True`` and write an invalid file); its optimizer passes run in place (their
-``catch_errors`` deep-copies the graph before each pass); ``remove_back_to_back`` is left out, because it merges two
-Reshapes without looking at the zeros that ``reshape_optimizer`` wrote into them; ``remove_identity`` is left out,
-because it takes quadratic time and memory (10 of 30 s and 900 of 1000 MiB for 48 layers): `tfexport.graph` does it after;
-and its rewriter of LSTM loops is left out, because it raises where weights are no constants, as here.
+Five things differ from its Python entry points (1.17.0):
+
+1. An op without a mapping is an error. The entry points only log it (``continue_on_error=True``) and write an invalid file.
+2. The optimizer passes run in place. Their ``catch_errors`` deep-copies the graph before each pass.
+3. ``remove_back_to_back`` is left out: it merges two Reshapes and ignores the zeros that ``reshape_optimizer`` wrote into them.
+4. ``remove_identity`` is left out: its time and memory are quadratic (10 of 30 s and 900 of 1000 MiB for 48 layers).
+   `tfexport.graph` does this later.
+5. The rewriter of LSTM loops is left out: it raises where weights are not constants, as here.
 """
 
 from __future__ import annotations
@@ -21,21 +23,30 @@ import tensorflow as tf
 from tf2onnx import optimizer, tfonnx
 
 from tfexport.backends.tensorflow.graph_def import WeightlessGraphDef, without_weights
+from tfexport.backends.tensorflow.op_handler import LOWEST_OPSET, NOT_SUPPORTED
 from tfexport.backends.tensorflow.ops import HANDLERS
 from tfexport.backends.tensorflow.tracing import TracedFunction
 from tfexport.backends.tensorflow.transposes import TransposePass
 from tfexport.backends.weightless import WeightlessGraph
 from tfexport.declarations.patching import PatchingSpec, patched
-from tfexport.errors import ConversionError, OpsetError, UnsupportedOpError
+from tfexport.errors import ConversionError, OpsetError, TfExportError, UnsupportedOpError
 
-LOWEST_OPSET = 9
 HIGHEST_OPSET = 18
-"""tf2onnx 1.17.0 refuses 19 and above; below 9 most of its handlers for transformer graphs are missing."""
+"""tf2onnx 1.17.0 refuses 19 and above."""
 
 _LEFT_OUT = frozenset({"remove_back_to_back", "remove_identity"})
 _REPLACED = {"optimize_transpose": TransposePass}
-_NOT_SUPPORTED = "Tensorflow op [%s: %s] is not supported"
 _FAILED = "Failed to convert node"
+_RAISED_BY_TF2ONNX = (
+    ValueError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    IndexError,
+    RuntimeError,
+)
+"""tf2onnx 1.17.0 has no error classes of its own: its handlers, rewriters and passes raise these."""
 
 
 def convert_function(traced: TracedFunction, opset: int, route: str) -> WeightlessGraph:
@@ -43,16 +54,19 @@ def convert_function(traced: TracedFunction, opset: int, route: str) -> Weightle
 
     Args:
         traced: the function.
-        opset: the opset to write; above 18 the graph is written at 18.
+        opset: the opset to write. If it is above 18, the graph is written at 18.
         route: the route's name, for the manifest.
 
     Raises:
-        OpsetError: an opset below 9.
+        OpsetError: the opset is below 9, or too low for an op.
         UnsupportedOpError: tf2onnx has no mapping for an op.
         ConversionError: a handler failed.
     """
     if opset < LOWEST_OPSET:
-        raise OpsetError(f"the TensorFlow backend writes opsets from {LOWEST_OPSET}; {opset} was asked for.")
+        raise OpsetError(
+            f"the TensorFlow backend writes opsets from {LOWEST_OPSET}; {opset} was requested. "
+            f"Pass --opset {LOWEST_OPSET} (opset={LOWEST_OPSET}) or a higher one."
+        )
     weightless = without_weights(traced.function, traced.scope)
     proto = _run_tf2onnx(traced, weightless, min(opset, HIGHEST_OPSET))
     return _named(proto, traced, weightless, route)
@@ -68,12 +82,13 @@ def _run_tf2onnx(traced: TracedFunction, weightless: WeightlessGraphDef, opset: 
         if name not in _LEFT_OUT
     }
     loops_as_they_are = patched([PatchingSpec(tfonnx, "rewriter_lstm_tf2", _rewrite_nothing)])
-    with _errors_raised(), loops_as_they_are, tf.Graph().as_default() as graph:
+    with loops_as_they_are, tf.Graph().as_default() as graph:
         tf.import_graph_def(weightless.graph_def, name="")
-        converted = tfonnx.process_tf_graph(
-            graph, opset=opset, custom_op_handlers=HANDLERS, input_names=inputs, output_names=outputs
-        )
-    with _errors_raised():
+        with _tf2onnx_errors():
+            converted = tfonnx.process_tf_graph(
+                graph, opset=opset, custom_op_handlers=HANDLERS, input_names=inputs, output_names=outputs
+            )
+    with _tf2onnx_errors():
         optimised = optimizer.optimize_graph(converted, catch_errors=False, optimizers=passes)
         proto: onnx.ModelProto = optimised.make_model("tfexport")
     return proto
@@ -113,8 +128,13 @@ def _unique(name: str, taken: dict[str, ir.TensorProtocol]) -> str:
     return unique
 
 
-class _Errors(logging.Handler):
-    """Keeps what tf2onnx logs as an error."""
+class _LoggedErrors(logging.Handler):
+    """The errors that tf2onnx logs.
+
+    Attributes:
+        unsupported: op type and name of each node without a mapping.
+        failed: names of the nodes whose handler failed, and all other messages.
+    """
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -123,7 +143,7 @@ class _Errors(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         arguments = record.args if isinstance(record.args, tuple) else ()
-        if record.msg == _NOT_SUPPORTED and len(arguments) == 2:
+        if record.msg == NOT_SUPPORTED and len(arguments) == 2:
             self.unsupported.append((str(arguments[1]), str(arguments[0])))
         elif str(record.msg).startswith(_FAILED) and arguments:
             self.failed.append(str(arguments[0]))
@@ -132,23 +152,38 @@ class _Errors(logging.Handler):
 
 
 @contextmanager
-def _errors_raised() -> Iterator[None]:
+def _tf2onnx_errors() -> Iterator[None]:
+    """Turn everything that one call of tf2onnx raises or logs into one typed error."""
+    with _logged_errors() as logged:
+        try:
+            yield
+        except TfExportError:
+            raise
+        except _RAISED_BY_TF2ONNX as error:
+            # An op without a mapping often makes a later step fail: then the op is the cause to name.
+            raise _conversion_error(logged, f": {type(error).__name__}: {error}") from error
+    if logged.unsupported or logged.failed:
+        raise _conversion_error(logged)
+
+
+@contextmanager
+def _logged_errors() -> Iterator[_LoggedErrors]:
+    """Collect the errors that tf2onnx logs during a block, and show none of its log."""
     logger = logging.getLogger("tf2onnx")
-    errors = _Errors()
+    errors = _LoggedErrors()
     propagate, level = logger.propagate, logger.level
     logger.addHandler(errors)
     logger.propagate = False
     logger.setLevel(logging.ERROR)
     try:
-        yield
-    except (ValueError, KeyError, AttributeError, TypeError, AssertionError, IndexError, RuntimeError) as error:
-        if not errors.unsupported:  # an unmapped op often makes a later step trip: it is the cause to name
-            where = f" at {errors.failed[0]}" if errors.failed else ""
-            raise ConversionError(f"tf2onnx failed{where}: {type(error).__name__}: {error}") from error
+        yield errors
     finally:
         logger.removeHandler(errors)
         logger.propagate, logger.level = propagate, level
-    if errors.unsupported:
-        raise UnsupportedOpError(errors.unsupported, converter="tf2onnx")
-    if errors.failed:
-        raise ConversionError(f"tf2onnx failed at {errors.failed[0]}")
+
+
+def _conversion_error(logged: _LoggedErrors, reason: str = "") -> ConversionError:
+    if logged.unsupported:
+        return UnsupportedOpError(logged.unsupported, converter="tf2onnx")
+    where = f" at {logged.failed[0]}" if logged.failed else ""
+    return ConversionError(f"tf2onnx failed{where}{reason}")

@@ -1,6 +1,7 @@
-"""Einsum with an ellipsis: a letter for each axis that it stands for.
+"""Einsum with an ellipsis, which is replaced by one letter per axis.
 
-A pass of tf2onnx 1.17.0 turns Einsum into MatMul, and raises at an ellipsis; the ranks say how many axes it is.
+A pass of tf2onnx 1.17.0 turns Einsum into MatMul, and raises at an ellipsis. The ranks of the operands determine the number of
+axes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from tf2onnx.onnx_opset.math import Einsum
 
+from tfexport.backends.tensorflow.op_handler import Handler
 from tfexport.backends.versions import Versions
 
 VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
@@ -18,8 +20,8 @@ VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
 _ELLIPSIS = "..."
 
 
-def convert(graph: Any, node: Any, name: str, args: Any) -> None:
-    """Write the equation out where the ranks are known; then as tf2onnx does it."""
+def convert(graph: Any, node: Any) -> None:
+    """Write the equation out where the ranks are known, then call tf2onnx's own handler."""
     shapes = [graph.get_shape(tensor) for tensor in node.input]
     equation = node.get_attr_value("equation").decode()
     if _ELLIPSIS in equation and None not in shapes:
@@ -28,10 +30,10 @@ def convert(graph: Any, node: Any, name: str, args: Any) -> None:
 
 
 def written_out(equation: str, ranks: Sequence[int]) -> str:
-    """An equation without an ellipsis.
+    """Return an equation without an ellipsis.
 
     Args:
-        equation: with an arrow, as TensorFlow's op has it.
+        equation: equation with an arrow, as in TensorFlow's op.
         ranks: number of axes of each operand.
     """
     operands, _, result = equation.partition("->")
@@ -45,4 +47,4 @@ def written_out(equation: str, ranks: Sequence[int]) -> str:
     return f"{','.join(written)}->{result.replace(_ELLIPSIS, letters)}"
 
 
-HANDLERS = {"Einsum": convert}
+HANDLERS = {"Einsum": Handler(convert)}

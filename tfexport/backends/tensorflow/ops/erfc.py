@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from tf2onnx import utils
 
+from tfexport.backends.tensorflow.op_handler import Handler, NodeBuilder
 from tfexport.backends.versions import Versions
 
 VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
 
 
-def convert(graph: Any, node: Any, name: str, args: Any) -> None:
+def convert(graph: Any, node: Any) -> None:
     """Replace the node by Sub(1, Erf(x))."""
-    shapes, dtypes, outputs, source = node.output_shapes, node.output_dtypes, list(node.output), node.input[0]
-    graph.remove_node(node.name)
-    erf = graph.make_node("Erf", [source], shapes=shapes, dtypes=dtypes, name=f"{name}/Erf")
-    one = graph.make_const(f"{name}/one", np.array(1, utils.map_onnx_to_numpy_type(dtypes[0])))
-    graph.make_node("Sub", [one.output[0], erf.output[0]], outputs=outputs, shapes=shapes, dtypes=dtypes, name=name)
+    build = NodeBuilder(graph, node)
+    erf = build.add("Erf", node.input[0], label="Erf", like_output=True)
+    one = build.constant(1, "one", utils.map_onnx_to_numpy_type(node.output_dtypes[0]))
+    build.replace("Sub", [one, erf])
 
 
-HANDLERS = {"Erfc": convert}
+HANDLERS = {"Erfc": Handler(convert)}

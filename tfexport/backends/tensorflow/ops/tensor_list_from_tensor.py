@@ -1,20 +1,21 @@
-"""TensorListFromTensor, what a loop reads from step by step: the tensor itself.
+"""TensorListFromTensor, from which a loop reads step by step: the tensor itself.
 
-tf2onnx 1.17.0 makes an Identity of it and leaves it a second input, the shape of an element. Its own pass takes the
-Identity out before anything looks at it; that pass is left out here, and the file is then no valid ONNX.
+tf2onnx 1.17.0 makes an Identity of it and leaves a second input in place, the shape of an element. Its own pass removes the
+Identity before anything checks it. That pass is left out here, and the file would not be valid ONNX.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from tfexport.backends.tensorflow.op_handler import Handler
 from tfexport.backends.versions import Versions
 
 VERSIONS = Versions("tf2onnx", ">=1.17,<1.18")
 
 
-def convert(graph: Any, node: Any, name: str, args: Any) -> None:
-    """Turn the node into an Identity of the tensor; the loop gathers from that."""
+def convert(graph: Any, node: Any) -> None:
+    """Turn the node into an Identity of the tensor, from which the loop gathers."""
     tensor = node.input[0]
     graph.replace_inputs(node, [tensor])
     graph.copy_dtype(tensor, node.output[0])
@@ -22,4 +23,4 @@ def convert(graph: Any, node: Any, name: str, args: Any) -> None:
     node.type = "Identity"
 
 
-HANDLERS = {"TensorListFromTensor": convert}
+HANDLERS = {"TensorListFromTensor": Handler(convert)}
