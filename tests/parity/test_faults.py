@@ -1,4 +1,4 @@
-"""Faults planted into files of six architectures: each is found, and so is its layer."""
+"""Faults planted into files of eight architectures: each is found, and so is its layer."""
 
 from __future__ import annotations
 
@@ -16,45 +16,47 @@ from conformance.zoo.tiny import tiny_config
 from tests.parity import faults
 from tests.parity.faults import Fault
 from tfexport import export_checkpoint
+from tfexport.parity.corners import CPU, Corner, CornerId
 from tfexport.parity.exchange import Exchange
-from tfexport.parity.files import Files, run_files
-from tfexport.parity.frameworks import Model, Ran, run_model
-from tfexport.parity.localisation import Located, Side, locate
-from tfexport.parity.matrix import Corner, Pair, compare_corners
+from tfexport.parity.files import ExportedFiles, run_files
+from tfexport.parity.frameworks import FrameworkModel, run_model
+from tfexport.parity.localisation import FileSide, FrameworkSide, Located, Search
+from tfexport.parity.pairs import Pair, compare_corners
+from tfexport.parity.run_result import RunResult
+from tfexport.pipeline.options import export_options
 from tfexport.processes.isolation import call_in_process
 from tfexport.validation import Tolerance
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A model, its sound file, and what the model gives on every case."""
+    """A model, its sound file, and the result of running the model on every case."""
 
-    model: Model
+    model: FrameworkModel
     file: Path
     folder: Path
-    ran: Ran
+    result: RunResult
     tolerance: Tolerance
 
-    def judge(self, file: Path) -> tuple[Pair, Ran]:
-        """A file beside the model."""
+    def judge(self, file: Path) -> tuple[Pair, RunResult]:
+        """Compare a file with the model."""
         exchange = Exchange(self.folder)
-        cases = {part: range(len(cases)) for part, cases in self.ran.cases.items()}
-        ran = run_files(Files({"model": file}), self.folder, "onnx-tf", cases)
-        corners = (Corner("tf", self.ran), Corner("onnx-tf", ran))
-        (pair,) = compare_corners(corners, self.ran.cases, exchange, self.tolerance)
-        return pair, ran
+        cases = {part: range(len(cases)) for part, cases in self.result.cases.items()}
+        result = run_files(ExportedFiles({"model": file}), CPU, self.folder, "onnx-tf", cases)
+        corners = (Corner(TF, self.result), Corner(ONNX_TF, result))
+        (pair,) = compare_corners(corners, self.result.cases, exchange, self.tolerance)
+        return pair, result
 
     def locate(self, pair: Pair, file: Path) -> Located:
-        """Where the two part."""
-        sides = Side("tf", self.model), Side("onnx-tf", files={"model": file})
-        found = locate(
-            pair, *sides, Exchange(self.folder), self.tolerance, None, call_in_process
-        )  # in processes it would take ten minutes
+        """Return the layer in which the two diverge. In processes of their own it would take ten minutes."""
+        sides = FrameworkSide(TF, self.model), FileSide(ONNX_TF, {"model": file})
+        found = Search(pair, *sides, Exchange(self.folder), self.tolerance, call_in_process).run()
         assert found is not None
         return found
 
 
 Make = Callable[..., Sound]
+TF, ONNX_TF = CornerId("tf"), CornerId("tf", "file")
 WIDE, NARROW = 0.3, 0.02
 EMBEDDINGS = re.compile(r"/embeddings/.*embeddings(/weight)?:0$")
 
@@ -68,11 +70,13 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Make:
             folder = tmp_path_factory.mktemp(model_type)
             _save(folder / "checkpoint", model_type, feature, narrow)
             export_checkpoint(folder / "checkpoint", folder / "export", feature=feature, monolith=True)
-            model = Model(str(folder / "checkpoint"), feature, "tf", monolith=True)
-            ran = run_model(model, folder / "exchange", "tf", makes_inputs=True)
-            assert ran.problems == {"model": {}}
+            model = FrameworkModel(
+                str(folder / "checkpoint"), export_options(feature=feature, framework="tf", monolith=True)
+            )
+            result = run_model(model, folder / "exchange", "tf")
+            assert result.problems == {"model": {}}
             made[model_type, feature, narrow] = Sound(
-                model, folder / "export" / "model.onnx", folder / "exchange", ran, model.plan().tolerance
+                model, folder / "export" / "model.onnx", folder / "exchange", result, model.plan().tolerance
             )
         return made[model_type, feature, narrow]
 
@@ -80,7 +84,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Make:
 
 
 def _save(folder: Path, model_type: str, feature: str, narrow: bool) -> None:
-    """Weights large enough that a layer's part in the outputs is seen; `narrow`: embeddings as small as BERT draws them."""
+    """Save weights so large that each layer changes the outputs. `narrow`: embeddings are as small as BERT draws them."""
     from tfexport.declarations.features import model_class
 
     config = tiny_config(model_type, feature)
@@ -238,12 +242,12 @@ def test_an_epsilon_of_1e_5_for_1e_12_is_found_where_variances_are_small(
 
 
 @pytest.mark.parametrize(("model_type", "feature"), sorted({(each[0], each[1]) for each in PLANTED}))
-def test_a_sound_file_is_no_false_alarm(sound: Make, tmp_path: Path, model_type: str, feature: str) -> None:
+def test_a_sound_file_raises_no_false_alarm(sound: Make, tmp_path: Path, model_type: str, feature: str) -> None:
     source = sound(model_type, feature)
     shutil.copy(source.file, tmp_path / "model.onnx")
-    pair, ran = source.judge(tmp_path / "model.onnx")
+    pair, result = source.judge(tmp_path / "model.onnx")
     assert pair.agrees, pair.problems
-    assert ran.structure == {"model": []}
+    assert result.structure == {"model": ()}
 
 
 def test_as_many_faults_as_were_promised() -> None:

@@ -1,4 +1,4 @@
-"""What is found out about a file beside its errors, of small files made here."""
+"""Facts about files beside their errors, of small files that the tests make."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from tfexport.parity.corners import CPU, Corner, CornerId
 from tfexport.parity.exchange import Exchange
-from tfexport.parity.files import Files, run_files
-from tfexport.parity.frameworks import Ran
-from tfexport.parity.matrix import Corner, compare_corners
-from tfexport.parity.report import Report, html
+from tfexport.parity.files import ExportedFiles, run_files
+from tfexport.parity.pairs import compare_corners
+from tfexport.parity.report import ParityReport, html
+from tfexport.parity.run_result import RunResult
 from tfexport.validation import Case, Tolerance
 
 TWICE = helper.make_node("Add", ["x", "x"], ["y"])
@@ -26,8 +27,8 @@ SHAPES = [(1, 3), (2, 4), (3, 5)]
 
 def report(
     folder: Path, nodes: Sequence[Any], shapes: Sequence[tuple[int, ...]] = SHAPES, output: Sequence[int | str] = AXES
-) -> Report:
-    """A file of ``y`` of ``x (batch, sequence)``, beside a source that doubles."""
+) -> ParityReport:
+    """Compare a file that computes ``y`` from ``x (batch, sequence)`` with a source that doubles."""
     x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, axes) for name, axes in (("x", AXES), ("y", output)))
     graph = helper.make_graph(list(nodes), "g", [x], [y])
     file = folder / "model.onnx"
@@ -38,18 +39,20 @@ def report(
         exchange.save_inputs("model", number, {}, {"x": values})
         exchange.save_outputs("model", number, "tf", {"y": 2 * values})
     cases = {"model": tuple(Case(batch, sequence) for batch, sequence in shapes)}
-    ran = run_files(Files({"model": file}), exchange.folder, "onnx-tf", {"model": range(len(shapes))})
-    corners = (Corner("tf", Ran(cases=cases, spread={"model": {}})), Corner("onnx-tf", ran))
+    result = run_files(ExportedFiles({"model": file}), CPU, exchange.folder, "onnx-tf", {"model": range(len(shapes))})
+    source = RunResult(cases=cases, spread={"model": {}})
+    corners = (Corner(CornerId("tf"), source), Corner(CornerId("tf", "file"), result))
     tolerance = Tolerance(1e-5)
     pairs = tuple(compare_corners(corners, cases, exchange, tolerance))
-    return Report("m", "default", "bert", tolerance, corners, cases, pairs)
+    return ParityReport("m", "default", "bert", tolerance, corners, cases, pairs)
 
 
 def test_two_runs_that_give_the_same(tmp_path: Path) -> None:
     found = report(tmp_path, [TWICE])
-    assert found.agrees and found.corners[1].ran is not None
-    assert found.corners[1].ran.spread == {"model": {}}
-    assert found.told == ("tf, onnx-tf: two runs give the same, bit for bit",)
+    assert found.agrees
+    assert found.corners[1].result is not None
+    assert found.corners[1].result.spread == {"model": {}}
+    assert found.notes == ("tf, onnx-tf: two runs return the same values, bit for bit",)
 
 
 def test_two_runs_that_do_not(tmp_path: Path) -> None:
@@ -57,39 +60,41 @@ def test_two_runs_that_do_not(tmp_path: Path) -> None:
     document = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     error = document["corners"][1]["spread"]["model"]["y"]
     assert 0.01 < error < 10  # of three normal numbers and three others
-    sentence = f"onnx-tf: two runs differ by {error:.2g} at most (y)"
-    assert document["told"] == ["tf: two runs give the same, bit for bit", sentence]
-    assert f"  {sentence}" in found.lines() and sentence in html(document)
+    sentence = f"onnx-tf: two runs differ by at most {error:.2g} (y)"
+    assert document["told"] == ["tf: two runs return the same values, bit for bit", sentence]
+    assert f"  {sentence}" in found.lines()
+    assert sentence in html(document)
     assert not any("two runs" in problem for problem in found.problems)
 
 
 def test_nothing_is_said_of_runs_that_failed(tmp_path: Path) -> None:
     found = report(tmp_path, [helper.make_node("NoSuchOp", ["x"], ["y"])])
-    assert found.corners[1].repeat is None and not found.agrees
+    assert found.corners[1].repeat is None
+    assert not found.agrees
 
 
-def test_an_axis_that_no_case_varies_is_told_and_no_fault(tmp_path: Path) -> None:
+def test_an_axis_that_no_case_varies_is_a_note_and_not_a_fault(tmp_path: Path) -> None:
     found = report(tmp_path, [TWICE], [(1, 3), (2, 3), (4, 3)])
     assert found.agrees
-    (told,) = (text for text in found.told if "varied" in text)
-    assert told == "onnx-tf: model.onnx: axis sequence was never varied: it has one length in all cases"
+    (note,) = (text for text in found.notes if "varied" in text)
+    assert note == "onnx-tf: model.onnx: axis sequence was never varied: it has the same length in all cases"
     assert found.as_dict()["corners"][1]["unvaried"] == {"model": ["sequence"]}
 
 
 def test_axes_that_cases_vary_are_not(tmp_path: Path) -> None:
-    assert not any("varied" in text for text in report(tmp_path, [TWICE]).told)
+    assert not any("varied" in text for text in report(tmp_path, [TWICE]).notes)
 
 
-def test_a_dynamic_axis_that_takes_one_length_alone_is_a_fault(tmp_path: Path) -> None:
-    """What a converter does that bakes a traced length in."""
+def test_a_dynamic_axis_that_accepts_only_one_length_is_a_fault(tmp_path: Path) -> None:
+    """A converter that writes a traced length into the graph does this."""
     nodes = [
         helper.make_node("Constant", [], ["three"], value=helper.make_tensor("v", TensorProto.INT64, [2], [-1, 3])),
         helper.make_node("Reshape", ["x", "three"], ["rows"]),
         helper.make_node("Add", ["rows", "x"], ["y"]),
     ]
     found = report(tmp_path, nodes)
-    assert found.corners[1].ran is not None
-    assert set(found.corners[1].ran.problems["model"]) == {1, 2}
+    assert found.corners[1].result is not None
+    assert set(found.corners[1].result.problems["model"]) == {1, 2}
     assert not found.agrees
 
 
@@ -99,7 +104,7 @@ def test_cases_that_a_file_fails_on_vary_nothing(tmp_path: Path) -> None:
         helper.make_node("Add", ["x", "three"], ["y"]),
     ]
     found = report(tmp_path, nodes, [(1, 3), (2, 3), (2, 4)])
-    assert any("axis sequence was never varied" in text for text in found.told)
+    assert any("axis sequence was never varied" in text for text in found.notes)
 
 
 def test_an_output_that_is_longer_than_the_file_says_is_a_fault(tmp_path: Path) -> None:

@@ -34,19 +34,24 @@ def test_four_corners_of_a_checkpoint_agree(
     ran = cli("parity", bert("h5"), "--output", tmp_path / "r.json", "--html", tmp_path / "r.html")
     assert ran.code == 0, ran.out + ran.err
     document = json.loads((tmp_path / "r.json").read_text())
-    assert document["agrees"] and document["problems"] == []
+    assert document["agrees"]
+    assert document["problems"] == []
     assert [corner["name"] for corner in document["corners"]] == CORNERS
-    assert len(document["pairs"]) == 6 and all(pair["agrees"] for pair in document["pairs"])
+    assert len(document["pairs"]) == 6
+    assert all(pair["agrees"] for pair in document["pairs"])
     assert 0 < document["noise"] < 1e-5
     for name in ("padded right", "padded left", "padded to few", "zeros", "largest", "repeated", "seed 1", "1x62"):
         assert any(name in case for case in document["cases"]["model"]), name
     padding = {corner["name"]: corner["padding"]["model"] for corner in document["corners"]}
     assert all(0 <= error < 1e-4 for outputs in padding.values() for error in outputs.values())
     page = (tmp_path / "r.html").read_text()
-    assert "All agree." in page and page.count("<svg") == 1 and "http" not in page.replace("http://www.w3.org", "")
+    assert "All agree." in page
+    assert page.count("<svg") == 1
+    assert "http" not in page.replace("http://www.w3.org", "")
     assert ran.out.splitlines()[0].endswith("bert, default: agrees")
-    same = "tf, pt, onnx-tf, onnx-pt: two runs give the same, bit for bit"
-    assert same in ran.out and same in page
+    same = "tf, pt, onnx-tf, onnx-pt: two runs return the same values, bit for bit"
+    assert same in ran.out
+    assert same in page
 
 
 def test_two_checkpoints_that_are_not_the_same_model(
@@ -86,7 +91,8 @@ def test_a_file_without_a_manifest_is_validated_too(
     copy = shutil.copytree(exported, tmp_path / "bert")
     (copy / "tfexport.json").unlink()
     nameless = cli("validate", copy)
-    assert nameless.code == 2 and "Name the checkpoint by --reference" in nameless.err
+    assert nameless.code == 2
+    assert "Name it by --reference" in nameless.err
     assert cli("validate", copy, "--reference", bert("h5"), "--feature", "default").code == 0
 
 
@@ -107,7 +113,7 @@ def test_a_changed_file_is_found_and_its_case_is_kept(cli: Callable[..., Ran], e
 
 
 def _fails_as_a_backend_test(folder: Path) -> None:
-    """The folder has the layout that ONNX's own backend tests have, and the model fails there."""
+    """Assert that the folder has the layout of ONNX's own backend tests, and that the model fails there."""
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"))
     tensors: dict[str, list[Any]] = {}
     for kind in ("input", "output"):
@@ -131,4 +137,6 @@ def _fails_as_a_backend_test(folder: Path) -> None:
 )
 def test_what_cannot_be_compared(cli: Callable[..., Ran], arguments: tuple[str, ...], message: str) -> None:
     ran = cli("parity", *arguments)
-    assert ran.code == 2 and len(ran.errors) == 1 and message in ran.errors[0]
+    assert ran.code == 2
+    (error,) = ran.errors
+    assert message in error

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfexport import export_checkpoint
-from tfexport.parity.frameworks import Model
+from tfexport.parity.frameworks import FrameworkModel
+from tfexport.pipeline.options import export_options
 from tfexport.pipeline.plan import load_source
 from tfexport.validation import Case, validate_file
 from tfexport.validation.reference import Reference
@@ -27,18 +28,20 @@ CASES = st.builds(
 
 
 @pytest.fixture(scope="module")
-def exported(bert: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Reference, Model]:
+def exported(
+    bert: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Reference, FrameworkModel]:
     """A file, and the model that it was made of."""
     folder = tmp_path_factory.mktemp("properties") / "bert"
     export_checkpoint(bert("h5"), folder)
-    model = Model(str(bert("h5")), "default", "tf")
+    model = FrameworkModel(str(bert("h5")), export_options(framework="tf"))
     plan = model.plan()
     return folder / "model.onnx", load_source(plan, "auto").references(plan)["model"], model
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(case=CASES)
-def test_any_case(exported: tuple[Path, Reference, Model], case: Case) -> None:
+def test_any_case(exported: tuple[Path, Reference, FrameworkModel], case: Case) -> None:
     file, reference, model = exported
     report = validate_file(file, reference, [case], model.plan().tolerance)
     assert report.passed, report.problems

@@ -12,7 +12,7 @@ from tfexport.cli.signature_options import AxisNames, InputShapes, Signature, Ta
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, progress, screen
 
 if TYPE_CHECKING:
-    from tfexport.parity.report import Report
+    from tfexport.parity.report import ParityReport
 
 _Feature = Annotated[str | None, typer.Option("--feature", help="What is compared (see `tfexport features`).")]
 _Framework = Annotated[str | None, typer.Option("--framework", help="pt or tf: the framework of the reference.")]
@@ -134,7 +134,7 @@ def _check(output: Path | None, html: Path | None) -> None:
         require(PAGE)
 
 
-def _write(report: Report, output: Path | None, html: Path | None) -> None:
+def _write(report: ParityReport, output: Path | None, html: Path | None) -> None:
     document = report.as_dict()
     if output is not None:
         output.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
@@ -144,7 +144,7 @@ def _write(report: Report, output: Path | None, html: Path | None) -> None:
         html.write_text(page(document), encoding="utf-8")
 
 
-def _show(report: Report, as_json: bool) -> None:
+def _show(report: ParityReport, as_json: bool) -> None:
     if as_json:
         print_json(report.as_dict())
     else:

@@ -1,53 +1,70 @@
-"""The corners of an export's files: one a provider."""
+"""Corners: everything that computes the model in a comparison."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Literal
 
-from tfexport.errors import ProcessError
-from tfexport.parity.exchange import Exchange
-from tfexport.parity.files import CPU, Files, run_files
-from tfexport.parity.frameworks import Ran
-from tfexport.parity.matrix import Corner
-from tfexport.pipeline.manifest import contracts_of
-from tfexport.processes.isolation import Caller
+from tfexport.checkpoints.framework import Framework
+from tfexport.parity.run_result import RunResult
+
+CPU = "cpu"
+"""The execution provider whose name a corner does not show."""
+Kind = Literal["framework", "file"]
 
 
-def file_corners(
-    name: str,
-    paths: Mapping[str, Path],
-    manifest: Mapping[str, Any],
-    providers: Sequence[str],
-    source: Ran,
-    exchange: Exchange,
-    call: Caller,
-    say: Callable[[str], None],
-) -> list[Corner]:
-    """Run the files of an export on every case that their source takes.
+@dataclass(frozen=True)
+class CornerId:
+    """Identity of a corner.
 
-    Args:
-        name: of the corner on the CPU; another provider's has it behind.
-        paths: the files, by part.
-        manifest: of the export, for what the files promise; empty where there is none.
-        providers: execution providers of ONNX Runtime.
-        source: what made the inputs.
-        exchange: where arrays lie.
-        call: how work is called.
-        say: called with a line on what is being done.
+    Attributes:
+        framework: Framework that runs the model, or from whose model the files were exported.
+        kind: ``"framework"`` for the model itself, ``"file"`` for the ONNX files exported from it.
+        provider: Execution provider of ONNX Runtime that runs the files, as users write it.
     """
-    taken = {
-        part: [number for number in range(len(cases)) if number not in source.problems.get(part, ())]
-        for part, cases in source.cases.items()
-    }
-    found = []
-    for provider in providers:
-        called = name if provider == CPU else f"{name} on {provider}"
-        say(f"running {called}")
-        files = Files(paths, contracts_of(manifest), provider)
-        try:
-            found.append(Corner(called, call(run_files, files, exchange.folder, called, taken)))
-        except ProcessError as error:
-            found.append(Corner(called, None, str(error)))
-    return found
+
+    framework: Framework
+    kind: Kind = "framework"
+    provider: str = CPU
+
+    @property
+    def name(self) -> str:
+        """Name in reports: ``tf``, ``onnx-tf``, ``onnx-tf on cuda``."""
+        if self.kind == "framework":
+            return self.framework
+        return f"onnx-{self.framework}" + ("" if self.provider == CPU else f" on {self.provider}")
+
+
+@dataclass(frozen=True)
+class Corner:
+    """A corner, with the result of running it.
+
+    Attributes:
+        id: Identity of the corner.
+        result: Result of the run; None when the corner could not be run.
+        absent: Reason why it could not be run; None when it was run.
+        expected: Whether a corner that was not run is a problem. It is not when a framework is not installed, or has no
+            class for the model.
+    """
+
+    id: CornerId
+    result: RunResult | None
+    absent: str | None = None
+    expected: bool = True
+
+    @property
+    def name(self) -> str:
+        """Name in reports."""
+        return self.id.name
+
+    @property
+    def repeat(self) -> str | None:
+        """Sentence about a second run of the same case; None when nothing was run twice."""
+        if self.result is None or not self.result.spread:
+            return None
+        spread = self.result.spread
+        found = [(error, part, name) for part, each in spread.items() for name, error in each.items()]
+        if not found:
+            return "two runs return the same values, bit for bit"
+        error, part, name = max(found)
+        return f"two runs differ by at most {error:.2g} ({name if len(spread) == 1 else f'{part}, {name}'})"

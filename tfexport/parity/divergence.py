@@ -1,8 +1,8 @@
-"""Which layer is the first to differ. Layers are matched by what they give, since names do not survive conversion.
+"""Find the first layer that differs. Layers are matched by their outputs, since names do not survive conversion.
 
-A layer of the reference *is found* in a file when some tensor of the file holds what the layer gave, in any of the orders of axes
-that converters use. Layers end in an order; the innermost end first. The first one that is not found, and none of whose callers
-is, is where the two part.
+A layer of the reference *is found* in a file when a tensor of the file holds the layer's output, in any order of axes that
+converters use. Layers are listed in the order in which they return; inner layers return first. The two computations diverge
+at the first layer that is not found, and none of whose callers is found.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from dataclasses import dataclass
 import numpy as np
 
 FOUND = 5e-5
-"""A layer is found where the largest difference is within this share of its largest magnitude."""
+"""A layer is found when the largest difference is at most this share of its largest magnitude."""
 _CHANNELS = ((0, 3, 1, 2), (0, 2, 3, 1))
 _ORDERS = {3: ((0, 2, 1), (1, 0, 2)), 4: (*_CHANNELS, (0, 2, 1, 3))}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of the reference, looked for among the tensors of the other.
+    """A layer of the reference, and the tensor of the other computation that is nearest to its output.
 
     Attributes:
-        name: in the reference: a path.
-        shape: of what it gave.
-        error: of the nearest tensor: the largest difference, as a share of the layer's largest magnitude; None where no
-            tensor has as many elements.
-        nearest: that tensor's name.
+        name: Path of the layer in the reference.
+        shape: Shape of its output.
+        error: Largest difference to the nearest tensor, as a share of the layer's largest magnitude; None when no tensor
+            has as many elements.
+        nearest: Name of that tensor; None when there is none.
     """
 
     name: str
@@ -38,18 +38,18 @@ class Layer:
 
     @property
     def found(self) -> bool:
-        """Whether some tensor holds what it gave."""
+        """Whether a tensor holds its output."""
         return self.error is not None and self.error <= FOUND
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """Where two computations part.
+    """The place where two computations diverge.
 
     Attributes:
-        layers: all layers, in the order in which they ended.
-        first: the first one that differs; None when all are found.
-        before: the last one before it that is found; None when there is none.
+        layers: All layers, in the order in which they returned.
+        first: First layer that differs; None when all are found.
+        before: Last layer before it that is found; None when there is none.
     """
 
     layers: tuple[Layer, ...]
@@ -58,11 +58,11 @@ class Divergence:
 
 
 def first_divergent(reference: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> Divergence:
-    """The first layer of a reference that is not found.
+    """Return the first layer of a reference that is not found.
 
     Args:
-        reference: what each layer gave, in the order in which they ended.
-        other: tensors of the other computation.
+        reference: Output of each layer, in the order in which the layers returned.
+        other: Tensors of the other computation.
     """
     by_size: dict[int, list[tuple[str, np.ndarray]]] = defaultdict(list)
     for name, array in other.items():
@@ -76,14 +76,14 @@ def first_divergent(reference: Mapping[str, np.ndarray], other: Mapping[str, np.
 
 
 def holds(tensors: Mapping[str, np.ndarray], values: np.ndarray) -> bool:
-    """Whether some tensor holds some values, in any order of axes that converters use."""
+    """Return whether a tensor holds the values, in any order of axes that converters use."""
     return _look_for("", values, [(name, each) for name, each in tensors.items() if each.size == values.size]).found
 
 
 def swapped_outputs(
     reference: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], failing: Sequence[str]
 ) -> list[tuple[str, str]]:
-    """Outputs that have another one's values: pairs of a failing name and the name of the output that has its values."""
+    """Return the failing outputs whose expected values another output holds, as pairs of the two names."""
     return [
         (name, elsewhere)
         for name in failing
@@ -105,17 +105,20 @@ def _look_for(name: str, array: np.ndarray, candidates: Sequence[tuple[str, np.n
 
 
 def _arranged(values: np.ndarray, like: np.ndarray) -> Iterator[np.ndarray]:
-    """An array in the shape of another of as many elements: as it is, and with its axes in other orders."""
+    """Yield an array in the shape of another one of the same size: as it is, and with its axes in other orders."""
     yield values.reshape(like.shape)
     for order in _ORDERS.get(values.ndim, ()):
         turned = values.transpose(order)
-        # Where all lengths are equal two axes that are mixed up are a fault; channels first or last are not.
+        # When all lengths are equal, two axes that are mixed up are a fault; channels first or last are not.
         if order in _CHANNELS or turned.shape != values.shape or values.shape != like.shape:
             yield turned.reshape(like.shape)
 
 
 def _error(reference: np.ndarray, values: np.ndarray) -> float:
-    """The largest difference as a share of the largest magnitude; infinite where one is not finite and the other is."""
+    """Return the largest difference as a share of the largest magnitude.
+
+    It is infinite when a value is finite in only one of the two arrays.
+    """
     finite = np.isfinite(reference)
     if not np.array_equal(finite, np.isfinite(values)):
         return float("inf")

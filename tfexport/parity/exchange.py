@@ -13,44 +13,51 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Exchange:
-    """Inputs and outputs on disk, by part of the model, number of the case, and corner.
+    """Inputs and outputs on disk, by the part of the model, the number of the case, and the name of the corner.
 
     Attributes:
-        folder: where they lie; of this project's processes alone.
+        folder: Folder of the arrays. Only processes of this comparison write it: it holds pickles.
     """
 
     folder: Path
 
     def save_inputs(self, part: str, case: int, nested: Mapping[str, Any], flat: Mapping[str, np.ndarray]) -> None:
-        """Write the inputs of a case: as a framework is given them, a cache nested; and as a file is, one array a name."""
+        """Write the inputs of a case.
+
+        Args:
+            part: Part of the model.
+            case: Number of the case.
+            nested: Inputs as a framework accepts them: a cache is nested sequences of arrays.
+            flat: Inputs as a file accepts them: one array per name.
+        """
         path = self._path(part, case, "inputs.pickle")
         path.write_bytes(pickle.dumps(dict(nested)))
         _save(self._path(part, case, "inputs.npz"), flat)
 
     def nested_inputs(self, part: str, case: int) -> dict[str, Any]:
-        """The inputs as a framework is given them."""
+        """Return the inputs as a framework accepts them."""
         return dict(pickle.loads(self._path(part, case, "inputs.pickle").read_bytes()))
 
     def inputs(self, part: str, case: int) -> dict[str, np.ndarray]:
-        """The inputs as a file is given them."""
+        """Return the inputs as a file accepts them."""
         return _load(self._path(part, case, "inputs.npz"))
 
     def save_outputs(self, part: str, case: int, corner: str, outputs: Mapping[str, np.ndarray]) -> None:
-        """Write the outputs of a case in a corner; integers as int64, since frameworks differ in them."""
+        """Write the outputs of a case in a corner. Integers become int64, since frameworks use different widths."""
         wide = {name: value.astype(np.int64) if value.dtype.kind in "iu" else value for name, value in outputs.items()}
         _save(self._path(part, case, f"{corner}.npz"), wide)
 
     def outputs(self, part: str, case: int, corner: str) -> dict[str, np.ndarray] | None:
-        """The outputs of a case in a corner; None where it has none."""
+        """Return the outputs of a case in a corner; None when the corner has none."""
         path = self._path(part, case, f"{corner}.npz")
         return _load(path) if path.exists() else None
 
     def save_recording(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
-        """Write what was recorded on the way, in its order."""
+        """Write intermediate tensors, and keep their order."""
         _save(self.folder / f"{name}.recording.npz", arrays)
 
     def recording(self, name: str) -> dict[str, np.ndarray]:
-        """What was recorded."""
+        """Return the intermediate tensors of a recording."""
         return _load(self.folder / f"{name}.recording.npz")
 
     def _path(self, part: str, case: int, name: str) -> Path:
@@ -60,7 +67,7 @@ class Exchange:
 
 
 def _save(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Arrays under numbers, with their names beside them: a name may hold what a file's name in an archive may not."""
+    """Write arrays under numbers, and their names beside them: a tensor's name may not be a valid name in an archive."""
     numbered: dict[str, Any] = {str(number): array for number, array in enumerate(arrays.values())}
     np.savez(path, names=np.array(list(arrays), dtype=np.str_), **numbered)
 

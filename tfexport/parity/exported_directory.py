@@ -1,10 +1,9 @@
-"""An exported directory checked again, also one that another tool made."""
+"""Check an exported directory again; other tools may have written it."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +13,12 @@ from tfexport.checkpoints.signature import SignatureOptions, signature_options
 from tfexport.declarations.features import AUTO
 from tfexport.declarations.parts import ENCODER_PART
 from tfexport.errors import CheckpointNotFoundError, InputsError
-from tfexport.parity.corners import file_corners
+from tfexport.parity.corners import CPU, Corner, CornerId
 from tfexport.parity.exchange import Exchange
-from tfexport.parity.files import CPU
-from tfexport.parity.frameworks import Model, Ran, run_model
-from tfexport.parity.localisation import Side, locate
-from tfexport.parity.matrix import Corner, compare_corners
-from tfexport.parity.report import Report
+from tfexport.parity.frameworks import FrameworkModel, PlanSummary
+from tfexport.parity.parity_run import Export, ParityRun
+from tfexport.parity.report import ParityReport
+from tfexport.pipeline.options import export_options
 from tfexport.pipeline.publishing import read_manifest
 from tfexport.processes.isolation import call_isolated
 from tfexport.runtime.providers import check_providers
@@ -39,104 +37,110 @@ def validate_export(
     repro: Path | None = None,
     trust: bool = False,
     progress: Callable[[str], None] | None = None,
-) -> Report:
-    """Check an exported directory against the checkpoint that it was made from.
+) -> ParityReport:
+    """Check an exported directory against the checkpoint that it was exported from.
 
-    Its checksums, the structure of each file, and what each computes on more cases than an export is validated on.
+    Checks the checksums and the structure of each file, and compares the outputs on more cases than an export does.
 
     Args:
-        directory: with ``model.onnx``, or the files of an encoder-decoder; a manifest may be missing.
-        reference: the checkpoint; None for the one that the manifest names.
-        feature: what the files compute; None for what the manifest says, else what the checkpoint's class computes.
-        framework: ``"pt"`` or ``"tf"``; None for what the manifest says, else what the checkpoint is.
-        providers: execution providers of ONNX Runtime.
-        atol: absolute tolerance; None for the declaration's.
-        rtol: tolerance relative to the largest magnitude of an output; None for 2e-5.
-        cache_dir: where transformers keeps what it downloads.
-        repro: a folder for the failing case in the layout of ONNX's backend tests; None for none.
-        trust: run the code that the checkpoint holds: a manifest cannot say so for the user.
-        progress: called with a line on what is being done.
+        directory: Directory that holds ``model.onnx``, or the files of an encoder-decoder. A manifest is not required.
+        reference: Checkpoint; None for the one that the manifest names.
+        feature: Feature of the files; None for the manifest's, or else the one of the checkpoint's class.
+        framework: ``"pt"`` or ``"tf"``; None for the manifest's, or else the one of the checkpoint.
+        providers: Execution providers of ONNX Runtime that run the files.
+        atol: Absolute tolerance; None for the declaration's.
+        rtol: Tolerance relative to the largest magnitude of an output; None for 2e-5.
+        cache_dir: Folder of transformers' downloads.
+        repro: Folder for the failing case, in the layout of ONNX's backend tests; None for none.
+        trust: Whether to run the code that the checkpoint holds. A manifest cannot allow that for the user.
+        progress: Function that is called with the name of each step.
 
     Raises:
-        CheckpointError, FrameworkError, UnsupportedError: the reference cannot be used.
-        InputsError: no reference is known.
-        ProviderError: a provider cannot be had.
-        ProcessError: the reference cannot be run.
+        CheckpointError, FrameworkError, UnsupportedError: The reference cannot be used.
+        InputsError: No reference is known.
+        ProviderError: A provider is not available.
+        ProcessError: The reference cannot be run.
     """
-    say = progress or (lambda text: None)
+    announce = progress or (lambda text: None)
     check_providers(providers)
     folder = Path(directory).expanduser()
     if not folder.is_dir():
-        raise CheckpointNotFoundError(f"{folder} is no directory. Expected one that holds exported ONNX files.")
+        raise CheckpointNotFoundError(f"{folder} is not a directory. Expected one that holds exported ONNX files.")
     manifest = read_manifest(folder)
     source = str(reference or _source(manifest, folder))
-    named = manifest.get("framework", {}).get("name")
-    model = Model(
-        source,
-        feature or manifest.get("feature") or AUTO,
-        framework or named,
-        atol,
-        rtol,
-        None if cache_dir is None else str(cache_dir),
+    options = export_options(
+        feature=feature or manifest.get("feature") or AUTO,
+        framework=framework or manifest.get("framework", {}).get("name"),
+        atol=atol,
+        rtol=rtol,
+        cache_dir=cache_dir,
         monolith=not (folder / f"{ENCODER_PART}.onnx").is_file(),
-        options=_options(manifest, trust),
     )
-    plan = model.planned(call_isolated)
-    model = replace(model, framework=plan.framework, feature=plan.feature)
-    paths = {part: folder / f"{part}.onnx" for part in plan.parts}
-    missing = [path.name for path in paths.values() if not path.is_file()]
-    if missing:
-        raise CheckpointNotFoundError(f"{folder} lacks {', '.join(missing)}, which {plan.feature} consists of.")
-    say("checking checksums")
-    changed = list(_changed(folder, manifest))
-    if reference is None:
-        changed += _changed_source(source, manifest)
-    with ExitStack() as stack:
-        exchange = Exchange(Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-validate-"))))
-        say(f"running {plan.framework}")
-        ran: Ran = call_isolated(run_model, model, exchange.folder, plan.framework, True)
-        corners = [Corner(plan.framework, ran)]
-        name = f"onnx-{plan.framework}"
-        corners += file_corners(name, paths, manifest, providers, ran, exchange, call_isolated, say)
-        pairs = compare_corners(corners, ran.cases, exchange, plan.tolerance)
-        located = []
-        for pair in pairs:
-            if not pair.agrees and pair.second == name:
-                say("looking for the layer where they part")
-                sides = Side(pair.first, model), Side(name, files=paths)
-                found = locate(pair, *sides, exchange, plan.tolerance, repro, call_isolated)
-                located += [] if found is None else [found]
-    return Report(
-        checkpoint=f"{folder} beside {source}",
+    model = FrameworkModel(source, replace(options, signature=_options(manifest, trust)))
+    plan = model.summary(call_isolated)
+    export = Export(plan.framework, _paths(folder, plan), manifest)
+    announce("checking checksums")
+    changed = [*_changed(folder, manifest), *(_changed_source(source, manifest) if reference is None else ())]
+    with tempfile.TemporaryDirectory(prefix="tfexport-validate-") as exchanged:
+        run = ParityRun(plan, Exchange(Path(exchanged)), providers, call_isolated, announce)
+        report = _compare(run, model.in_framework(plan.framework, plan.feature), export, repro)
+    return replace(report, checkpoint=f"{folder} beside {source}", changes=tuple(changed))
+
+
+def _compare(run: ParityRun, model: FrameworkModel, export: Export, repro: Path | None) -> ParityReport:
+    """Run the reference and the files, and compare them."""
+    plan = run.plan
+    result = run.run_source(model)
+    corners = [Corner(CornerId(plan.framework), result), *run.run_files(export, result)]
+    pairs = run.compare(corners, result)
+    return ParityReport(
+        checkpoint=model.checkpoint,
         feature=plan.feature,
         model_type=plan.about,
         tolerance=plan.tolerance,
         corners=tuple(corners),
-        cases=ran.cases,
+        cases=result.cases,
         pairs=tuple(pairs),
-        located=tuple(located),
-        beside=tuple(changed),
+        located=tuple(run.locate(pairs, {plan.framework: model}, [export], lambda pair: repro)),
     )
 
 
+def _paths(folder: Path, plan: PlanSummary) -> dict[str, Path]:
+    """Return the files of an export by part.
+
+    Raises:
+        CheckpointNotFoundError: One is missing.
+    """
+    paths = {part: folder / f"{part}.onnx" for part in plan.parts}
+    missing = [path.name for path in paths.values() if not path.is_file()]
+    if missing:
+        raise CheckpointNotFoundError(f"{folder} lacks {', '.join(missing)}, which {plan.feature} consists of.")
+    return paths
+
+
 def _options(manifest: Mapping[str, Any], trust: bool) -> SignatureOptions:
-    """How the export read its model, but for whether it is trusted."""
+    """Return the options with which the export read its model, but for whether it is trusted."""
     exported = manifest.get("source", {}).get("options") or {}
     known = {field.name for field in fields(SignatureOptions)} - {"trust"}
     return signature_options(trust=trust, **{name: value for name, value in exported.items() if name in known})
 
 
 def _source(manifest: Mapping[str, Any], folder: Path) -> str:
+    """Return the checkpoint that the manifest names.
+
+    Raises:
+        InputsError: The manifest names none.
+    """
     named = manifest.get("source", {}).get("checkpoint")
     if not named:
         raise InputsError(
-            f"{folder} does not say what it was made from. Name the checkpoint by --reference (reference=)."
+            f"{folder} does not say which checkpoint it was exported from. Name it by --reference (reference=...)."
         )
     return str(named)
 
 
 def _changed_source(source: str, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Files of the checkpoint that are not those that were exported: the directory may be right, and its reference another."""
+    """Yield a sentence per file of the checkpoint that changed: then the directory may be right, and its reference wrong."""
     path = Path(source).expanduser()
     root = path if path.is_dir() else path.parent
     for name, digest in manifest.get("source", {}).get("sha256", {}).items():
@@ -145,7 +149,7 @@ def _changed_source(source: str, manifest: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Files that are not what the manifest lists."""
+    """Yield a sentence per file that differs from the manifest."""
     for name, listed in manifest.get("files", {}).items():
         file = folder / name
         if not file.is_file():

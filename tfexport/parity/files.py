@@ -6,8 +6,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,15 @@ import numpy as np
 import onnx
 
 from tfexport.graph.contract import Contract
+from tfexport.parity.corners import CPU
 from tfexport.parity.exchange import Exchange
-from tfexport.parity.frameworks import Ran
-from tfexport.pipeline.stages import peak_rss_mib
+from tfexport.parity.run_result import PartRecord, RunResult
 from tfexport.runtime.errors import runtime_errors
+from tfexport.runtime.providers import open_placed
 from tfexport.runtime.sessions import LEVELS, open_session
 from tfexport.validation.invariance import can_be_cut, padding_error, spread
 from tfexport.validation.structure import check_structure, dynamic_lengths, gives_other_lengths, takes_other_lengths
 
-CPU = "cpu"
 _DTYPES: Mapping[str, Any] = {
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
@@ -34,72 +33,105 @@ _DTYPES: Mapping[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Files:
+class ExportedFiles:
     """The files of an export.
 
     Attributes:
-        paths: by part, without those that have none.
-        contracts: what they promise, by part.
-        provider: that computes them, as the user calls it.
+        paths: Files, by the part of the model that each computes.
+        contracts: Contracts that the files must keep, by part; a part without a known contract is left out.
     """
 
     paths: Mapping[str, Path]
     contracts: Mapping[str, Contract] = field(default_factory=dict)
-    provider: str = CPU
 
 
-def run_files(files: Files, folder: Path, corner: str, cases: Mapping[str, Sequence[int]]) -> Ran:
+def run_files(
+    files: ExportedFiles, provider: str, folder: Path, corner: str, cases: Mapping[str, Sequence[int]]
+) -> RunResult:
     """Check files, and run them on cases of every part.
 
     Args:
-        files: what is run.
-        folder: of the `Exchange`.
-        corner: under which outputs are written.
-        cases: the numbers of the cases of each part: those that the source takes itself.
+        files: Files to run.
+        provider: Execution provider of ONNX Runtime, as users write it.
+        folder: Folder of the `Exchange`.
+        corner: Name under which outputs are written.
+        cases: Numbers of the cases of each part: those that the source itself accepts.
 
     Raises:
-        ProviderError: the provider cannot be had, or does not compute the file.
+        ProviderError: The provider is not available, or does not run the file.
     """
-    about = {"provider": files.provider, "files": {part: path.name for part, path in files.paths.items()}}
-    ran = Ran(about)
+    about: dict[str, Any] = {
+        "provider": provider,
+        "files": {part: path.name for part, path in files.paths.items()},
+    }
+    records = {}
     for part, path in files.paths.items():
-        ran.structure[part], ran.problems[part] = check_structure(path, files.contracts.get(part)), {}
+        records[part] = record = PartRecord(structure=check_structure(path, files.contracts.get(part)))
         try:
-            session = _session(path, files, about)
+            session = _session(path, provider, about)
         except runtime_errors() as error:
-            ran.problems[part] = dict.fromkeys(cases[part], f"ONNX Runtime does not load the file: {error}")
+            record.problems |= dict.fromkeys(cases[part], f"ONNX Runtime does not load the file: {error}")
             continue
-        _run_part(session, part, cases[part], Exchange(folder), corner, ran)
-    return replace(ran, peak_rss_mib=peak_rss_mib())
+        _FileRunner(Exchange(folder), corner, part, session).run(cases[part], record)
+    return RunResult.of(about, records)
 
 
-def _run_part(session: Any, part: str, cases: Iterable[int], exchange: Exchange, corner: str, ran: Ran) -> None:
-    """Run cases of a part. Outputs are written, and what else there is to say is added to `ran`."""
-    run = partial(_run, session)
-    lengths: dict[str, set[int]] = defaultdict(set)
-    for number in cases:
-        try:
-            inputs = _fed(session, exchange.inputs(part, number))
-            outputs = run(inputs)
-            if part not in ran.spread:
-                ran.spread[part] = spread(outputs, run(inputs))
-                loose = takes_other_lengths(session, inputs)
-                ran.structure[part] += [] if loose is None else [loose]
-        except runtime_errors() as error:
-            ran.problems[part][number] = f"ONNX Runtime fails: {error}"
-            continue
-        exchange.save_outputs(part, number, corner, outputs)
-        for axis, length in dynamic_lengths(session, inputs).items():
-            lengths[axis].add(length)
-        known = ran.structure[part]
-        known += [problem for problem in gives_other_lengths(session, outputs) if problem not in known]
-        if can_be_cut(inputs) and part not in ran.padding:
-            ran.padding[part] = padding_error(run, inputs, outputs)
-    ran.unvaried[part] = [axis for axis, found in lengths.items() if len(found) == 1]
+@dataclass(frozen=True)
+class _FileRunner:
+    """Runs the file of one part."""
+
+    exchange: Exchange
+    corner: str
+    part: str
+    session: Any
+
+    def run(self, cases: Iterable[int], record: PartRecord) -> None:
+        lengths: dict[str, set[int]] = defaultdict(set)
+        for number in cases:
+            try:
+                inputs = _fed(self.session, self.exchange.inputs(self.part, number))
+                outputs = self._run(inputs)
+                if record.spread is None:
+                    self._check_first(record, inputs, outputs)
+            except runtime_errors() as error:
+                record.problems[number] = f"ONNX Runtime fails: {error}"
+                continue
+            self.exchange.save_outputs(self.part, number, self.corner, outputs)
+            self._check(record, inputs, outputs)
+            for axis, length in dynamic_lengths(self.session, inputs).items():
+                lengths[axis].add(length)
+        record.unvaried = [axis for axis, found in lengths.items() if len(found) == 1]
+
+    def _check_first(
+        self, record: PartRecord, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
+    ) -> None:
+        record.spread = spread(outputs, self._run(inputs))
+        problem = takes_other_lengths(self.session, inputs)
+        _add(record, [] if problem is None else [problem])
+
+    def _check(self, record: PartRecord, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> None:
+        _add(record, gives_other_lengths(self.session, outputs))
+        if can_be_cut(inputs) and record.padding is None:
+            record.padding = padding_error(self._run, inputs, outputs)
+
+    def _run(self, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        return _run(self.session, inputs)
 
 
-def record_tensors(path: Path, folder: Path, corner: str, part: str, case: int) -> dict[str, str]:
-    """Record every float tensor of a file for one case, without ONNX Runtime's optimisations, in topological order.
+def _add(record: PartRecord, problems: Iterable[str]) -> None:
+    known = record.structure or []
+    record.structure = [*known, *(problem for problem in problems if problem not in known)]
+
+
+def record_tensors(path: Path, folder: Path, name: str, part: str, case: int) -> dict[str, str]:
+    """Record every float tensor of a file for one case, in topological order, without ONNX Runtime's optimisations.
+
+    Args:
+        path: ONNX file.
+        folder: Folder of the `Exchange`.
+        name: Name of the recording.
+        part: Part of the model that the file computes.
+        case: Number of the case.
 
     Returns:
         The node that makes each tensor, as ``op (name)``.
@@ -113,16 +145,16 @@ def record_tensors(path: Path, folder: Path, corner: str, part: str, case: int) 
         names = [value.name for value in session.get_outputs()]
     found = dict(zip(names, values, strict=True))
     floats = {
-        name: found[name]
-        for name in makers
-        if isinstance(found.get(name), np.ndarray) and found[name].dtype.kind == "f"
+        tensor: found[tensor]
+        for tensor in makers
+        if isinstance(found.get(tensor), np.ndarray) and found[tensor].dtype.kind == "f"
     }
-    exchange.save_recording(corner, floats)
-    return {name: makers[name] for name in floats}
+    exchange.save_recording(name, floats)
+    return {tensor: makers[tensor] for tensor in floats}
 
 
 def run_at_levels(path: Path, folder: Path, part: str, case: int) -> dict[str, dict[str, np.ndarray] | str]:
-    """What a file gives for one case at each level of ONNX Runtime's optimisations, or why it fails there."""
+    """Return the outputs of a file for one case at each level of ONNX Runtime's optimisations, or why it fails there."""
     inputs = Exchange(folder).inputs(part, case)
     found: dict[str, dict[str, np.ndarray] | str] = {}
     for level in LEVELS:
@@ -134,22 +166,24 @@ def run_at_levels(path: Path, folder: Path, part: str, case: int) -> dict[str, d
     return found
 
 
-def _session(path: Path, files: Files, about: dict[str, Any]) -> Any:
-    if files.provider == CPU:
+def _session(path: Path, provider: str, about: dict[str, Any]) -> Any:
+    if provider == CPU:
         return open_session(path)
-    from tfexport.runtime.providers import open_placed
-
-    session, placement = open_placed(path, files.provider)
+    session, placement = open_placed(path, provider)
     about.setdefault("placement", {})[path.name] = placement.as_dict()
     return session
 
 
 def _fed(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a session takes of some inputs, in its own dtypes: other tools' files may take int32."""
+    """Return the inputs of a session in its own dtypes: files of other tools may require int32.
+
+    Raises:
+        ValueError: The session requires an input that is not there.
+    """
     fed = {}
     for value in session.get_inputs():
         if value.name not in inputs:
-            raise ValueError(f"the file wants an input {value.name}, which its declaration does not name")
+            raise ValueError(f"the file requires an input {value.name}, which its declaration does not name")
         fed[value.name] = inputs[value.name].astype(_DTYPES.get(value.type, inputs[value.name].dtype), copy=False)
     return fed
 
@@ -160,7 +194,7 @@ def _run(session: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray
 
 
 def _opened(path: Path, opened: Path) -> dict[str, str]:
-    """Write a copy of a file with every tensor among its outputs; its data is linked, not copied."""
+    """Write a copy of a file that returns every tensor. Its data is linked, not copied."""
     model = onnx.load(str(path), load_external_data=False)
     for data in data_files(model):
         os.link(path.parent / data, opened.parent / data)
@@ -177,6 +211,7 @@ def _opened(path: Path, opened: Path) -> dict[str, str]:
 
 
 def data_files(model: onnx.ModelProto) -> set[str]:
+    """Return the names of the files that hold the weights of a model outside of it."""
     return {
         entry.value
         for tensor in model.graph.initializer

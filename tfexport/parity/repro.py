@@ -1,4 +1,4 @@
-"""A failing case as a folder in the layout of ONNX's backend tests: ``model.onnx`` and ``test_data_set_0``."""
+"""Write a failing case in the layout of ONNX's backend tests: ``model.onnx`` and ``test_data_set_0``."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def write_repro(
     expected: Mapping[str, np.ndarray],
     about: Mapping[str, Any],
 ) -> Path:
-    """Write a failing case, for a runtime's or a converter's maintainers.
+    """Write a failing case, for the maintainers of a runtime or a converter.
 
     Args:
-        folder: to write: new, empty, or an earlier one.
-        model: the ONNX file, which is copied with its data.
-        inputs: by name.
-        expected: the outputs of the reference, by name.
-        about: what is known of the failure, for the manifest beside it.
+        folder: Folder to write: new, empty, or an earlier failing case.
+        model: ONNX file, which is copied with its data.
+        inputs: Inputs by name.
+        expected: Outputs of the reference by name.
+        about: Facts about the failure, for the manifest in the folder.
 
     Returns:
         The folder.
 
     Raises:
-        OutputExistsError: something is there.
-        OutputError: it cannot be written.
+        OutputExistsError: The folder holds other files.
+        OutputError: The folder cannot be written.
     """
     with staged(folder) as stage:
         graph = onnx.load(str(model), load_external_data=False)

@@ -1,9 +1,6 @@
-"""What came of a comparison: for a terminal, as JSON, as a page."""
+"""The report of a comparison: for a terminal, as JSON, and as an HTML page."""
 
-from tfexport.parity.report.page import html
-from tfexport.parity.report.report import Report
+from tfexport.parity.report.html_page import html
+from tfexport.parity.report.parity_report import ParityReport
 
-ParityReport = Report
-"""The public name of `Report`, at the top of the package."""
-
-__all__ = ["ParityReport", "Report", "html"]
+__all__ = ["ParityReport", "html"]

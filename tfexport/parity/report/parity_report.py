@@ -1,4 +1,4 @@
-"""The verdict, and everything that it rests on."""
+"""The report of a comparison: whether all corners agree, and every number that this rests on."""
 
 from __future__ import annotations
 
@@ -6,32 +6,35 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfexport.parity.corners import Corner, CornerId
 from tfexport.parity.localisation import Located
-from tfexport.parity.matrix import Compared, Corner, Pair, noise
+from tfexport.parity.pairs import Compared, Pair, noise
+from tfexport.parity.run_result import RunResult, thawed
 from tfexport.pipeline.manifest import installed_versions
 from tfexport.validation.cases import Case
 from tfexport.validation.comparison import Tolerance, json_number
 
 SCHEMA_VERSION = 1
 _PADDING_NOISE = 10.0
-"""How many times as much as in its source padding may change an output of a file, where it changes one in the source."""
+"""How many times as much as in its source padding may change an output of a file, if it changes that output in the source."""
+_SHOWN = 12
 
 
 @dataclass(frozen=True)
-class Report:
-    """What came of a comparison.
+class ParityReport:
+    """Result of a comparison.
 
     Attributes:
-        checkpoint: what was compared.
-        feature: which of its features.
-        model_type: its model type.
-        tolerance: what was allowed.
-        corners: what computed it, those that could not be had too.
-        cases: on which it was compared, of each part.
-        pairs: every two corners.
-        located: where pairs part.
-        exported: manifests of the files, by corner.
-        beside: what is wrong beside what was computed.
+        checkpoint: Name of the checkpoint, or of the exported directory and its checkpoint.
+        feature: Feature that was compared.
+        model_type: Model type, or the class of a model without one.
+        tolerance: Tolerance of the comparison.
+        corners: All corners, those that could not be run too.
+        cases: Cases of each part.
+        pairs: Every two corners that were run.
+        located: Places where pairs diverge.
+        exported: Manifests of the exported files, by corner.
+        changes: Files that changed since the export, as sentences.
     """
 
     checkpoint: str
@@ -43,49 +46,54 @@ class Report:
     pairs: tuple[Pair, ...]
     located: tuple[Located, ...] = ()
     exported: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    beside: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Everything that is wrong; empty when all agree."""
-        return tuple(self._problems())
+        """All problems; empty when all corners agree."""
+        return (*self.changes, *self._corner_problems(), *self._pair_problems(), *self._padding_problems())
 
     @property
     def agrees(self) -> bool:
-        """Whether something was compared, and nothing is wrong."""
+        """Whether at least one pair was compared, and there is no problem."""
         return bool(self.pairs) and not self.problems
 
-    def _problems(self) -> Iterator[str]:
-        yield from self.beside
+    @property
+    def results(self) -> dict[CornerId, RunResult]:
+        """Results of the corners that were run."""
+        return {corner.id: corner.result for corner in self.corners if corner.result is not None}
+
+    def _corner_problems(self) -> Iterator[str]:
         for corner in self.corners:
-            if corner.ran is None and corner.expected:
+            if corner.result is None and corner.expected:
                 yield f"{corner.name}: {corner.absent}"
-            for part, found in ({} if corner.ran is None else corner.ran.structure).items():
-                for problem in found:
-                    yield f"{corner.name}, {part}.onnx: {problem}"
+        for corner_id, result in self.results.items():
+            for part, found in result.structure.items():
+                yield from (f"{corner_id.name}, {part}.onnx: {problem}" for problem in found)
+
+    def _pair_problems(self) -> Iterator[str]:
         for pair in self.pairs:
-            for problem in pair.problems:
-                yield f"{pair.name}: {problem}"
+            yield from (f"{pair.name}: {problem}" for problem in pair.problems)
             if not pair.outputs and not pair.problems:
                 yield f"{pair.name}: nothing was compared"
-        yield from self._padding_problems()
 
     def _padding_problems(self) -> Iterator[str]:
-        """Files that padding changes more than their source."""
-        by_name = {corner.name: corner.ran for corner in self.corners if corner.ran is not None}
-        for corner in self.corners:
-            source = by_name.get(corner.framework)
-            if corner.ran is None or source is None or not corner.is_file:
+        """Yield outputs of files that padding changes more than in their source."""
+        for corner, result in self.results.items():
+            source = self.results.get(CornerId(corner.framework))
+            if source is None or corner.kind != "file":
                 continue
-            for part, outputs in corner.ran.padding.items():
+            for part, outputs in result.padding.items():
                 for name, error in outputs.items():
                     own = source.padding.get(part, {}).get(name)
                     allowed = self._allowed(part, name)
                     if own is not None and allowed is not None and error > max(allowed, _PADDING_NOISE * own):
-                        yield f"{corner.name}: padding changes {name} by {error:.3g}, in the source by {own:.3g}"
+                        yield (
+                            f"{corner.name}: padding changes {name} by {error:.3g}, but in the source only by {own:.3g}"
+                        )
 
     def _allowed(self, part: str, name: str) -> float | None:
-        """What the tolerance allows of an output: the most of any case."""
+        """Return the largest error that the tolerance allows of an output in any case."""
         found = [
             output.allowed
             for pair in self.pairs
@@ -98,33 +106,33 @@ class Report:
 
     @property
     def skipped(self) -> tuple[str, ...]:
-        """Cases that the source itself does not take, with what it says."""
-        source = self.corners[0]
+        """Cases that the source itself does not accept, with its reason."""
+        source = self.corners[0].result
         return tuple(
-            f"{self.cases[part][number].name}: {why}"
-            for part, found in ({} if source.ran is None else source.ran.problems).items()
-            for number, why in found.items()
+            f"{self.cases[part][number].name}: {reason}"
+            for part, found in ({} if source is None else source.problems).items()
+            for number, reason in found.items()
         )
 
     @property
-    def told(self) -> tuple[str, ...]:
-        """What is no fault and worth knowing."""
+    def notes(self) -> tuple[str, ...]:
+        """Facts that are worth knowing, and are not problems."""
         repeats = [(corner.name, corner.repeat) for corner in self.corners if corner.repeat is not None]
         unvaried = [
-            (corner.name, f"{part}.onnx: axis {axis} was never varied: it has one length in all cases")
-            for corner in self.corners
-            for part, axes in ({} if corner.ran is None else corner.ran.unvaried).items()
+            (corner.name, f"{part}.onnx: axis {axis} was never varied: it has the same length in all cases")
+            for corner, result in self.results.items()
+            for part, axes in result.unvaried.items()
             for axis in axes
         ]
-        return _gathered([*repeats, *unvaried])
+        return _by_text([*repeats, *unvaried])
 
     @property
     def noise(self) -> float | None:
-        """What the two source frameworks differ by, at most; None where there is one alone."""
+        """Largest difference between the two frameworks; None when only one was run."""
         return max(noise(self.pairs).values(), default=None)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the report as values of JSON."""
         return {
             "schema_version": SCHEMA_VERSION,
             "kind": "parity",
@@ -138,7 +146,7 @@ class Report:
             "corners": [_corner(corner) for corner in self.corners],
             "cases": {part: [case.name for case in cases] for part, cases in self.cases.items()},
             "skipped": list(self.skipped),
-            "told": list(self.told),
+            "told": list(self.notes),
             "pairs": [_pair(pair) for pair in self.pairs],
             "located": [_located(each) for each in self.located],
             "exported": {name: _exported(manifest) for name, manifest in self.exported.items()},
@@ -146,31 +154,25 @@ class Report:
         }
 
     def lines(self) -> list[str]:
-        """For a terminal: the verdict first."""
-        told = [f"{self.checkpoint}: {self.model_type}, {self.feature}: {'agrees' if self.agrees else 'DISAGREES'}"]
-        for corner in self.corners:
-            if corner.ran is None:
-                told.append(f"  {corner.name}: not there: {corner.absent}")
-        for pair in self.pairs:
-            told.append(f"  {pair.name}: {_told(pair)}")
-        told += [f"  {each}" for each in self.told]
-        told += [] if self.noise is None else [f"  noise: the two frameworks differ by {self.noise:.2g} at most"]
-        told += [
-            f"  not compared, since {self.corners[0].name} itself cannot be run on it: {each}" for each in self.skipped
+        """Return the report for a terminal, whether all agree first."""
+        outcome = "agrees" if self.agrees else "DISAGREES"
+        source = self.corners[0].name
+        more = len(self.problems) - _SHOWN
+        return [
+            f"{self.checkpoint}: {self.model_type}, {self.feature}: {outcome}",
+            *(f"  {corner.name}: not run: {corner.absent}" for corner in self.corners if corner.result is None),
+            *(f"  {pair.name}: {_pair_line(pair)}" for pair in self.pairs),
+            *(f"  {note}" for note in self.notes),
+            *([] if self.noise is None else [f"  noise: the two frameworks differ by at most {self.noise:.2g}"]),
+            *(f"  not compared, because {source} itself cannot run it: {each}" for each in self.skipped),
+            *(f"  {each.sentence}" for each in self.located),
+            *(f"  {problem}" for problem in self.problems[:_SHOWN]),
+            *([f"  and {more} more (--output writes all of them)"] if more > 0 else []),
         ]
-        told += [f"  {each.sentence}" for each in self.located]
-        told += [f"  {problem}" for problem in self.problems[:_SHOWN]]
-        if len(self.problems) > _SHOWN:
-            told.append(f"  and {len(self.problems) - _SHOWN} more (--output has all)")
-        return told
 
 
-_SHOWN = 12
-
-
-def _told(pair: Pair) -> str:
-    worst = pair.worst
-    number = len(pair.compared)
+def _pair_line(pair: Pair) -> str:
+    worst, number = pair.worst, len(pair.compared)
     failing = sum(bool(each.report.problems) for each in pair.compared)
     if worst is None:
         return f"NO, {failing} of {number} cases" if failing else "nothing was compared"
@@ -178,44 +180,42 @@ def _told(pair: Pair) -> str:
     return f"yes, {number} cases, {error}" if pair.agrees else f"NO, {failing} of {number} cases, {error}"
 
 
-def _gathered(told: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """What is said of corners, once each: ``tf, onnx-tf: two runs give the same``."""
+def _by_text(notes: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Return each note once, with all corners that it is about: ``tf, onnx-tf: ...``."""
     names: dict[str, list[str]] = {}
-    for name, text in told:
+    for name, text in notes:
         names.setdefault(text, []).append(name)
     return tuple(f"{', '.join(each)}: {text}" for text, each in names.items())
 
 
 def _corner(corner: Corner) -> dict[str, Any]:
-    ran = corner.ran
     return {
         "name": corner.name,
         "absent": corner.absent,
         "expected": corner.expected,
-        **(
-            {}
-            if ran is None
-            else {
-                "about": ran.about,
-                "structure": ran.structure,
-                "padding": ran.padding,
-                "unvaried": ran.unvaried,
-                "repeat": corner.repeat,
-                "spread": {
-                    part: {name: json_number(error) for name, error in each.items()}
-                    for part, each in ran.spread.items()
-                },
-                "peak_rss_mib": round(ran.peak_rss_mib, 1),
-            }
-        ),
+        **({} if corner.result is None else _result(corner.result, corner.repeat)),
+    }
+
+
+def _result(result: RunResult, repeat: str | None) -> dict[str, Any]:
+    return {
+        "about": thawed(result.about),
+        "structure": thawed(result.structure),
+        "padding": thawed(result.padding),
+        "unvaried": thawed(result.unvaried),
+        "repeat": repeat,
+        "spread": {
+            part: {name: json_number(error) for name, error in each.items()} for part, each in result.spread.items()
+        },
+        "peak_rss_mib": round(result.peak_rss_mib, 1),
     }
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
     worst = pair.worst
     return {
-        "first": pair.first,
-        "second": pair.second,
+        "first": pair.first.name,
+        "second": pair.second.name,
         "agrees": pair.agrees,
         "worst": None if worst is None else worst.as_dict(),
         "cases": [_compared(each) for each in pair.compared],

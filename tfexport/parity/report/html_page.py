@@ -1,4 +1,4 @@
-"""A comparison as a page: the verdict first, then the matrix, the errors by case and by layer, and what it ran on."""
+"""A comparison as an HTML page: the result, the matrix of pairs, the errors by case and by layer, and the environment."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ if TYPE_CHECKING:
 
 _TEMPLATE = "page.html.j2"
 _LEAST = 1e-4
+"""Smallest share of what is allowed that the plot shows; the scale is logarithmic."""
 _ROW, _FOOT = 0.2, 0.7
+"""Heights of a row and of the axis below all rows, in inches."""
 _MOST_LAYERS = 60
 _LONGEST = 34
 
 
 def html(document: Mapping[str, Any]) -> str:
-    """A page on a comparison.
+    """Return a comparison as an HTML page.
 
     Args:
-        document: what `Report.as_dict` gives.
+        document: Report, from `ParityReport.as_dict`.
     """
     assert __package__
     names = [corner["name"] for corner in document["corners"]]
@@ -41,16 +43,16 @@ def html(document: Mapping[str, Any]) -> str:
 
 
 def _by_case(document: Mapping[str, Any]) -> Plot:
-    """The worst error of each case as a share of what is allowed, a series for each pair."""
-    rows = list(dict.fromkeys(_row(case) for pair in document["pairs"] for case in pair["cases"]))
-    caption = "Largest error of each case, as a share of what is allowed: beyond the line it fails."
+    """Plot the worst error of each case as a share of what is allowed: one series per pair."""
+    rows = list(dict.fromkeys(_label(case) for pair in document["pairs"] for case in pair["cases"]))
+    caption = "Largest error of each case, as a share of what is allowed. A case right of the line fails."
     with figure_of(
         f"cases {document['checkpoint']}", _ROW * len(rows) + _FOOT + 0.25 * len(document["pairs"]) / 2
     ) as figure:
         figure.set_layout_engine("constrained")
         axes = figure.add_subplot()
         for number, pair in enumerate(document["pairs"]):
-            points = [(share, rows.index(_row(case))) for case in pair["cases"] for share in _shares(case)]
+            points = [(share, rows.index(_label(case))) for case in pair["cases"] for share in _shares(case)]
             if points:
                 axes.plot(
                     *zip(*points, strict=True),
@@ -69,7 +71,7 @@ def _by_case(document: Mapping[str, Any]) -> Plot:
         return Plot(as_svg(figure, caption), caption)
 
 
-def _row(case: Mapping[str, Any]) -> str:
+def _label(case: Mapping[str, Any]) -> str:
     text = case["case"] if case["part"] == "model" else f"{case['part']}: {case['case']}"
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
@@ -85,7 +87,7 @@ def _shares(case: Mapping[str, Any]) -> Iterator[float]:
 
 
 def _by_layer(located: Mapping[str, Any]) -> Plot | None:
-    """The error of each layer, in the order in which they ended: those around the first that differs."""
+    """Plot the error of the layers around the first that differs, in the order in which they returned."""
     layers = [layer for layer in located["layers"] if layer["error"] is not None]
     if not layers:
         return None
@@ -93,7 +95,9 @@ def _by_layer(located: Mapping[str, Any]) -> Plot | None:
     first = names.index(located["first"]) if located["first"] in names else len(names) - 1
     begin = max(0, min(first - _MOST_LAYERS // 2, len(layers) - _MOST_LAYERS))
     shown = layers[begin : begin + _MOST_LAYERS]
-    caption = f"{located['sentence']}. Errors of the layers around it, as a share of each one's largest magnitude."
+    caption = (
+        f"{located['sentence']}. Errors of the layers around it, each as a share of the layer's largest magnitude."
+    )
     with figure_of(f"layers {located['pair']}", _ROW * len(shown) + _FOOT) as figure:
         figure.set_layout_engine("constrained")
         axes = figure.add_subplot()
@@ -115,7 +119,7 @@ def _by_layer(located: Mapping[str, Any]) -> Plot | None:
 
 
 def _log_scale(axes: Axes) -> None:
-    """A few decades along the errors, as plain text."""
+    """Scale the errors logarithmically, with a few labels in plain digits."""
     from matplotlib.ticker import LogLocator, NullLocator
 
     axes.set_xscale("log")
@@ -125,5 +129,5 @@ def _log_scale(axes: Axes) -> None:
 
 
 def _end(name: str) -> str:
-    """The end of a path, which tells layers apart."""
+    """Return the end of a path, in which the names of layers differ."""
     return name if len(name) <= _LONGEST else f"…{name[-_LONGEST + 1 :]}"

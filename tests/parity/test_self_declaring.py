@@ -1,4 +1,4 @@
-"""Parity of models that declare themselves: Keras files in four corners, SavedModels in two; exports of both validated."""
+"""Parity of models that declare themselves: Keras files in four corners, SavedModels in two. Exports of both are validated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.signature_models import keras_zoo as zoo
 from tfexport.checkpoints.signature import SignatureOptions
 from tfexport.errors import ProcessError
 from tfexport.parity import parity, validate_export
-from tfexport.parity.report import Report
+from tfexport.parity.report import ParityReport
 from tfexport.processes.isolation import call_isolated
 
 TRUSTED = SignatureOptions(trust=True)
@@ -28,29 +28,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def report(folder: Path) -> Report:
+def report(folder: Path) -> ParityReport:
     """Parity of a Keras file, its exports kept."""
-    found: Report = parity(folder / "tagger.keras", keep=folder / "kept")
-    return found
+    return parity(folder / "tagger.keras", keep=folder / "kept")
 
 
 @pytest.fixture(scope="module")
-def of_saved_model(folder: Path) -> Report:
-    found: Report = parity(folder / "saved_model", options=TRUSTED, keep=folder / "kept-saved-model")
-    return found
+def of_saved_model(folder: Path) -> ParityReport:
+    return parity(folder / "saved_model", options=TRUSTED, keep=folder / "kept-saved-model")
 
 
-def test_four_corners_of_a_keras_file_agree(report: Report) -> None:
+def test_four_corners_of_a_keras_file_agree(report: ParityReport) -> None:
     assert report.agrees, report.problems
     assert [corner.name for corner in report.corners] == ["tf", "pt", "onnx-tf", "onnx-pt"]
-    assert all(corner.ran is not None for corner in report.corners)
+    assert all(corner.result is not None for corner in report.corners)
     assert len(report.pairs) == 6 and all(pair.agrees for pair in report.pairs)
     assert report.noise is not None and 0 < report.noise < 1e-5
     assert len({case.lengths for case in report.cases["model"]}) > 3
 
 
 @pytest.mark.parametrize("framework", ["tf", "pt"])
-def test_a_planted_fault_is_found_in_its_layer(report: Report, folder: Path, tmp_path: Path, framework: str) -> None:
+def test_a_planted_fault_is_found_in_its_layer(
+    report: ParityReport, folder: Path, tmp_path: Path, framework: str
+) -> None:
     copy = shutil.copytree(folder / "kept" / f"onnx-{framework}", tmp_path / "copy")
     model = onnx.load(str(copy / "model.onnx"))
     faults.weight("gru/gru_cell/kernel")(model)
@@ -58,7 +58,7 @@ def test_a_planted_fault_is_found_in_its_layer(report: Report, folder: Path, tmp
     found = validate_export(copy)
     assert not found.agrees
     assert found.corners[0].name == framework
-    assert found.beside[0].startswith("model.onnx ")
+    assert found.changes[0].startswith("model.onnx ")
     (located,) = found.located
     assert located.problem is None and set(located.levels.values()) == {False}
     assert located.divergence is not None and located.divergence.first is not None
@@ -67,12 +67,13 @@ def test_a_planted_fault_is_found_in_its_layer(report: Report, folder: Path, tmp
     assert located.divergence.before is not None and "both" in located.divergence.before.name
 
 
-def test_a_sound_export_is_valid(report: Report, folder: Path) -> None:
+def test_a_sound_export_is_valid(report: ParityReport, folder: Path) -> None:
     found = validate_export(folder / "kept" / "onnx-pt")
-    assert found.agrees and not found.beside, found.problems
+    assert found.agrees, found.problems
+    assert not found.changes
 
 
-def test_a_checkpoint_that_was_written_since_is_told(report: Report, folder: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_that_was_written_since_is_reported(report: ParityReport, folder: Path, tmp_path: Path) -> None:
     """The manifest names the file; here it names a copy that has other weights by now."""
     copy = shutil.copytree(folder / "kept" / "onnx-tf", tmp_path / "copy")
     manifest = json.loads((copy / "tfexport.json").read_text())
@@ -81,24 +82,24 @@ def test_a_checkpoint_that_was_written_since_is_told(report: Report, folder: Pat
     (copy / "tfexport.json").write_text(json.dumps(manifest))
     found = validate_export(copy)
     assert not found.agrees
-    (told,) = found.beside
+    (change,) = found.changes
     assert (
-        told
+        change
         == f"tagger.keras of {tmp_path / 'tagger.keras'} is not the file that was exported: it has been written since"
     )
 
 
 class TestSavedModel:
-    def test_runs_in_one_framework(self, of_saved_model: Report) -> None:
+    def test_runs_in_one_framework(self, of_saved_model: ParityReport) -> None:
         assert of_saved_model.agrees, of_saved_model.problems
         corners = {corner.name: corner for corner in of_saved_model.corners}
-        assert corners["tf"].ran is not None and corners["onnx-tf"].ran is not None
+        assert corners["tf"].result is not None and corners["onnx-tf"].result is not None
         for name in ("pt", "onnx-pt"):
-            assert corners[name].ran is None and not corners[name].expected
+            assert corners[name].result is None and not corners[name].expected
         assert "TensorFlow's own" in str(corners["pt"].absent)
         assert [pair.name for pair in of_saved_model.pairs] == ["tf and onnx-tf"]
 
-    def test_is_trusted_by_the_user_alone(self, of_saved_model: Report, folder: Path) -> None:
+    def test_is_trusted_by_the_user_alone(self, of_saved_model: ParityReport, folder: Path) -> None:
         with pytest.raises(ProcessError, match="--trust"):
             parity(folder / "saved_model")
         directory = folder / "kept-saved-model" / "onnx-tf"

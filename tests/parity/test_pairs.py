@@ -1,4 +1,4 @@
-"""Pairs of corners: what is compared, what is left out, and what is never taken for agreement."""
+"""Pairs of corners: which values are compared, which are left out, and what never counts as agreement."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfexport.parity.corners import Corner, CornerId
 from tfexport.parity.exchange import Exchange
-from tfexport.parity.frameworks import Ran
-from tfexport.parity.matrix import Corner, Pair, compare_corners, noise
-from tfexport.parity.report import Report
+from tfexport.parity.pairs import Pair, compare_corners, noise
+from tfexport.parity.report import ParityReport
+from tfexport.parity.run_result import RunResult
 from tfexport.validation import Case, Tolerance
 
 MASK = np.array([[1, 1, 0], [1, 1, 1]])
@@ -24,19 +25,19 @@ LABELS = {
 }
 CASES: dict[str, tuple[Case, ...]] = {"model": (Case(2, 3, padding="right"),)}
 TOLERANCE = Tolerance(1e-5)
+IDS = {"tf": CornerId("tf"), "pt": CornerId("pt"), "onnx_tf": CornerId("tf", "file")}
 
 
 def pairs(folder: Path, **outputs: dict[str, np.ndarray] | None) -> dict[str, Pair]:
-    """The pairs of corners that gave some outputs; None for one that failed on the case."""
+    """Return the pairs of corners by their outputs; None for a corner that failed on the case."""
     exchange = Exchange(folder)
     exchange.save_inputs("model", 0, {}, {"attention_mask": MASK})
     corners = []
     for name, values in outputs.items():
-        corner = name.replace("_", "-")
         if values is not None:
-            exchange.save_outputs("model", 0, corner, values)
+            exchange.save_outputs("model", 0, IDS[name].name, values)
         problems = {"model": {0: "it crashed"} if values is None else {}}
-        corners.append(Corner(corner, Ran(cases=CASES, labels=LABELS, problems=problems)))
+        corners.append(Corner(IDS[name], RunResult(cases=CASES, labels=LABELS, problems=problems)))
     return {pair.name: pair for pair in compare_corners(corners, CASES, exchange, TOLERANCE)}
 
 
@@ -101,20 +102,23 @@ def test_an_output_that_one_lacks(tmp_path: Path, missing: str) -> None:
     both = {"last_hidden_state": STATES, "pooled": STATES[:, 0]}
     one = {"last_hidden_state": STATES}
     found = pairs(tmp_path, tf=one if missing == "first" else both, pt=both if missing == "first" else one)
-    assert not found["tf and pt"].agrees and "pooled" in found["tf and pt"].problems[0]
+    assert not found["tf and pt"].agrees
+    assert "pooled" in found["tf and pt"].problems[0]
 
 
 def test_noise_is_what_the_frameworks_differ_by(tmp_path: Path) -> None:
     off = {"last_hidden_state": STATES + np.float32(1e-6)}
     found = pairs(tmp_path, tf={"last_hidden_state": STATES}, pt=off, onnx_tf=off)
     ((key, value),) = noise(found.values()).items()
-    assert key == ("model", 0, "last_hidden_state") and 0 < value < 2e-6
+    assert key == ("model", 0, "last_hidden_state")
+    assert 0 < value < 2e-6
 
 
 def test_a_corner_that_ought_to_be_there_is_a_problem() -> None:
-    def report(expected: bool) -> Report:
-        corners = (Corner("tf", Ran(cases=CASES)), Corner("pt", None, "killed by SIGKILL", expected=expected))
-        return Report("m", "default", "bert", TOLERANCE, corners, CASES, ())
+    def report(expected: bool) -> ParityReport:
+        absent = Corner(IDS["pt"], None, "killed by SIGKILL", expected=expected)
+        corners = (Corner(IDS["tf"], RunResult(cases=CASES)), absent)
+        return ParityReport("m", "default", "bert", TOLERANCE, corners, CASES, ())
 
     assert report(True).problems == ("pt: killed by SIGKILL",)
     assert report(False).problems == ()
