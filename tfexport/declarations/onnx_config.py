@@ -21,6 +21,7 @@ from packaging.version import Version
 
 from tfexport import dummy_inputs
 from tfexport.declarations.framework_tensors import to_framework
+from tfexport.declarations.model_facts import input_rules
 from tfexport.declarations.patching import PatchingSpec
 from tfexport.declarations.tasks import TASKS
 from tfexport.errors import InputsError, UnsupportedFeatureError
@@ -243,6 +244,7 @@ class OnnxConfig:
                 frequency=frequency,
             ),
             is_pair=is_pair,
+            rules=input_rules(self._config),
         )
         return to_framework(arrays, framework)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tfexport.declarations.framework_tensors import to_framework
+from tfexport.declarations.model_facts import facts_of
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.patching import PatchingSpec
 from tfexport.errors import InputsError
@@ -24,7 +25,6 @@ WithPast = TypeVar("WithPast", bound="OnnxConfigWithPast")
 _LAYERS = ("num_layers", "num_hidden_layers", "n_layer")
 _HEADS = ("num_attention_heads", "n_head", "num_heads")
 _HEAD_SIZES = ("d_kv", "head_dim")
-_CACHES_ITS_OWN_ALONE = ("gpt2",)
 
 PAST_SEQUENCE = "past_sequence"
 WHOLE_SEQUENCE = "past_sequence + sequence"
@@ -277,7 +277,7 @@ def decoder_config(config: Any) -> Any:
 
 def caches_cross_attention(config: OnnxSeq2SeqConfigWithPast) -> bool:
     """Return whether the cache holds the keys and values of the cross attention, so that later steps need no encoder states."""
-    return decoder_config(config._config).model_type not in _CACHES_ITS_OWN_ALONE
+    return facts_of(decoder_config(config._config)).caches_cross_attention
 
 
 def random_cache(

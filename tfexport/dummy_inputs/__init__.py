@@ -1,8 +1,8 @@
-"""Dummy inputs: from names, named axes and sizes to NumPy arrays.
+"""Dummy inputs: NumPy arrays for names, named axes and sizes.
 
-Values are drawn from a generator seeded by the sizes, so that the same shape always gets the same values and two
-shapes get different ones. Each modality has its own module, with `GENERATORS`: input name -> function from a `Request`
-to an array. Frameworks get their tensors from these arrays at the very end (`tfexport.declarations.framework_tensors`).
+Values are drawn from a generator that the sizes seed. One shape always has the same values, and two shapes have different
+ones. Each modality has a module with `GENERATORS`, which maps an input name to a function from a `Request` to an array.
+`tfexport.declarations.framework_tensors` converts the arrays to a framework's tensors at the very end.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from tfexport.dummy_inputs import audio, layout, segmentation, text, vision, vision_language
 from tfexport.dummy_inputs.padding import Side, pad_rows
 from tfexport.dummy_inputs.request import Arrays, Request
+from tfexport.dummy_inputs.rules import USUAL_RULES, InputRules
 from tfexport.dummy_inputs.sizes import Axes, Sizes
 from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary, positions, vocabulary
 from tfexport.dummy_inputs.values import Values, with_values
@@ -27,6 +28,7 @@ __all__ = [
     "PRESENT",
     "TOKEN_IDS",
     "Axes",
+    "InputRules",
     "Side",
     "Sizes",
     "Values",
@@ -40,7 +42,7 @@ __all__ = [
 ]
 
 PAST, PRESENT = "past_key_values", "present"
-"""A key-value cache as an input, and as an output."""
+"""Names of a key-value cache as an input and as an output."""
 
 _GENERATORS: dict[str, Callable[[Request], np.ndarray]] = {
     **text.GENERATORS,
@@ -48,27 +50,34 @@ _GENERATORS: dict[str, Callable[[Request], np.ndarray]] = {
     **vision.GENERATORS,
     **segmentation.GENERATORS,
     **audio.GENERATORS,
-    **vision_language.GENERATORS,  # its images may be several a sample; else they are those of `vision`
+    **vision_language.GENERATORS,  # its pixel_values may hold several images per sample; otherwise they are those of `vision`
 }
 
 
 def generate(
-    inputs: Mapping[str, Axes], config: Any, preprocessor: Any, sizes: Sizes, *, is_pair: bool = False
+    inputs: Mapping[str, Axes],
+    config: Any,
+    preprocessor: Any,
+    sizes: Sizes,
+    *,
+    is_pair: bool = False,
+    rules: InputRules = USUAL_RULES,
 ) -> Arrays:
-    """Arrays of every declared input but the key-value cache.
+    """Return an array for every declared input except the key-value cache.
 
     Args:
-        inputs: ordered names with their named axes.
+        inputs: names in order, with their named axes.
         config: the model's configuration.
-        preprocessor: a tokenizer, an image processor, a feature extractor, a processor of several, or None.
+        preprocessor: a tokenizer, an image processor, a feature extractor, a processor that combines several, or None.
         sizes: length of each axis.
-        is_pair: the second half of each row is a second sentence.
+        is_pair: whether the second half of each row is a second sentence.
+        rules: the rules of the model type.
 
     Returns:
-        Name -> array, in the order of `inputs`: int64 for ids and masks, float32 for images and audio.
+        Arrays by name, in the order of `inputs`: int64 for ids and masks, float32 for images and audio.
 
     Raises:
-        InputsError: an input that no generator knows.
+        InputsError: no generator knows an input.
     """
     random = np.random.default_rng(sizes.seed)
     sizes = _resolved(sizes, config, preprocessor)
@@ -79,15 +88,15 @@ def generate(
         generator = _GENERATORS.get(name)
         if generator is None:
             raise InputsError(
-                f"no dummy values are known for an input named {name!r}; known inputs are {', '.join(_GENERATORS)}. "
-                "Override generate_dummy_inputs of the OnnxConfig."
+                f"tfexport has no dummy values for an input named {name!r}. It knows {', '.join(_GENERATORS)}. "
+                "Override generate_dummy_inputs in the OnnxConfig."
             )
-        arrays[name] = generator(Request(name, axes, sizes, config, preprocessor, random, is_pair))
+        arrays[name] = generator(Request(name, axes, sizes, config, preprocessor, random, is_pair, rules))
     return arrays
 
 
 def _resolved(sizes: Sizes, config: Any, preprocessor: Any) -> Sizes:
-    """Sizes without a None: what was asked for, else the preprocessor's, else the configuration's."""
+    """Return sizes without None: the requested one, else the preprocessor's, else the configuration's."""
     height, width = vision.image_size(config, preprocessor)
     return replace(
         sizes,

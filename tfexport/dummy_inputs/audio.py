@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 
 from tfexport.dummy_inputs.request import Request, first_of, part_of
-from tfexport.dummy_inputs.sizes import DEFAULT_SAMPLING_RATE, FRAMES_A_SECOND
+from tfexport.dummy_inputs.sizes import DEFAULT_SAMPLING_RATE, FRAMES_PER_SECOND
 
 _NOISE = 0.1
 _WINDOW_SECONDS = 0.025
-"""Of log-mel features: a frame is made of so much audio, so that the last ones of it begin no frame."""
+"""Audio per frame of log-mel features. The last samples are shorter than a window, so that no frame starts in them."""
 
 
 def sampling_rate(preprocessor: Any) -> int:
-    """The feature extractor's sampling rate, in hertz; 16 kHz without one."""
+    """Return the feature extractor's sampling rate, in hertz; 16 kHz without one."""
     extractor = part_of(preprocessor, "feature_extractor", "sampling_rate")
     return int(getattr(extractor, "sampling_rate", None) or DEFAULT_SAMPLING_RATE)
 
 
 def waveform(request: Request) -> np.ndarray:
-    """A tone with noise ``(batch, samples)``, float32, each row with another phase."""
+    """Return a tone with noise, float32 ``(batch, samples)``. The phase differs from row to row."""
     sizes = request.sizes
     time = np.arange(sizes.of("samples")) / (sizes.sampling_rate or DEFAULT_SAMPLING_RATE)
     phase = request.random.uniform(0, 2 * np.pi, size=(sizes.batch, 1))
@@ -32,28 +32,31 @@ def waveform(request: Request) -> np.ndarray:
 
 
 def _input_values(request: Request) -> np.ndarray:
-    """Samples ``(batch, samples)``, float32."""
+    """Return samples, float32 ``(batch, samples)``."""
     extractor = part_of(request.preprocessor, "feature_extractor", "sampling_rate")
     audio = waveform(request)
     return audio if extractor is None else _extracted(extractor, audio, "input_values")
 
 
 def _input_features(request: Request) -> np.ndarray:
-    """Log-mel features, float32: ``(batch, mel bins, frames)`` of Whisper, ``(batch, frames, mel bins)`` of others."""
+    """Return log-mel features, float32.
+
+    Their shape is ``(batch, frames, mel bins)``, and ``(batch, mel bins, frames)`` where the number of frames is fixed.
+    """
     any_length = "frames" in request.axes.values()
     extractor = part_of(request.preprocessor, "feature_extractor", "sampling_rate")
     if extractor is not None:
-        if not any_length:  # the extractor itself pads to the length that the model takes
+        if not any_length:  # the extractor pads to the length that the model requires
             return _extracted(extractor, waveform(request), "input_features")
         frames = request.sizes.of("frames")
-        longer = replace(request.sizes, seconds=frames / FRAMES_A_SECOND + _WINDOW_SECONDS)
+        longer = replace(request.sizes, seconds=frames / FRAMES_PER_SECOND + _WINDOW_SECONDS)
         return _extracted(extractor, waveform(replace(request, sizes=longer)), "input_features")[:, :frames]
     batch = request.sizes.batch
     bins = int(first_of(request.config, "num_mel_bins", "input_feat_per_channel"))
     if any_length:
         shape = (batch, request.sizes.of("frames"), bins)
     else:
-        # Whisper's encoder takes exactly as many frames as it has positions, after its stride of 2.
+        # An encoder of a fixed length (Whisper's) has one position per two frames, because its convolution has a stride of 2.
         shape = (batch, bins, 2 * int(request.config.max_source_positions))
     return request.random.normal(size=shape).astype(np.float32)
 

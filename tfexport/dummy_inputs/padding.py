@@ -1,4 +1,4 @@
-"""Padding of rows, each by another length."""
+"""Padding of rows, by a different length per row."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary
 
 Side = Literal["left", "right", "to few"]
-"""Where the padding stands; ``to few``: on the right, and of each row no more than one to three tokens are left."""
+"""Side of the padding. ``to few`` is on the right and leaves one to three tokens per row."""
 
 _MASK = "attention_mask"
 _TEXTS = ("", "decoder_", "context_")
-"""What the names of a text's inputs begin with: each text has a mask, and is padded, of its own."""
+"""Prefixes of the inputs of each text. Each text has its own mask and its own padding."""
 _FEW = 3
 _ZERO_WHERE_PADDED = ("global_attention_mask", "token_type_ids")
 
@@ -29,20 +29,20 @@ def pad_rows(
 ) -> dict[str, Any]:
     """Pad each row of each attention mask by a different length, on one side.
 
-    Row `i` loses ``i + 1`` tokens (never its last one; or all but one to three), so that no two neighbouring rows are
-    padded alike; and one more in the decoder's text, so that its rows are not padded as the encoder's are. Special
-    tokens that open or close a row stand at the ends of what is left of it, where a tokenizer puts them.
+    Row `i` loses ``i + 1`` tokens, or all except one to three, but never its last token: neighbouring rows differ. The
+    decoder's text loses one more, so that its rows differ from the encoder's. Special tokens at the start or end of a row move
+    to the ends of the remaining tokens, where a tokenizer puts them.
 
     Args:
-        arrays: inputs with an ``attention_mask`` ``(..., sequence)``; of the decoder's text, and of retrieved
-            contexts, it begins with ``decoder_`` and ``context_``.
-        side: where the padding stands.
-        pad_id: written into the token ids there; None leaves them.
-        words: the vocabulary, for the special tokens.
-        decoder_words: the decoder's vocabulary, for those and for its own padding token.
+        arrays: inputs with an ``attention_mask`` ``(..., sequence)``. The names of the decoder's text and of retrieved contexts
+            start with ``decoder_`` and ``context_``.
+        side: the side of the padding.
+        pad_id: the token id of the padding; None leaves the token ids as they are.
+        words: the vocabulary, for its special tokens.
+        decoder_words: the decoder's vocabulary, for its special tokens and its padding token.
 
     Returns:
-        A copy, padded; the same arrays when there is no mask to pad.
+        Padded copies; the same values where an input has no mask.
     """
     padded = {name: value.copy() if isinstance(value, np.ndarray) else value for name, value in arrays.items()}
     for text in _TEXTS:
@@ -55,7 +55,7 @@ def pad_rows(
         for name, value in padded.items():
             if not isinstance(value, np.ndarray) or _text_of(name) != text or value.ndim != mask.ndim:
                 continue
-            seen = mask[..., -value.shape[-1] :]  # a mask covers the tokens in the cache too
+            seen = mask[..., -value.shape[-1] :]  # a mask also covers the tokens in the cache
             if seen.shape != value.shape:
                 continue
             if name in TOKEN_IDS:
@@ -73,7 +73,7 @@ def _text_of(name: str) -> str:
 
 
 def _hide(mask: np.ndarray, side: Side, more: int) -> list[int]:
-    """Write zeros into a mask, in place, and tell how many each row got."""
+    """Write zeros into a mask, in place, and return their number per row."""
     length = mask.shape[-1]
     counts = []
     for index, row in enumerate(mask.reshape(-1, length)):
@@ -85,7 +85,7 @@ def _hide(mask: np.ndarray, side: Side, more: int) -> list[int]:
 
 
 def _frame(ids: np.ndarray, hidden: list[int], side: Side, words: Vocabulary | None) -> None:
-    """Move the special tokens at the padded end of each row, in place, to the end of what is left of it."""
+    """Move the special tokens at the padded end of each row, in place, to the end of its remaining tokens."""
     special = () if words is None else words.prefix if side == "left" else words.suffix
     length = ids.shape[-1]
     for row, count in zip(ids.reshape(-1, length), hidden, strict=True):

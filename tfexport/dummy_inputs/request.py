@@ -1,4 +1,4 @@
-"""What a generator of dummy values is asked for."""
+"""The request that a generator of dummy values answers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tfexport.dummy_inputs.rules import InputRules
 from tfexport.dummy_inputs.sizes import Axes, Sizes
 
 Arrays = dict[str, np.ndarray]
@@ -14,16 +15,17 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Request:
-    """One input, to be filled.
+    """Request for the values of one input.
 
     Attributes:
-        name: the input.
-        axes: its named axes.
-        sizes: length of each kind of axis.
-        config: the model's configuration.
-        preprocessor: a tokenizer, an image processor, a feature extractor, a processor of several, or None.
-        random: where values are drawn from.
-        is_pair: the second half of each row is a second sentence.
+        name: Name of the input.
+        axes: Named axes of the input.
+        sizes: Length of each kind of axis.
+        config: Configuration of the model.
+        preprocessor: Tokenizer, image processor, feature extractor, a processor that combines several, or None.
+        random: Generator from which values are drawn.
+        is_pair: Whether the second half of each row is a second sentence.
+        rules: Rules of the model type.
     """
 
     name: str
@@ -33,37 +35,40 @@ class Request:
     preprocessor: Any
     random: np.random.Generator
     is_pair: bool
+    rules: InputRules
 
 
 def part_of(preprocessor: Any, kind: str, sign: str) -> Any:
-    """One part of a processor (``tokenizer``, ``image_processor``, ``feature_extractor``), or the preprocessor itself.
+    """Return one part of a processor (``tokenizer``, ``image_processor``, ``feature_extractor``), or the preprocessor itself.
 
     Args:
-        preprocessor: what the checkpoint has, or None.
-        kind: attribute under which a processor of several holds the part.
-        sign: attribute by which such a part, on its own, is recognised.
+        preprocessor: the checkpoint's preprocessor, or None.
+        kind: attribute under which a combined processor holds the part.
+        sign: attribute that identifies such a part where it is the whole preprocessor.
 
     Returns:
-        The part; None when there is none.
+        The part; None when the preprocessor does not have it.
     """
     if preprocessor is None:
         return None
-    part = getattr(preprocessor, "__dict__", {}).get(kind)  # CLIPProcessor has a deprecated property of such a name
+    part = getattr(preprocessor, "__dict__", {}).get(
+        kind
+    )  # not getattr: CLIPProcessor has a deprecated property of that name
     if part is not None:
         return part
     return preprocessor if hasattr(preprocessor, sign) else None
 
 
 def first_of(config: Any, *attributes: str, parts: tuple[str, ...] = ()) -> Any:
-    """The first attribute that a configuration, or one of its parts, has a value for.
+    """Return the first value that a configuration, or one of its parts, has for an attribute.
 
     Args:
         config: the model's configuration.
         attributes: names to look for, best first.
-        parts: attributes that hold configurations of a model's parts, such as ``vision_config``.
+        parts: attributes that hold the configurations of a model's parts, such as ``vision_config``.
 
     Returns:
-        The value; None when there is none.
+        The value; None when no attribute has one.
     """
     for holder in (config, *(getattr(config, part, None) for part in parts)):
         for attribute in attributes:

@@ -1,4 +1,4 @@
-"""What models take beside an image: which of its patches are masked, and points in it."""
+"""Dummy inputs that accompany an image: masks of its patches, and points in it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tfexport.dummy_inputs.request import Request, first_of
 from tfexport.dummy_inputs.sizes import DEFAULT_PIXELS
 
 _MASKED = 0.4
-"""Share of the patches that is masked, as BEiT was trained (arXiv:2106.08254, section 2.3)."""
+"""Share of masked patches, as in the training of BEiT (arXiv:2106.08254, section 2.3)."""
 
 
 def patches(request: Request) -> int:
-    """How many patches the images of a request have."""
+    """Return the number of patches of an image."""
     size = first_of(request.config, "patch_size", parts=("vision_config", "encoder"))
     height, width = size if isinstance(size, Iterable) else (size, size)
     sizes = request.sizes
@@ -22,24 +22,24 @@ def patches(request: Request) -> int:
 
 
 def _bool_masked_pos(request: Request) -> np.ndarray:
-    """Which patches are masked ``(batch, patches)``, bool: some of each image."""
+    """Return a mask of patches, bool ``(batch, patches)``: some patches of each image are masked."""
     masked: np.ndarray = _noise(request) < _MASKED
     return masked
 
 
 def _noise(request: Request) -> np.ndarray:
-    """Noise that chooses patches ``(batch, patches)``, float32: uniform in [0, 1)."""
+    """Return noise that selects patches, float32 ``(batch, patches)``: uniform in [0, 1)."""
     return request.random.random((request.sizes.batch, patches(request)), dtype=np.float32)
 
 
 def _points(request: Request) -> tuple[int, int, int]:
-    """Images, sets of points for each, and points of each set; two numbers of images have other numbers of points."""
+    """Return the numbers of images, of point sets per image and of points per set, which vary with the number of images."""
     batch = request.sizes.batch
     return batch, 1 + batch % 2, 1 + batch % 3
 
 
 def _input_points(request: Request) -> np.ndarray:
-    """Points ``(batch, sets, points, 2)``, float32: x and y, in pixels of the image as the model sees it."""
+    """Return points, float32 ``(batch, sets, points, 2)``: x and y, in pixels of the preprocessed image."""
     sizes = request.sizes
     corner = (sizes.width or DEFAULT_PIXELS, sizes.height or DEFAULT_PIXELS)
     points: np.ndarray = request.random.random((*_points(request), 2), dtype=np.float32) * np.asarray(
@@ -49,9 +49,9 @@ def _input_points(request: Request) -> np.ndarray:
 
 
 def _input_labels(request: Request) -> np.ndarray:
-    """What each point says ``(batch, sets, points)``, int64: 1 of the object, 0 of the background, -1 no point.
+    """Return the label of each point, int64 ``(batch, sets, points)``: 1 object, 0 background, -1 padding.
 
-    The last set's last point is padding, where it has another one before it.
+    The last point of the last set is padding where the set has several points.
     """
     labels: np.ndarray = request.random.integers(0, 2, size=_points(request))
     labels[..., 0] = 1

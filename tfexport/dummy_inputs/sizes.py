@@ -1,4 +1,4 @@
-"""How long each kind of axis is."""
+"""Length of each kind of axis."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ Axes = Mapping[int, str]
 """Names of the dynamic axes of a tensor, by axis index."""
 
 DEFAULT_PIXELS = 224
-"""Height and width when neither the preprocessor nor the configuration names one: what most models were trained on."""
+"""Height and width when neither the preprocessor nor the configuration has them: most models were trained on this size."""
 DEFAULT_SAMPLING_RATE = 16_000
-"""Hertz, when there is no feature extractor: what every speech model of transformers was trained at."""
-FRAMES_A_SECOND = 100
-"""Of log-mel features: one each 10 ms."""
+"""Sampling rate in hertz without a feature extractor: the rate that every speech model of transformers was trained at."""
+FRAMES_PER_SECOND = 100
+"""Frames of log-mel features per second: one every 10 ms."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How long each kind of axis is. None: what the preprocessor says, else what the configuration says.
+    """Length of each kind of axis. None stands for the preprocessor's value, else the configuration's.
 
     Attributes:
-        batch: samples.
-        sequence: tokens, special tokens included.
-        choice: candidate answers a sample, of a multiple-choice model.
-        channels: of images.
-        height: of images, in pixels.
-        width: of images, in pixels.
-        sampling_rate: of audio, in hertz.
-        seconds: of audio.
-        frequency: of the tone in the audio, in hertz.
+        batch: Number of samples.
+        sequence: Number of tokens, special tokens included.
+        choice: Number of candidate answers per sample of a multiple-choice model.
+        channels: Number of channels of images.
+        height: Height of images, in pixels.
+        width: Width of images, in pixels.
+        sampling_rate: Sampling rate of audio, in hertz.
+        seconds: Length of audio, in seconds.
+        frequency: Frequency of the tone in the audio, in hertz.
     """
 
     batch: int
@@ -46,15 +46,15 @@ class Sizes:
 
     @property
     def seed(self) -> tuple[int, ...]:
-        """Of the random generator: two sizes get different values."""
+        """Seed of the random generator, so that two sizes have different values."""
         pixels = (self.height or 0, self.width or 0)
         return (self.batch, self.sequence, self.choice, *pixels, round(1000 * self.seconds))
 
     def of(self, label: str) -> int:
-        """Length of an axis by its name.
+        """Return the length of an axis by its name.
 
         Raises:
-            InputsError: a name that says nothing about its length.
+            InputsError: no length is known for the name.
         """
         length = _LENGTHS.get(label)
         if length is not None:
@@ -62,12 +62,12 @@ class Sizes:
         if "sequence" in label:
             return self.sequence
         raise InputsError(
-            f"no length is known for an axis named {label!r}; known names are {', '.join(_LENGTHS)} and those with "
-            "'sequence'. Override generate_dummy_inputs of the OnnxConfig."
+            f"tfexport has no length for an axis named {label!r}. It knows {', '.join(_LENGTHS)} and names that contain "
+            "'sequence'. Override generate_dummy_inputs in the OnnxConfig."
         )
 
     def shape(self, axes: Axes, rank: int) -> tuple[int, ...]:
-        """Shape of an input: axes without a name have length 1."""
+        """Return the shape of an input. Axes without a name have length 1."""
         return tuple(self.of(axes[axis]) if axis in axes else 1 for axis in range(max(rank, *(a + 1 for a in axes))))
 
 
@@ -81,5 +81,5 @@ _LENGTHS: dict[str, Callable[[Sizes], int]] = {
     "height": lambda sizes: sizes.height or DEFAULT_PIXELS,
     "width": lambda sizes: sizes.width or DEFAULT_PIXELS,
     "samples": lambda sizes: round((sizes.sampling_rate or DEFAULT_SAMPLING_RATE) * sizes.seconds),
-    "frames": lambda sizes: round(FRAMES_A_SECOND * sizes.seconds),
+    "frames": lambda sizes: round(FRAMES_PER_SECOND * sizes.seconds),
 }

@@ -1,4 +1,4 @@
-"""Values for tensors of which nothing is known but name, shape and dtype, and what a model has been seen to take."""
+"""Values for tensors of which only the name, shape and dtype are known, and the ids that the model was seen to accept."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ _UINT8 = 256
 
 @dataclass(frozen=True)
 class Tensor:
-    """What an input is filled with.
+    """Content of one input.
 
     Attributes:
-        name: of the input.
-        dtype: NumPy's name of it.
-        content: numbers of a normal distribution; ids, whole numbers from zero, also in floats; a mask, ones, then zeros.
-        limit: ids are below it.
+        name: Name of the input.
+        dtype: NumPy's name of the dtype.
+        content: Kind of values: numbers (normally distributed), ids (whole numbers from zero, also as floats), or a mask (ones,
+            then zeros).
+        limit: Upper bound of ids, exclusive.
     """
 
     name: str
@@ -30,12 +31,12 @@ class Tensor:
     limit: int = 2
 
     def array(self, shape: tuple[int, ...], values: Values = "drawn", seed: int = 0) -> np.ndarray:
-        """An array of the shape and dtype.
+        """Return an array of the shape and dtype.
 
         Args:
             shape: lengths of all axes.
-            values: as for the inputs of models that are known; a mask has only its own.
-            seed: other seeds draw others.
+            values: the kind of values. A mask is the same for each kind.
+            seed: the seed of the drawn values.
         """
         random = np.random.default_rng([seed, *shape, *self.name.encode()])
         if self.content == "mask":
@@ -43,15 +44,15 @@ class Tensor:
         if np.dtype(self.dtype).kind == "b":
             return np.zeros(shape, bool) if values == "zeros" else random.integers(0, 2, shape).astype(bool)
         if self.content == "ids":
-            told = {"zeros": 0, "largest": self.limit - 1, "repeated": self.limit // 2}
-            drawn = random.integers(0, self.limit, shape) if values == "drawn" else np.full(shape, told[values])
+            constants = {"zeros": 0, "largest": self.limit - 1, "repeated": self.limit // 2}
+            drawn = random.integers(0, self.limit, shape) if values == "drawn" else np.full(shape, constants[values])
             return np.asarray(drawn).astype(self.dtype)
         drawn = np.asarray(random.standard_normal(shape)).astype(self.dtype)
         return floats_with(drawn, values) if drawn.size else drawn
 
 
 def tensor_of(name: str, dtype: str) -> Tensor:
-    """What an input is filled with by its name and dtype alone."""
+    """Return the content of an input by its name and dtype only."""
     if np.dtype(dtype).kind == "f":
         return Tensor(name, dtype, "numbers")
     if "mask" in name.lower():
@@ -60,7 +61,7 @@ def tensor_of(name: str, dtype: str) -> Tensor:
 
 
 def right_padded(shape: tuple[int, ...]) -> np.ndarray:
-    """Ones that end earlier in each row, along the last axis: each row keeps one at least."""
+    """Return a mask, int64, whose ones end one step earlier per row of the last axis. Each row keeps at least one."""
     if not shape:
         return np.ones(shape, np.int64)
     rows = int(np.prod(shape[:-1], dtype=np.int64))

@@ -1,4 +1,4 @@
-"""Dummy text: token ids, masks, token types."""
+"""Dummy text: token ids, masks, positions and token types."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tfexport.dummy_inputs.request import Request, first_of, part_of
+from tfexport.dummy_inputs.rules import USUAL_RULES, InputRules
 from tfexport.errors import InputsError
 
 TOKEN_IDS = ("input_ids", "inputs", "decoder_input_ids", "context_input_ids")
@@ -20,23 +21,19 @@ SPECIAL_TOKENS = (
     "decoder_start_token_id",
 )
 
-# Of RAG the generator reads all text but the question, which is needed only to retrieve documents.
-_TEXT_PARTS = ("text_config", "encoder", "generator")
-_DECODER_PARTS = ("decoder", "generator", "text_config")
-_POOLED_AT_THE_END = ("clip_text_model", "groupvit_text_model", "owlvit_text_model")
 _MISNAMED_END = 2
-"""Configurations of CLIP older than transformers 4.31 name this end of text; the models look for the highest id."""
+"""End of text in configurations of CLIP older than transformers 4.31. The models look for the highest id instead."""
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a token id may be.
+    """Token ids that a text can hold.
 
     Attributes:
-        ids: ids that stand for ordinary tokens.
-        pad_id: the padding token's id; None when there is none.
-        prefix: special tokens that open a row.
-        suffix: special tokens that close a row.
+        ids: Ids of ordinary tokens, int64 ``(tokens,)``.
+        pad_id: Id of the padding token; None without one.
+        prefix: Special tokens at the start of a row.
+        suffix: Special tokens at the end of a row.
     """
 
     ids: np.ndarray
@@ -45,67 +42,95 @@ class Vocabulary:
     suffix: tuple[int, ...] = ()
 
 
-def vocabulary(config: Any, preprocessor: Any, *, decoder: bool = False) -> Vocabulary:
-    """The vocabulary of a tokenizer, or of a configuration when there is no tokenizer.
+def vocabulary(config: Any, preprocessor: Any, *, decoder: bool = False, rules: InputRules = USUAL_RULES) -> Vocabulary:
+    """Return the vocabulary of a tokenizer, or of a configuration without a tokenizer.
 
-    A row of an encoder-decoder is closed as its tokenizer closes it: BART's classification head reads the state at the
-    end-of-sequence token, of which each row must have one. So is a text of CLIP and its kin: they read the state at
-    its end, and without one at the first token, which sees no other. A row of a decoder opens with the token that generation
-    starts from, and is not closed: what the decoder reads is what it is to write, one token later.
+    A row of an encoder-decoder ends as its tokenizer ends it: BART's classification head reads the state at the end-of-sequence
+    token, which each row must hold once. A row of a decoder starts with the token that generation starts from. It has no end,
+    because the decoder reads the tokens that it is to write, one step later.
 
     Args:
-        config: the model's configuration; of a composite model the part that reads the text is looked at.
-        preprocessor: a tokenizer, a processor that has one, or None.
-        decoder: the decoder's vocabulary, where it has one of its own.
+        config: the model's configuration. In a composite model, the part that reads the text is used.
+        preprocessor: a tokenizer, a processor that holds one, or None.
+        decoder: whether the decoder's vocabulary is returned, where it has one of its own.
+        rules: the rules of the model type.
 
     Raises:
-        InputsError: neither names a vocabulary.
+        InputsError: neither has a vocabulary.
     """
-    parts = _DECODER_PARTS if decoder else _TEXT_PARTS
-    holder = config
-    if decoder or getattr(config, "vocab_size", None) is None:
-        found = [getattr(config, part, None) for part in parts]
-        holder = next((part for part in found if getattr(part, "vocab_size", None)), config)
-    size = getattr(holder, "vocab_size", None)
-    size = size + getattr(holder, "additional_vocab_size", 0) if size else size  # IDEFICS' tokens for images
-    pad_id = first_of(holder, "pad_token_id")
-    special: set[int] = {token for name in SPECIAL_TOKENS if isinstance(token := getattr(holder, name, None), int)}
-    prefix: tuple[int, ...] = ()
-    suffix: tuple[int, ...] = ()
-    tokenizer = _tokenizer(preprocessor)
-    if tokenizer is not None and not (decoder and holder is not config):
-        size = min(len(tokenizer), size or len(tokenizer))
-        pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else pad_id
-        special |= set(tokenizer.all_special_ids)
-        ordinary = next((i for i in range(size) if i not in special), 0)
-        framed = list(tokenizer.build_inputs_with_special_tokens([ordinary]))
-        if ordinary in framed:
-            at = framed.index(ordinary)
-            prefix, suffix = tuple(framed[:at]), tuple(framed[at + 1 :])
+    holder = _holder(config, rules.decoder_parts if decoder else rules.text_parts, decoder)
+    tokenizer = None if decoder and holder is not config else _tokenizer(preprocessor, rules)
+    size = _size(holder, tokenizer)
     if not size:
         raise InputsError(
-            f"{type(config).__name__} has no vocab_size and no tokenizer was given, so token ids cannot be drawn."
+            f"{type(config).__name__} has no vocab_size, and no tokenizer was passed. Token ids need one of the two: pass a "
+            "tokenizer as preprocessor."
         )
-    end = getattr(holder, "eos_token_id", None)
-    if getattr(holder, "is_encoder_decoder", False) and _is_token(end, size) and end not in suffix:
-        suffix = (*suffix, int(end))  # type: ignore[arg-type]
-    if not suffix and getattr(holder, "model_type", None) in _POOLED_AT_THE_END:
-        last = int(end) if end is not None and _is_token(end, size) and end != _MISNAMED_END else size - 1
-        suffix = (last,)
-        special.add(last)
-    if decoder:
-        start = first_of(config, "decoder_start_token_id")
-        start = first_of(holder, "decoder_start_token_id", "bos_token_id") if start is None else start
-        prefix, suffix = ((start,) if _is_token(start, size) else ()), ()
+    special = _special_tokens(holder, tokenizer)
+    prefix, suffix = _frame_of(tokenizer, size, special)
+    end = _end_of_text(holder, size, suffix, rules)
+    prefix, suffix = (_start_of_decoder(config, holder, size), ()) if decoder else (prefix, (*suffix, *end))
+    special |= set(end)
     ids = np.array([i for i in range(size) if i not in special] or range(size), np.int64)
-    return Vocabulary(ids=ids, pad_id=pad_id, prefix=prefix, suffix=suffix)
+    return Vocabulary(ids=ids, pad_id=_pad_id(holder, tokenizer), prefix=prefix, suffix=suffix)
 
 
-def _tokenizer(preprocessor: Any) -> Any:
-    """The tokenizer; of RAG's two that of the generator."""
-    sign = "build_inputs_with_special_tokens"
-    found = part_of(preprocessor, "tokenizer", sign)
-    return part_of(preprocessor, "generator", sign) if found is None else found
+def _holder(config: Any, parts: tuple[str, ...], decoder: bool) -> Any:
+    """Return the part of a configuration that has the vocabulary, or the configuration itself."""
+    if not decoder and getattr(config, "vocab_size", None) is not None:
+        return config
+    found = (getattr(config, part, None) for part in parts)
+    return next((part for part in found if getattr(part, "vocab_size", None)), config)
+
+
+def _tokenizer(preprocessor: Any, rules: InputRules) -> Any:
+    return part_of(preprocessor, rules.tokenizer, "build_inputs_with_special_tokens")
+
+
+def _size(holder: Any, tokenizer: Any) -> int | None:
+    """Return the number of token ids. IDEFICS has additional ones for images."""
+    size = getattr(holder, "vocab_size", None)
+    size = size + getattr(holder, "additional_vocab_size", 0) if size else size
+    return size if tokenizer is None else min(len(tokenizer), size or len(tokenizer))
+
+
+def _pad_id(holder: Any, tokenizer: Any) -> int | None:
+    own = None if tokenizer is None else tokenizer.pad_token_id
+    found: int | None = first_of(holder, "pad_token_id") if own is None else own
+    return found
+
+
+def _special_tokens(holder: Any, tokenizer: Any) -> set[int]:
+    named = {token for name in SPECIAL_TOKENS if isinstance(token := getattr(holder, name, None), int)}
+    return named if tokenizer is None else named | set(tokenizer.all_special_ids)
+
+
+def _frame_of(tokenizer: Any, size: int, special: set[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the special tokens that a tokenizer puts before a text, and those that it puts after it."""
+    if tokenizer is None:
+        return (), ()
+    ordinary = next((i for i in range(size) if i not in special), 0)
+    row = list(tokenizer.build_inputs_with_special_tokens([ordinary]))
+    if ordinary not in row:
+        return (), ()
+    at = row.index(ordinary)
+    return tuple(row[:at]), tuple(row[at + 1 :])
+
+
+def _end_of_text(holder: Any, size: int, suffix: tuple[int, ...], rules: InputRules) -> tuple[int, ...]:
+    """Return the token that must end a text, where the tokenizer does not put it there."""
+    end: Any = getattr(holder, "eos_token_id", None)
+    if getattr(holder, "is_encoder_decoder", False) and _is_token(end, size):
+        return () if end in suffix else (int(end),)
+    if suffix or not rules.ends_with_token:
+        return ()
+    return (int(end) if _is_token(end, size) and end != _MISNAMED_END else size - 1,)
+
+
+def _start_of_decoder(config: Any, holder: Any, size: int) -> tuple[int, ...]:
+    start = first_of(config, "decoder_start_token_id")
+    start = first_of(holder, "decoder_start_token_id", "bos_token_id") if start is None else start
+    return (start,) if _is_token(start, size) else ()
 
 
 def _is_token(token: Any, size: int) -> bool:
@@ -113,7 +138,7 @@ def _is_token(token: Any, size: int) -> bool:
 
 
 def _shape(request: Request) -> tuple[int, ...]:
-    """``(batch, sequence)``, with choices ``(batch, choice, sequence)``; of RAG's contexts ``(documents, sequence)``."""
+    """Return ``(batch, sequence)``, with choices ``(batch, choice, sequence)``, or for contexts ``(documents, sequence)``."""
     sizes = request.sizes
     if request.name.startswith("context_"):
         return (sizes.batch * int(request.config.n_docs), sizes.sequence)
@@ -123,13 +148,13 @@ def _shape(request: Request) -> tuple[int, ...]:
 def _token_ids(request: Request) -> np.ndarray:
     shape = _shape(request)
     decoder = request.name.startswith("decoder_")
-    words = vocabulary(request.config, request.preprocessor, decoder=decoder)
+    words = vocabulary(request.config, request.preprocessor, decoder=decoder, rules=request.rules)
     ids: np.ndarray = request.random.choice(words.ids, size=shape)
     length = shape[-1]
     prefix, suffix = words.prefix, words.suffix
     if len(prefix) + len(suffix) >= length:  # no room for a word between them
-        closed = getattr(request.config, "is_encoder_decoder", False)
-        prefix, suffix = (prefix[:length] if decoder else ()), (suffix[:length] if closed else ())
+        has_end = getattr(request.config, "is_encoder_decoder", False)
+        prefix, suffix = (prefix[:length] if decoder else ()), (suffix[:length] if has_end else ())
     ids[..., : len(prefix)] = prefix
     ids[..., length - len(suffix) :] = suffix
     return ids
@@ -140,9 +165,12 @@ def _ones(request: Request) -> np.ndarray:
 
 
 def positions(mask: np.ndarray) -> np.ndarray:
-    """Where each token of a mask ``(batch, sequence)`` stands among those of its row that are no padding, int64.
+    """Return the position of each token in its row, padding not counted, int64 ``(batch, sequence)``.
 
-    Padding stands at position 1, as transformers' own generation has it.
+    Padding has position 1, as in transformers' own generation.
+
+    Args:
+        mask: 1 for tokens and 0 for padding, ``(batch, sequence)``.
     """
     counted: np.ndarray = mask.cumsum(-1) - 1
     return np.where(mask == 0, 1, counted).astype(np.int64)
@@ -155,7 +183,7 @@ def _position_ids(request: Request) -> np.ndarray:
 def _token_type_ids(request: Request) -> np.ndarray:
     shape = request.sizes.shape(request.axes, rank=2)
     types = np.zeros(shape, np.int64)
-    # XLM and Flaubert embed "token types" in the word vocabulary and have no size of their own.
+    # XLM and Flaubert embed "token types" in the word vocabulary and have no separate size.
     second = 1 if (getattr(request.config, "type_vocab_size", None) or 2) > 1 else 0
     if request.is_pair:
         types[..., shape[-1] // 2 :] = second
@@ -171,12 +199,12 @@ def _task_type_ids(request: Request) -> np.ndarray:
 
 def _global_attention_mask(request: Request) -> np.ndarray:
     mask = np.zeros(request.sizes.shape(request.axes, rank=2), np.int64)
-    mask[..., 0] = 1  # Longformer: the first token attends to all, as its classification head has it
+    mask[..., 0] = 1  # the first token attends to all, as Longformer's classification head requires
     return mask
 
 
 def _doc_scores(request: Request) -> np.ndarray:
-    """Scores of the documents that RAG's retriever found ``(batch, documents a sample)``, float32."""
+    """Return scores of retrieved documents, float32 ``(batch, documents per sample)``."""
     shape = (request.sizes.batch, int(request.config.n_docs))
     return request.random.normal(size=shape).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Values other than those drawn first: the same shapes, filled with what is rare."""
+"""Rare values for inputs of the same shapes: zeros, the largest ones, repeated ones, and other seeds."""
 
 from __future__ import annotations
 
@@ -7,28 +7,38 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tfexport.dummy_inputs.rules import USUAL_RULES, InputRules
 from tfexport.dummy_inputs.text import TOKEN_IDS, Vocabulary
 
 Values = Literal["drawn", "zeros", "largest", "repeated"]
-"""drawn: as they come. zeros: token 0, and 0.0. largest: the highest ordinary token, and numbers eight times as large.
-repeated: one ordinary token all along, and the first third of a row of numbers again and again: one number alone has no
-variance, by which models divide."""
+"""Kind of values.
+
+- drawn: the values as drawn.
+- zeros: token 0, and 0.0.
+- largest: the highest ordinary token, and numbers eight times as large.
+- repeated: one ordinary token, and the first third of a row of numbers again and again. A single repeated number would have a
+  variance of zero, by which models divide.
+"""
 _LARGE = 8.0
-_KEPT = ("noise",)
-"""Of ViT-MAE, which sorts it: equal numbers have no order."""
 
 
 def with_values(
-    arrays: Mapping[str, Any], values: Values, seed: int, words: Vocabulary | None, decoder_words: Vocabulary | None
+    arrays: Mapping[str, Any],
+    values: Values,
+    seed: int,
+    words: Vocabulary | None,
+    decoder_words: Vocabulary | None,
+    rules: InputRules = USUAL_RULES,
 ) -> dict[str, Any]:
-    """Arrays with other values: ordinary tokens and floats change, special tokens, masks and caches do not.
+    """Return arrays with other values. Ordinary tokens and floats change; special tokens, masks and caches do not.
 
     Args:
         arrays: inputs by name.
-        values: the kind of value.
-        seed: 0 for the values that the arrays have; any other draws tokens anew, and shuffles floats.
-        words: the vocabulary of the text; None where there is no text.
-        decoder_words: that of the decoder's text.
+        values: the kind of values.
+        seed: 0 keeps the values of the arrays; any other seed draws tokens anew and shuffles floats.
+        words: the vocabulary of the text; None for a model without text.
+        decoder_words: the vocabulary of the decoder's text.
+        rules: the rules of the model type.
     """
     random = np.random.default_rng(seed)
     changed = dict(arrays)
@@ -39,7 +49,7 @@ def with_values(
             vocabulary = decoder_words if name.startswith("decoder_") else words
             if vocabulary is not None:
                 changed[name] = _tokens(array, values, seed, vocabulary, random)
-        elif array.dtype.kind == "f" and name not in _KEPT:
+        elif array.dtype.kind == "f" and name not in rules.distinct_values:
             changed[name] = _floats(array, values, seed, random)
     return changed
 
@@ -47,8 +57,8 @@ def with_values(
 def _tokens(ids: np.ndarray, values: Values, seed: int, words: Vocabulary, random: np.random.Generator) -> np.ndarray:
     ordinary = np.isin(ids, words.ids)
     drawn = np.where(ordinary, random.choice(words.ids, size=ids.shape), ids) if seed else ids
-    told = {"zeros": 0, "largest": int(words.ids.max()), "repeated": int(words.ids[len(words.ids) // 2])}
-    return drawn if values == "drawn" else np.where(ordinary, told[values], ids).astype(ids.dtype)
+    constants = {"zeros": 0, "largest": int(words.ids.max()), "repeated": int(words.ids[len(words.ids) // 2])}
+    return drawn if values == "drawn" else np.where(ordinary, constants[values], ids).astype(ids.dtype)
 
 
 def _floats(array: np.ndarray, values: Values, seed: int, random: np.random.Generator) -> np.ndarray:
@@ -56,7 +66,7 @@ def _floats(array: np.ndarray, values: Values, seed: int, random: np.random.Gene
 
 
 def floats_with(drawn: np.ndarray, values: Values) -> np.ndarray:
-    """Floats that were drawn, or others of their shape and dtype."""
+    """Return drawn floats, or other floats of their shape and dtype."""
     if values == "zeros":
         return np.zeros_like(drawn)
     if values == "repeated":

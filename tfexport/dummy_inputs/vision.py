@@ -1,4 +1,4 @@
-"""Dummy images, of the size that the image processor makes or the model takes."""
+"""Dummy images of the size that the image processor makes or the model requires."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _WHITE = 255
 
 
 def image_size(config: Any, preprocessor: Any) -> tuple[int, int]:
-    """Height and width, in pixels, that the image processor makes; else that the configuration names; else 224."""
+    """Return height and width in pixels: those of the image processor, else of the configuration, else 224."""
     processor = _image_processor(preprocessor)
     if processor is not None:
         resized = _height_and_width(getattr(processor, "size", None))
         cropped = getattr(processor, "crop_size", None) if getattr(processor, "do_center_crop", False) else None
         made = _height_and_width(cropped) or resized
         if made is not None and resized is not None and min(made) > max(resized):
-            made = resized  # Perceiver's crops first: nothing larger can be cut out of what was resized
+            made = resized  # Perceiver's crops first: no crop is larger than the resized image
         if made is not None:
             return made
     named = _height_and_width(first_of(config, "image_size", "input_size", parts=_VISION_PARTS))
@@ -30,12 +30,12 @@ def image_size(config: Any, preprocessor: Any) -> tuple[int, int]:
 
 
 def image_channels(config: Any) -> int:
-    """Channels of the images that the model takes; 3 when the configuration does not say."""
+    """Return the number of channels of the model's images; 3 when the configuration does not state it."""
     return int(first_of(config, "num_channels", parts=_VISION_PARTS) or 3)
 
 
 def _image_processor(preprocessor: Any) -> Any:
-    """The image processor in a preprocessor, or None. One that does not normalise (MobileViT's) has no mean."""
+    """Return the image processor of a preprocessor, or None. One that does not normalise has no mean (MobileViT)."""
     return part_of(preprocessor, "image_processor", "do_resize") or part_of(
         preprocessor, "image_processor", "image_mean"
     )
@@ -52,9 +52,9 @@ def _height_and_width(size: Any) -> tuple[int, int] | None:
 
 
 def _pixel_values(request: Request) -> np.ndarray:
-    """Images ``(batch, channels, height, width)``, float32, rescaled and normalised as the image processor does it.
+    """Return images, float32 ``(batch, channels, height, width)``, rescaled and normalised as by the image processor.
 
-    Without one, values are from -1 to 1.
+    Without an image processor, values are from -1 to 1.
     """
     sizes = request.sizes
     shape = tuple(sizes.of(label) for label in ("batch", "num_channels", "height", "width"))
@@ -66,7 +66,7 @@ def _pixel_values(request: Request) -> np.ndarray:
 
 
 def _scaling(processor: Any) -> tuple[float, Any, Any]:
-    """What an image processor multiplies pixels with, and then the mean and deviation that it normalises with."""
+    """Return the factor, the mean and the standard deviation with which an image processor rescales and normalises pixels."""
     if processor is None:
         return 1 / _WHITE, 0.5, 0.5
     scale = getattr(processor, "rescale_factor", 1 / _WHITE) if getattr(processor, "do_rescale", False) else 1.0
@@ -77,7 +77,7 @@ def _scaling(processor: Any) -> tuple[float, Any, Any]:
 
 
 def _pixel_mask(request: Request) -> np.ndarray:
-    """Which pixels are no padding ``(batch, height, width)``: all of them."""
+    """Return a mask of the pixels that are not padding, int64 ``(batch, height, width)``: all of them."""
     return np.ones([request.sizes.of(label) for label in ("batch", "height", "width")], np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Dummy inputs of models that read images and text."""
+"""Dummy inputs for models that read images and text."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tfexport.dummy_inputs.request import Request
 from tfexport.dummy_inputs.sizes import Sizes
 
 IMAGES = "images"
-"""Name of the axis of several images a sample."""
+"""Name of the axis of several images per sample."""
 
 
 def _pixel_values(request: Request) -> np.ndarray:
-    """Images ``(batch, channels, height, width)``; ``(batch, images, ...)`` where a sample has several."""
+    """Return images, float32 ``(batch, channels, height, width)``, or ``(batch, images, ...)`` where a sample has several."""
     make = vision.GENERATORS[request.name]
     if IMAGES not in request.axes.values():
         return make(request)
@@ -26,19 +26,19 @@ def _pixel_values(request: Request) -> np.ndarray:
 
 
 def _image_attention_mask(request: Request) -> np.ndarray:
-    """Which images a token sees ``(batch, sequence, images)``, int64: any of them, or none."""
+    """Return the images that each token sees, int64 ``(batch, sequence, images)``: any number of them, or none."""
     sizes = request.sizes
     return request.random.integers(0, 2, size=(sizes.batch, sizes.sequence, _images(sizes)))
 
 
 def _visual_feats(request: Request) -> np.ndarray:
-    """Features of regions of an image ``(batch, boxes, features)``, float32."""
+    """Return features of image regions, float32 ``(batch, boxes, features)``."""
     shape = (request.sizes.batch, _boxes(request.sizes), int(request.config.visual_feat_dim))
     return request.random.normal(size=shape).astype(np.float32)
 
 
 def _visual_pos(request: Request) -> np.ndarray:
-    """Regions of an image, from 0 to 1 ``(batch, boxes, 4)``, float32: left, top, right, bottom."""
+    """Return image regions, float32 ``(batch, boxes, 4)``: left, top, right, bottom, each from 0 to 1."""
     sizes = request.sizes
     corners = request.random.uniform(size=(sizes.batch, _boxes(sizes), 2, int(request.config.visual_pos_dim) // 2))
     corners.sort(axis=2)
@@ -46,18 +46,18 @@ def _visual_pos(request: Request) -> np.ndarray:
 
 
 def _encoder_hidden_states(request: Request) -> np.ndarray:
-    """What an encoder made ``(batch, encoder sequence, hidden)``, float32; longer than the text."""
+    """Return an encoder's output, float32 ``(batch, encoder sequence, hidden)``; longer than the text."""
     shape = (request.sizes.batch, _boxes(request.sizes), int(request.config.encoder_hidden_size))
     return request.random.normal(size=shape).astype(np.float32)
 
 
 def _images(sizes: Sizes) -> int:
-    """Images a sample: 2 beside the 8 tokens that are traced, and 1 to 4 beside others."""
+    """Return the number of images per sample: 2 with the 8 traced tokens, and 1 to 4 with other numbers of tokens."""
     return 1 + (sizes.sequence + 1) % 4
 
 
 def _boxes(sizes: Sizes) -> int:
-    """Regions of an image, or what an encoder made of them: more than tokens, so that a mixed-up axis shows."""
+    """Return the number of image regions, or of an encoder's states. It exceeds the tokens, so that a swapped axis shows."""
     return sizes.sequence + 3
 
 

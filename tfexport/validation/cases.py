@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfexport import dummy_inputs
+from tfexport.declarations.model_facts import input_rules, vocabulary_of
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.dummy_inputs import PAST, TOKEN_IDS, Side, Values
 
@@ -223,10 +224,10 @@ def _filled(arrays: dict[str, Any], config: OnnxConfig, preprocessor: Any, case:
     filled = case.values != "drawn" or case.seed != 0
     words = decoder = None
     if case.padding is not None or (filled and any(name in TOKEN_IDS for name in arrays)):
-        words = dummy_inputs.vocabulary(config._config, preprocessor)
-        decoder = dummy_inputs.vocabulary(config._config, preprocessor, decoder=True)
+        words = vocabulary_of(config._config, preprocessor)
+        decoder = vocabulary_of(config._config, preprocessor, decoder=True)
     if filled:
-        arrays = dummy_inputs.with_values(arrays, case.values, case.seed, words, decoder)
+        arrays = dummy_inputs.with_values(arrays, case.values, case.seed, words, decoder, input_rules(config._config))
     if case.padding is not None:
         arrays = dummy_inputs.pad_rows(
             arrays, case.padding, words.pad_id if words else None, words=words, decoder_words=decoder

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfexport import dummy_inputs
+from tfexport.declarations.model_facts import vocabulary_of
 from tfexport.declarations.parts import (
     DECODER_PART,
     ENCODER_PART,
@@ -84,7 +85,7 @@ def _of_decoder(files: Mapping[str, Path], reference: Reference, tolerance: Tole
     prompt = tokens.shape[1]
     steps = min(STEPS, longest_sequence(reference.config) - prompt)
     output = next(iter(reference.config.outputs))
-    words = dummy_inputs.vocabulary(reference.config._config, reference.preprocessor)
+    words = vocabulary_of(reference.config._config, reference.preprocessor)
     given = np.random.default_rng(prompt).choice(words.ids, size=(_ROWS, steps))
     session = open_session(files["model"])
     try:
@@ -117,7 +118,7 @@ def _of_encoder_decoder(files: Mapping[str, Path], reference: Reference, toleran
     steps = min(STEPS, longest_decoded(decoder_config(config._config)) - 1)
     try:
         step = _decoder_step(files, config, inputs)
-        words = dummy_inputs.vocabulary(config._config, whole.preprocessor, decoder=True)
+        words = vocabulary_of(config._config, whole.preprocessor, decoder=True)
         written = write(step, start, np.ones_like(start), steps=steps, never=words.pad_id)
     except runtime_errors() as error:
         return _failed(files, error, 1, steps)

@@ -10,12 +10,12 @@ from transformers.modeling_tf_outputs import TFBaseModelOutput
 
 from tfexport.backends.base import check_inputs, mapped
 from tfexport.backends.signature_model import SignatureModel
+from tfexport.declarations.model_facts import facts_of
 from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.declarations.with_past import decoder_config
 from tfexport.dummy_inputs import PAST
 
 _ENCODER_OUTPUTS = "encoder_outputs"
-_STACKED_CACHES = ("gpt2", "ctrl")
-"""Model types whose cache is one tensor a layer, key and value stacked ``(2, batch, heads, length, head size)``."""
 _STACKED_RANK = 5
 
 
@@ -52,8 +52,7 @@ def _as_input(value: Any) -> Any:
 
 
 def _stacks_its_cache(model: Any) -> bool:
-    decoder = getattr(model.config, "decoder", model.config)
-    return decoder.model_type in _STACKED_CACHES
+    return facts_of(decoder_config(model.config)).stacks_cache
 
 
 def _unstacked(cache: Any) -> Any:

@@ -16,8 +16,10 @@ from tfexport.declarations.architectures.axes import (
     ports,
 )
 from tfexport.declarations.architectures.registry import register
+from tfexport.declarations.model_facts import ModelFacts
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.with_past import WHOLE_SEQUENCE, OnnxSeq2SeqConfigWithPast
+from tfexport.dummy_inputs import InputRules
 
 _CONTEXTS = {0: "documents", 1: "context_sequence"}
 """Texts that were retrieved: as many for each sample as the configuration's ``n_docs``."""
@@ -191,6 +193,8 @@ class PLBartOnnxConfig(_EncoderDecoder):
             "tf": ("TFRagTokenForGeneration", "TFRagSequenceForGeneration"),
         },
     },
+    # The generator reads all text but the question, which only the retriever needs.
+    facts=ModelFacts(InputRules(text_parts=("generator",), decoder_parts=("generator",), tokenizer="generator")),
 )
 class RagOnnxConfig(OnnxSeq2SeqConfigWithPast):
     """RAG behind its retriever, which is no part of the graph: the generator reads the contexts that it found."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tfexport.checkpoints.framework import Framework
+from tfexport.declarations.model_facts import ModelFacts, record_facts
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.tasks import normalise, task_of
 
@@ -52,7 +53,10 @@ _DECLARATIONS: dict[str, Declaration] = {}
 
 
 def register(
-    model_type: str, *features: str, classes: Mapping[str, Mapping[Framework, tuple[str, ...]]] | None = None
+    model_type: str,
+    *features: str,
+    classes: Mapping[str, Mapping[Framework, tuple[str, ...]]] | None = None,
+    facts: ModelFacts | None = None,
 ) -> Callable[[ConfigClass], ConfigClass]:
     """Class decorator: declare a model type and its features.
 
@@ -75,6 +79,8 @@ def register(
             raise ValueError(f"{name} declares a feature twice")
         for feature in features:
             task_of(feature)
+        if facts is not None:
+            record_facts(name, facts)
         _DECLARATIONS[name] = Declaration(name, features, config_class, dict(classes or {}))
         return config_class
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tfexport.declarations.architectures.axes import TEXT
 from tfexport.declarations.architectures.registry import register
+from tfexport.declarations.model_facts import ModelFacts
 from tfexport.declarations.with_past import WHOLE_SEQUENCE, OnnxConfigWithPast
 
 _GPT = ("default", "default-with-past", "causal-lm", "causal-lm-with-past")
@@ -56,14 +57,21 @@ class CodeGenOnnxConfig(_Decoder):
     takes_position_ids = True
 
 
-@register("ctrl", *_GPT, "sequence-classification")
+@register("ctrl", *_GPT, "sequence-classification", facts=ModelFacts(stacks_cache=True))
 class CTRLOnnxConfig(_Decoder):
     """CTRL: text steered by a control code, its first token."""
 
     takes_position_ids = True
 
 
-@register("gpt2", *_GPT, "sequence-classification", "token-classification")
+@register(
+    "gpt2",
+    *_GPT,
+    "sequence-classification",
+    "token-classification",
+    # As a decoder it caches only its self-attention in TensorFlow (transformers 4.57).
+    facts=ModelFacts(stacks_cache=True, caches_cross_attention=False),
+)
 class GPT2OnnxConfig(_Decoder):
     """GPT-2."""
 

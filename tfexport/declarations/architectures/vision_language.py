@@ -15,8 +15,10 @@ from tfexport.declarations.architectures.axes import (
     ports,
 )
 from tfexport.declarations.architectures.registry import register
+from tfexport.declarations.model_facts import ModelFacts
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.with_past import OnnxSeq2SeqConfigWithPast
+from tfexport.dummy_inputs import InputRules
 from tfexport.dummy_inputs.sizes import Axes
 
 _TEXTS = {0: "text_batch", 1: "sequence"}
@@ -26,6 +28,9 @@ _IMAGES_OF_A_TEXT = {0: "batch", 1: "images"}
 _BOXES = {0: "batch", 1: "boxes"}
 """Regions of an image."""
 _DECODED_TEXT = {0: "batch", 1: "past_decoder_sequence + sequence"}
+
+_ENDS_WITH_TOKEN = ModelFacts(InputRules(ends_with_token=True))
+"""CLIP and its kin read the state at the end of a text. Without an end they read the first token, which sees no other."""
 
 
 class _by_task:
@@ -72,7 +77,7 @@ class ChineseCLIPOnnxConfig(_Contrastive):
     inputs = ports(input_ids=_TEXTS, pixel_values=_IMAGES, attention_mask=_TEXTS)
 
 
-@register("clip", "default", "image-classification")
+@register("clip", "default", "image-classification", facts=_ENDS_WITH_TOKEN)
 class CLIPOnnxConfig(_Contrastive):
     """CLIP: text and images in one space; the vision tower alone for classification."""
 
@@ -82,7 +87,7 @@ class CLIPOnnxConfig(_Contrastive):
     )
 
 
-@register("clip-text-model", "default", classes={"default": {"tf": ("TFCLIPTextModel",)}})
+@register("clip-text-model", "default", classes={"default": {"tf": ("TFCLIPTextModel",)}}, facts=_ENDS_WITH_TOKEN)
 class CLIPTextOnnxConfig(OnnxConfig):
     """The text tower of CLIP, on its own."""
 
@@ -98,7 +103,7 @@ class CLIPVisionOnnxConfig(OnnxConfig):
     outputs = ports(last_hidden_state=PER_SAMPLE, pooler_output=PER_SAMPLE)
 
 
-@register("groupvit", "default")
+@register("groupvit", "default", facts=_ENDS_WITH_TOKEN)
 class GroupViTOnnxConfig(_Contrastive):
     """GroupViT: CLIP whose vision tower groups what belongs together."""
 
@@ -133,7 +138,7 @@ class LxmertOnnxConfig(OnnxConfig):
     )
 
 
-@register("owlvit", "default")
+@register("owlvit", "default", facts=_ENDS_WITH_TOKEN)
 class OwlViTOnnxConfig(_Contrastive):
     """OWL-ViT: CLIP, trained to find objects by their names."""
 

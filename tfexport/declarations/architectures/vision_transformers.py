@@ -8,7 +8,9 @@ from typing import Any
 
 from tfexport.declarations.architectures.axes import IMAGE, IMAGE_OF_ONE_SIZE, PER_SAMPLE, TEXT, ports
 from tfexport.declarations.architectures.registry import register
+from tfexport.declarations.model_facts import ModelFacts
 from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.dummy_inputs import InputRules
 from tfexport.dummy_inputs.sizes import Axes
 
 PER_PATCH = {0: "batch", 1: "patches"}
@@ -139,7 +141,8 @@ class ViTOnnxConfig(_PatchesConfig):
     inputs = _images(IMAGE_OF_ONE_SIZE)
 
 
-@register("vit-mae", "default", "pretraining")
+# It sorts the noise, and equal numbers have no order.
+@register("vit-mae", "default", "pretraining", facts=ModelFacts(InputRules(distinct_values=("noise",))))
 class ViTMAEOnnxConfig(_PatchesConfig):
     """ViTMAE: an encoder of a few patches, chosen by noise, and a decoder that draws the others.
 
