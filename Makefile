@@ -3,8 +3,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+EXTRAS := cpu,tensorflow,keras-hub,torch,benchmark,openvino,zoo,clients,dev
+comma := ,
 
-.PHONY: setup demo test check zoo bench clean
+.PHONY: setup demo check quick test messages figures lock zoo bench clean
 
 setup: $(STAMP)
 
@@ -12,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	# PyTorch first and by its exact version: a wider range pulls gigabytes of CUDA packages.
 	$(BIN)/pip install --quiet --constraint constraints.txt torch==2.13.0
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[cpu,tensorflow,keras-hub,torch,benchmark,openvino,zoo,clients,dev]"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	touch $(STAMP)
 
 demo: setup
@@ -23,8 +25,27 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The fast tier: three minutes on two cores. `make test` runs every test.
+quick: setup
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
 test: check
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# Every message of the exception tree, for reviewers: tests/messages.txt.
+messages: setup
+	$(BIN)/python -m tests.messages
+
+# The figures of README.md and docs/, from the recorded results.
+figures: setup
+	$(BIN)/python -m benchmarks.figures
+
+# requirements.lock: the versions of constraints.txt with their hashes. PyTorch is not in it: its builds differ by index.
+lock:
+	test -x .venv-lock/bin/pip-compile || { $(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip install --quiet pip-tools==7.6.2; }
+	CUSTOM_COMPILE_COMMAND="make lock" .venv-lock/bin/pip-compile --quiet --generate-hashes --strip-extras --no-annotate \
+		--unsafe-package torch --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options \
+		$(foreach extra,$(subst $(comma), ,$(EXTRAS)),--extra $(extra)) --constraint constraints.txt --output-file requirements.lock pyproject.toml
 
 # Every declared model type, feature and framework; goes on where it stopped. CLUSTER=tcp://host:8786 for a Dask cluster.
 zoo: setup
@@ -38,4 +59,4 @@ bench: setup
 	$(BIN)/python -m benchmarks.against_onnxruntime
 
 clean:
-	rm -rf $(VENV) .cache demo-output .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-lock .cache demo-output .pytest_cache .mypy_cache .ruff_cache
