@@ -1,41 +1,41 @@
 """Every error that tfexport raises on purpose.
 
     TfExportError
-    ├── CheckpointError             what lies on disk cannot be used
-    │   ├── CheckpointNotFoundError     no such folder, no configuration, no weights (also a FileNotFoundError)
-    │   ├── CorruptCheckpointError      a file is truncated or is not what its name says
-    │   ├── WeightsOnlyError            a Keras file that holds weights and no model
-    │   ├── UntrustedCodeError          loading it would run code, and the user did not say that it may
+    ├── CheckpointError             a file or folder of a checkpoint cannot be used
+    │   ├── CheckpointNotFoundError     a folder, a configuration or the weights are missing (also a FileNotFoundError)
+    │   ├── CorruptCheckpointError      a file is truncated, or is not of the kind that its name says
+    │   ├── WeightsOnlyError            a Keras file holds weights and not the model
+    │   ├── UntrustedCodeError          loading the model would run code, and the user did not pass --trust
     │   ├── MissingWeightsError         the exported graph reads weights that the checkpoint does not hold
-    │   └── MismatchedWeightsError      a weight of the checkpoint has another shape than the model's (also a ValueError)
-    ├── FrameworkError              the framework that was asked for or found cannot be used
-    │   ├── UnknownFrameworkError       not one of "pt", "tf" (also a ValueError)
+    │   └── MismatchedWeightsError      a weight of the checkpoint does not have the model's shape (also a ValueError)
+    ├── FrameworkError              the framework that was requested or found cannot be used
+    │   ├── UnknownFrameworkError       the name is not "pt" or "tf" (also a ValueError)
     │   └── FrameworkNotInstalledError  the framework, or its converter, is not installed (also an ImportError)
     ├── RuntimeNotInstalledError    ONNX Runtime is not installed (also an ImportError)
-    ├── UnsupportedError            tfexport has no declaration for this
-    │   ├── UnsupportedModelTypeError   (also a KeyError)
-    │   ├── UnsupportedFeatureError     (also a ValueError)
-    │   └── UnsupportedCheckpointError  a kind of checkpoint that no backend loads yet
-    ├── InputsError                 dummy inputs cannot be made, or do not fit the declaration (also a ValueError)
-    ├── ConversionError             the framework's graph could not become a valid ONNX graph
+    ├── UnsupportedError            tfexport lacks a declaration for this model
+    │   ├── UnsupportedModelTypeError   the model type is not declared (also a KeyError)
+    │   ├── UnsupportedFeatureError     the feature is not declared for this model type or framework (also a ValueError)
+    │   └── UnsupportedCheckpointError  no backend loads this kind of checkpoint yet
+    ├── InputsError                 an option is not valid, or dummy inputs cannot be made (also a ValueError)
+    ├── ConversionError             the framework's graph could not be converted to a valid ONNX graph
     │   ├── TracingError                the framework could not trace the model
-    │   ├── UnsupportedOpError          an op has no ONNX mapping: names the op and the layer
-    │   ├── ContractError               names, order, dtypes or axes are not the declaration's
-    │   └── OpsetError                  the opset asked for cannot be had (also a ValueError)
+    │   ├── UnsupportedOpError          an op lacks an ONNX mapping; the message names the op and the layer
+    │   ├── ContractError               names, order, dtypes or axes differ from the declaration
+    │   └── OpsetError                  the requested opset cannot be written (also a ValueError)
     ├── ValidationError             the ONNX file disagrees with its source (also a ValueError)
     ├── BenchmarkError              a measurement cannot be made
-    │   ├── UnknownEngineError          no engine of that name (also a ValueError)
+    │   ├── UnknownEngineError          the engine does not exist (also a ValueError)
     │   ├── EngineNotInstalledError     the package of an engine is not installed (also an ImportError)
-    │   ├── ProviderError               the execution provider that was asked for cannot be had
-    │   │   └── PlacementError              part of the model would be computed by another one
+    │   ├── ProviderError               the requested execution provider is not available
+    │   │   └── PlacementError              another provider would compute part of the model
     │   ├── CellError                   one measurement failed, or its process died
-    │   └── ResultsError                a file is no results file, or one of another version (also a ValueError)
-    ├── ProcessError                work in a process of its own failed, or the process died
+    │   └── ResultsError                a file is not a results file of this version (also a ValueError)
+    ├── ProcessError                work in a child process failed, or the process died
     └── OutputError                 the directory cannot be written or published (also an OSError)
-        └── OutputExistsError           the target holds files that are not an earlier export's
+        └── OutputExistsError           the target holds files that no earlier export wrote
 
-The second base class of each error is the class that ``transformers.onnx`` raised for the same cause, so that an
-``except`` clause written against it goes on working.
+The second base class of an error is the class that ``transformers.onnx`` raised for the same cause. An ``except`` clause
+that was written for it still works.
 """
 
 from __future__ import annotations
@@ -44,69 +44,69 @@ from collections.abc import Iterable
 
 
 class TfExportError(Exception):
-    """Root of all errors raised on purpose; `str(error)` is the whole message for the user."""
+    """The root of all errors that are raised on purpose; `str(error)` is the whole message for the user."""
 
     def __str__(self) -> str:
-        # KeyError would show the repr of its argument.
+        # The method of KeyError returns the repr of its argument.
         return str(self.args[0]) if self.args else ""
 
 
 class CheckpointError(TfExportError):
-    """What lies on disk cannot be used."""
+    """A file or folder of a checkpoint cannot be used."""
 
 
 class CheckpointNotFoundError(CheckpointError, FileNotFoundError):
-    """No such folder, no configuration in it, or no weights in it."""
+    """A folder does not exist, or it lacks a configuration or weights."""
 
 
 class CorruptCheckpointError(CheckpointError):
-    """A file is truncated or is not what its name says."""
+    """A file is truncated, or is not of the kind that its name says."""
 
 
 class WeightsOnlyError(CheckpointError):
-    """A Keras file that holds weights and no model."""
+    """A Keras file holds weights and not the model."""
 
     def __init__(self, source: str) -> None:
         super().__init__(
-            f"{source} holds weights alone, and not the model that they belong to: only the code that built it can build it "
-            f"again. In Python: model = ...; model.load_weights({source!r}); tfexport.export_checkpoint(model, 'OUTPUT')."
+            f"{source} only holds weights, and a whole model is expected. Build the model with its own code, and export it "
+            f"in Python: model = ...; model.load_weights({source!r}); tfexport.export_model(model, 'OUTPUT')."
         )
 
 
 class UntrustedCodeError(CheckpointError):
-    """Loading it would run code, and the user did not say that it may."""
+    """Loading the model would run code, and the user did not pass `--trust` (``trust=True``)."""
 
 
 class MissingWeightsError(CheckpointError):
     """The exported graph reads weights that the checkpoint does not hold.
 
     Attributes:
-        names: the weights, under the names of the framework that loaded the model.
+        names: Names of the weights, in the framework that loaded the model.
     """
 
     def __init__(self, names: Iterable[str], *, model_class: str, source: str) -> None:
         self.names = tuple(names)
         super().__init__(
             f"{source} lacks {len(self.names)} weight(s) that {model_class} needs, so they would be random: "
-            f"{abbreviate(self.names)}. Export another feature, give the checkpoint that holds them, or pass "
+            f"{abbreviate(self.names)}. Export another feature, name a checkpoint that holds them, or pass "
             "--allow-missing-weights (allow_missing_weights=True) to export them as they were initialised."
         )
 
 
 class MismatchedWeightsError(CheckpointError, ValueError):
-    """A weight of the checkpoint has another shape than the model's."""
+    """A weight of the checkpoint does not have the shape that the model expects."""
 
 
 class FrameworkError(TfExportError):
-    """The framework that was asked for or found cannot be used."""
+    """The framework that was requested or found cannot be used."""
 
 
 class UnknownFrameworkError(FrameworkError, ValueError):
-    """Not one of the frameworks that tfexport knows."""
+    """The name is not that of a framework that tfexport knows: ``"pt"`` or ``"tf"``."""
 
 
 class FrameworkNotInstalledError(FrameworkError, ImportError):
-    """The framework, or the converter that goes with it, is not installed."""
+    """The framework, or the converter that belongs to it, is not installed."""
 
 
 class RuntimeNotInstalledError(TfExportError, ImportError):
@@ -114,27 +114,27 @@ class RuntimeNotInstalledError(TfExportError, ImportError):
 
 
 class UnsupportedError(TfExportError):
-    """tfexport has no declaration for what was asked."""
+    """tfexport lacks a declaration for the requested model."""
 
 
 class UnsupportedModelTypeError(UnsupportedError, KeyError):
-    """No declaration for this model type."""
+    """The model type is not declared."""
 
 
 class UnsupportedFeatureError(UnsupportedError, ValueError):
-    """No such feature, or not for this model type or framework."""
+    """The feature does not exist, or is not declared for this model type or framework."""
 
 
 class UnsupportedCheckpointError(UnsupportedError):
-    """A kind of checkpoint that no backend loads yet."""
+    """No backend loads this kind of checkpoint yet."""
 
 
 class InputsError(TfExportError, ValueError):
-    """Dummy inputs cannot be made, or do not fit the declaration."""
+    """An option is not valid, or dummy inputs cannot be made or do not fit the declaration."""
 
 
 class ConversionError(TfExportError):
-    """The framework's graph could not become a valid ONNX graph."""
+    """The framework's graph could not be converted to a valid ONNX graph."""
 
 
 class TracingError(ConversionError):
@@ -142,10 +142,10 @@ class TracingError(ConversionError):
 
 
 class UnsupportedOpError(ConversionError):
-    """An op of the framework has no ONNX mapping.
+    """An op of the framework lacks an ONNX mapping.
 
     Attributes:
-        ops: (op type, name of the node in the framework's graph) of each op without a mapping.
+        ops: Pairs of op type and node name in the framework's graph, one per op without a mapping.
     """
 
     def __init__(self, ops: Iterable[tuple[str, str]], *, converter: str) -> None:
@@ -158,11 +158,11 @@ class UnsupportedOpError(ConversionError):
 
 
 class ContractError(ConversionError):
-    """Names, order, dtypes or axes of the graph are not the declaration's."""
+    """Names, order, dtypes or axes of the graph differ from the declaration."""
 
 
 class OpsetError(ConversionError, ValueError):
-    """The opset asked for cannot be had."""
+    """The requested opset cannot be written."""
 
 
 class ValidationError(TfExportError, ValueError):
@@ -174,7 +174,7 @@ class BenchmarkError(TfExportError):
 
 
 class UnknownEngineError(BenchmarkError, ValueError):
-    """No engine of that name."""
+    """The engine does not exist."""
 
 
 class EngineNotInstalledError(BenchmarkError, ImportError):
@@ -182,23 +182,23 @@ class EngineNotInstalledError(BenchmarkError, ImportError):
 
 
 class ProviderError(BenchmarkError):
-    """The execution provider that was asked for cannot be had."""
+    """The requested execution provider is not available."""
 
 
 class PlacementError(ProviderError):
-    """Part of the model would be computed by another provider than the one that was asked for."""
+    """A provider other than the requested one would compute part of the model."""
 
 
 class CellError(BenchmarkError):
-    """One measurement failed, or its process died. The text says how."""
+    """One measurement failed, or its process died; the message says how."""
 
 
 class ResultsError(BenchmarkError, ValueError):
-    """A file is no results file, or one of a version that is not known."""
+    """A file is not a results file, or its version is not known."""
 
 
 class ProcessError(TfExportError):
-    """Work in a process of its own failed, or the process died."""
+    """Work in a child process failed, or the process died."""
 
 
 class OutputError(TfExportError, OSError):
@@ -206,16 +206,16 @@ class OutputError(TfExportError, OSError):
 
 
 class OutputExistsError(OutputError):
-    """The target holds files that are not an earlier export's."""
+    """The target holds files that no earlier export wrote."""
 
 
 def abbreviate(items: Iterable[str], limit: int = 8) -> str:
-    """Join the first `limit` items, and say how many more there are."""
+    """Join the first `limit` items, and add the number of the remaining ones."""
     listed = list(items)
     shown = ", ".join(listed[:limit])
     return shown if len(listed) <= limit else f"{shown} and {len(listed) - limit} more"
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error of a library's, for a message; its class where it says nothing."""
+    """Return the first line of a library's error for a message, or its class where the error has no text."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

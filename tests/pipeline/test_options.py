@@ -77,7 +77,8 @@ def test_tensor_types_of_transformers_name_a_framework() -> None:
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
-    options = export_options(opset=np.int64(17), atol=np.float32(0.5))
+    keywords: dict[str, Any] = {"opset": np.int64(17), "atol": np.float32(0.5)}
+    options = export_options(**keywords)
     assert type(options.writing.opset) is int
     assert type(options.acceptance.atol) is float
 
@@ -109,10 +110,11 @@ def test_what_is_not_valid(keywords: dict[str, Any], error: type[TfExportError],
 
 @pytest.mark.parametrize("name", ["fetaure", "transforms", "signature_options"])
 def test_what_is_not_an_option(name: str) -> None:
+    keywords: dict[str, Any] = {name: 1}
     with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
-        export_options(**{name: 1})  # type: ignore[misc]
+        export_options(**keywords)
     with pytest.raises(TypeError, match=f"unexpected keyword argument '{name}'"):
-        export_model("nowhere", "out", **{name: 1})  # type: ignore[misc]
+        export_model("nowhere", "out", **keywords)
 
 
 def test_the_public_function_takes_keywords_only() -> None:

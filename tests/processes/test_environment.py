@@ -23,9 +23,13 @@ def _writes(file: Path) -> Iterator[int]:
     """Lines of a file that change ``os.environ``."""
     environ = ("os.environ", "environ")
     for node in ast.walk(ast.parse(file.read_text())):
-        called = isinstance(node, ast.Attribute) and node.attr in WRITES and ast.unparse(node.value) in (*environ, "os")
-        stored = isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load)
-        if called or (stored and ast.unparse(node.value) in environ):
+        if isinstance(node, ast.Attribute):
+            writes = node.attr in WRITES and ast.unparse(node.value) in (*environ, "os")
+        elif isinstance(node, ast.Subscript):
+            writes = not isinstance(node.ctx, ast.Load) and ast.unparse(node.value) in environ
+        else:
+            continue
+        if writes:
             yield node.lineno
 
 
