@@ -112,8 +112,9 @@ def test_weights_alone(name: str, tmp_path: Path) -> None:
     file = save(model, tmp_path / name)
     with pytest.raises(WeightsOnlyError) as caught:
         tfexport.export_checkpoint(file, tmp_path / "out")
-    told = f"model = ...; model.load_weights({str(file)!r}); tfexport.export_checkpoint(model, 'OUTPUT')"
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    call = f"model = ...; model.load_weights({str(file)!r}); tfexport.export_model(model, 'OUTPUT')"
+    assert call in str(caught.value)
+    assert "\n" not in str(caught.value)
     again = _functional(keras if name.endswith(".weights.h5") else tf_keras)
     again.layers[-1].kernel.assign(0 * again.layers[-1].kernel)
     again.load_weights(str(file))  # what the message says
