@@ -12,6 +12,7 @@
     │   ├── UnknownFrameworkError       the name is not "pt" or "tf" (also a ValueError)
     │   └── FrameworkNotInstalledError  the framework, or its converter, is not installed (also an ImportError)
     ├── RuntimeNotInstalledError    ONNX Runtime is not installed (also an ImportError)
+    ├── TransformersNotInstalledError  transformers or huggingface_hub is not installed (also an ImportError)
     ├── UnsupportedError            tfexport lacks a declaration for this model
     │   ├── UnsupportedModelTypeError   the model type is not declared (also a KeyError)
     │   ├── UnsupportedFeatureError     the feature is not declared for this model type or framework (also a ValueError)
@@ -111,6 +112,16 @@ class FrameworkNotInstalledError(FrameworkError, ImportError):
 
 class RuntimeNotInstalledError(TfExportError, ImportError):
     """ONNX Runtime, which runs and validates the files, is not installed."""
+
+
+class TransformersNotInstalledError(TfExportError, ImportError):
+    """transformers or huggingface_hub, which read checkpoints of transformers, is not installed."""
+
+    def __init__(self, package: str, purpose: str) -> None:
+        super().__init__(
+            f"{package} is needed {purpose} and is not installed. Install tfexport[transformers] (the packages transformers "
+            "and huggingface-hub)."
+        )
 
 
 class UnsupportedError(TfExportError):

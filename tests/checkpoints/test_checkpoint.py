@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests import support
-from tfexport.checkpoints.checkpoint import open_checkpoint, sha256_of
+from tfexport.checkpoints.checkpoint import open_checkpoint
+from tfexport.checkpoints.weight_files import sha256_of
 from tfexport.errors import CheckpointError, CheckpointNotFoundError, CorruptCheckpointError, UnsupportedModelTypeError
 from tfexport.onnx.features import FeaturesManager
 
@@ -95,7 +96,8 @@ def test_evidence(name: str, tmp_path: Path) -> None:
     write(support.write_config(tmp_path))
     checkpoint = open_checkpoint(tmp_path)
     assert [(found.framework, found.why) for found in checkpoint.weights or ()] == expected
-    assert checkpoint.kind == "huggingface" and checkpoint.path == tmp_path
+    assert checkpoint.kind.name == "huggingface"
+    assert checkpoint.path == tmp_path
     for found in checkpoint.weights or ():
         assert found.files and all(file.is_file() for file in found.files)
 
@@ -119,16 +121,16 @@ def test_features_manager_determines_by_the_same_evidence(name: str, tmp_path: P
 )
 def test_folders_that_are_not_hugging_face(write: Callable[[Path], object], kind: str, tmp_path: Path) -> None:
     write(tmp_path)
-    assert open_checkpoint(tmp_path).kind == kind
+    assert open_checkpoint(tmp_path).kind.name == kind
 
 
 def test_files_that_are_checkpoints(tmp_path: Path) -> None:
     for name in ("a.h5", "b.hdf5"):
         checkpoint = open_checkpoint(support.write_hdf5(tmp_path / name))
-        assert checkpoint.kind == "keras"
+        assert checkpoint.kind.name == "keras"
         assert [found.framework for found in checkpoint.weights or ()] == ["tf"]
     _keras_archive(tmp_path)
-    assert open_checkpoint(tmp_path / "net.keras").kind == "keras"
+    assert open_checkpoint(tmp_path / "net.keras").kind.name == "keras"
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(CheckpointNotFoundError, match="not a checkpoint"):
         open_checkpoint(tmp_path / "notes.txt")
@@ -261,7 +263,7 @@ def test_a_configuration_that_is_not_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["my-bert-model", "gpt2", "checkpoint"])
 def test_the_folder_name_does_not_decide_the_model_type(folder: str, tmp_path: Path) -> None:
     support.write_config(tmp_path / folder, {"hidden_size": 32})
-    with pytest.raises(CorruptCheckpointError, match="names no model_type.*--model-type"):
+    with pytest.raises(CorruptCheckpointError, match="does not name a model_type.*--model-type"):
         _ = open_checkpoint(tmp_path / folder).config
     assert open_checkpoint(tmp_path / folder, model_type="albert").config.model_type == "albert"
 
@@ -288,7 +290,7 @@ def test_a_hub_id_that_is_not_cached(tmp_path: Path) -> None:
     checkpoint = open_checkpoint("tfexport-tests/nowhere", cache_dir=tmp_path)
     assert checkpoint.weights is None and checkpoint.path is None
     assert checkpoint.sha256("tf") == {}
-    with pytest.raises(CheckpointNotFoundError, match="neither a local folder nor a model that the hub gives"):
+    with pytest.raises(CheckpointNotFoundError, match="neither a local folder nor a model that the hub returns"):
         _ = checkpoint.config
 
 

@@ -134,6 +134,6 @@ def test_not_installed(
 
 @pytest.mark.parametrize("requested", [None, "pt", "tf"])
 def test_a_local_checkpoint_without_weights_is_not_guessed(requested: str | None) -> None:
-    with pytest.raises(CheckpointNotFoundError, match="here holds no weights") as caught:
-        decide(requested, [], {"pt", "tf"}, "here")
+    with pytest.raises(CheckpointNotFoundError, match="here does not hold weights. Expected a file") as caught:
+        decide(requested, [], {"pt", "tf"}, "here", expected="a file")
     assert isinstance(caught.value, FileNotFoundError)

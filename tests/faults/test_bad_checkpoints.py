@@ -60,7 +60,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str], str]] = {
     ),
     "missing config": ("h5", lambda f: (f / "config.json").unlink(), [], "config.json"),
     "config cut short": ("h5", lambda f: _truncate(f / "config.json", 0.5), [], "is not a JSON object"),
-    "config without a model type": ("h5", lambda f: _edit_config(f, model_type=None), [], "names no model_type"),
+    "config without a model type": ("h5", lambda f: _edit_config(f, model_type=None), [], "does not name a model_type"),
     "model type that transformers lacks": (
         "h5",
         lambda f: _edit_config(f, model_type="transformer-xxl"),
@@ -73,7 +73,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str], str]] = {
         [],
         "the model type 'fnet'",
     ),
-    "no weights": ("h5", lambda f: (f / "tf_model.h5").unlink(), [], "holds no weights"),
+    "no weights": ("h5", lambda f: (f / "tf_model.h5").unlink(), [], "does not hold weights"),
     "unknown feature": ("h5", lambda f: None, ["--feature", "poetry"], "'poetry' is not a feature"),
     "feature of other types": (
         "h5",

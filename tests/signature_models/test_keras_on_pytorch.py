@@ -174,7 +174,11 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("name", "error", "told"),
         [
-            ("saved_model", "UnsupportedCheckpointError", "saved_model is TensorFlow's own"),
+            (
+                "saved_model",
+                "UnsupportedCheckpointError",
+                "saved_model is a SavedModel folder, which PyTorch cannot load",
+            ),
             ("of_tf_keras.h5", "CheckpointError", "of_tf_keras.h5 does not load in Keras 3"),
         ],
     )

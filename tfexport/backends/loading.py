@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from safetensors import SafetensorError
 
 from tfexport.checkpoints.checkpoint import Checkpoint
-from tfexport.checkpoints.framework import FrameworkChoice
-from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError, TfExportError
+from tfexport.checkpoints.framework import FRAMEWORK_NAMES, Framework, FrameworkChoice
+from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError, TfExportError, UnsupportedCheckpointError
 
 _SIZES_DIFFER = (
     "size mismatch",
@@ -31,6 +32,23 @@ _UNREADABLE = (
     SafetensorError,
     pickle.UnpicklingError,
 )
+
+
+def loader(checkpoint: Checkpoint, framework: Framework) -> Callable[..., Any]:
+    """Return the function that loads a checkpoint in a framework, as the kind of the checkpoint names it.
+
+    Raises:
+        UnsupportedCheckpointError: The framework cannot load this kind.
+    """
+    entry_point = checkpoint.kind.loaders.get(framework)
+    if entry_point is None:
+        raise UnsupportedCheckpointError(
+            f"{checkpoint.source} is {checkpoint.kind.description}, which {FRAMEWORK_NAMES[framework]} cannot load. "
+            f"Leave out --framework {framework}."
+        )
+    module, _, function = entry_point.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
 
 
 def from_pretrained_options(checkpoint: Checkpoint, choice: FrameworkChoice) -> dict[str, Any]:

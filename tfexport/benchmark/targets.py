@@ -11,8 +11,10 @@ from typing import Any
 from tfexport.benchmark import graph_facts
 from tfexport.benchmark.cells import Setting
 from tfexport.benchmark.work import Arrays, Model
-from tfexport.checkpoints.checkpoint import CONFIG, Checkpoint, sha256_of
+from tfexport.checkpoints.checkpoint import open_checkpoint
+from tfexport.checkpoints.configuration import CONFIG
 from tfexport.checkpoints.preprocessor import load_preprocessor
+from tfexport.checkpoints.weight_files import sha256_of
 from tfexport.declarations.features import AUTO, choose_feature, config_factory
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.parts import DECODER_PART, ENCODER_PART, NEXT_STEP_PART, EncoderPart, parts_of
@@ -154,7 +156,7 @@ def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | No
                 "Give one file."
             )
         return _open_file(request, next(iter(files.values())))
-    described = Checkpoint(str(folder), "huggingface", folder, ())
+    described = open_checkpoint(folder)
     named = manifest.get("feature") or request.feature
     feature = choose_feature(named, described.config, str(folder))
     model_type = described.config.model_type

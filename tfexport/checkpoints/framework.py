@@ -61,6 +61,7 @@ def decide(
     source: str,
     *,
     loads_in_both: bool = False,
+    expected: str = "weight files",
 ) -> FrameworkChoice:
     """Choose the framework.
 
@@ -80,10 +81,7 @@ def decide(
         FrameworkNotInstalledError: the choice, or a framework that must convert the weights, is not installed.
     """
     if evidence is not None and not evidence:
-        raise CheckpointNotFoundError(
-            f"{source} holds no weights. Expected one of model.safetensors, pytorch_model.bin, tf_model.h5, one of "
-            "their *.index.json with its shards, a .keras or .h5 file, or a SavedModel."
-        )
+        raise CheckpointNotFoundError(f"{source} does not hold weights. Expected {expected}.")
     chosen, reason = _choose(requested, evidence, installed, source)
     held = {item.framework for item in evidence or ()}
     weights = None if not held else chosen if chosen in held else next(iter(held))

@@ -10,9 +10,9 @@ from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 
 from tfexport.checkpoints.framework import Framework
+from tfexport.checkpoints.transformers_api import model_table
 from tfexport.dummy_inputs.sizes import Axes
 from tfexport.errors import UnsupportedFeatureError
 
@@ -176,9 +176,7 @@ def normalise(model_type: str) -> str:
 
 @cache
 def _model_classes(framework: Framework, mapping: str) -> dict[str, tuple[str, ...]]:
-    module = "modeling_auto" if framework == "pt" else "modeling_tf_auto"
-    table = getattr(import_module(f"transformers.models.auto.{module}"), mapping)
     return {
         normalise(model_type): (names,) if isinstance(names, str) else tuple(names)
-        for model_type, names in table.items()
+        for model_type, names in model_table(framework, mapping).items()
     }

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from tfexport.backends import get_backend, installed_frameworks
-from tfexport.checkpoints import framework as frameworks
 from tfexport.checkpoints.checkpoint import open_checkpoint
 from tfexport.checkpoints.framework import FRAMEWORK_NAMES, check_framework
+from tfexport.checkpoints.transformers_api import class_named
 from tfexport.declarations.features import ConfigFactory, config_factory, declaration_of, model_class
 from tfexport.declarations.tasks import AVAILABLE_FEATURES, WITH_PAST, canonical, normalise, task_of
 from tfexport.errors import UnsupportedFeatureError
@@ -50,9 +50,7 @@ class FeaturesManager:
             raise UnsupportedFeatureError(
                 f"{FRAMEWORK_NAMES[chosen]} has no auto class for {feature!r} in transformers."
             )
-        import transformers
-
-        return cast(type, getattr(transformers, name))
+        return cast(type, class_named(name))
 
     @staticmethod
     def determine_framework(model: str | Path, framework: str | None = None) -> str:
@@ -66,7 +64,7 @@ class FeaturesManager:
             FrameworkNotInstalledError: the framework is not installed.
         """
         checkpoint = open_checkpoint(model)
-        return frameworks.decide(framework, checkpoint.weights, installed_frameworks(), checkpoint.source).framework
+        return checkpoint.choose_framework(framework, installed_frameworks()).framework
 
     @staticmethod
     def get_model_from_feature(
@@ -78,7 +76,7 @@ class FeaturesManager:
             A ``PreTrainedModel`` or a ``TFPreTrainedModel``.
         """
         checkpoint = open_checkpoint(model, cache_dir=cache_dir)
-        choice = frameworks.decide(framework, checkpoint.weights, installed_frameworks(), checkpoint.source)
+        choice = checkpoint.choose_framework(framework, installed_frameworks())
         architectures = getattr(checkpoint.config, "architectures", None) or ()
         name = model_class(checkpoint.config.model_type, feature, choice.framework, architectures)
         return get_backend(choice.framework).load(checkpoint, name, choice).model

@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from tfexport.checkpoints.checkpoint import sha256_of
 from tfexport.checkpoints.signature import SignatureOptions, signature_options
+from tfexport.checkpoints.weight_files import sha256_of
 from tfexport.declarations.features import AUTO
 from tfexport.declarations.parts import ENCODER_PART
 from tfexport.errors import CheckpointNotFoundError, InputsError

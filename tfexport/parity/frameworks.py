@@ -50,7 +50,7 @@ class FrameworkModel:
         """
         options = self.options
         opened = open_checkpoint(self.checkpoint, cache_dir=options.selection.cache_dir, options=options.signature)
-        found: PlanSummary = call(summarise, self) if opened.is_plain else summarise(self)
+        found: PlanSummary = call(summarise, self) if opened.kind.declares_itself else summarise(self)
         return found
 
     def plan(self) -> Plan:

@@ -67,10 +67,10 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": {
             "checkpoint": checkpoint.source,
-            "kind": checkpoint.kind,
+            "kind": checkpoint.kind.name,
             "model_type": plan.model_type,
             "model_class": source.loaded.model_class,
-            **(_of_plain(source, checkpoint) if checkpoint.is_plain else {}),
+            **(_of_plain(source, checkpoint) if checkpoint.kind.declares_itself else {}),
             "sha256": checkpoint.sha256(choice.weights),
             "missing_weights": sorted(source.loaded.lacking(weights_read(graphs))),
         },

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tfexport.backends import Backend, LoadedModel, get_backend, installed_frameworks
-from tfexport.checkpoints import framework as frameworks
 from tfexport.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.checkpoints.preprocessor import Preprocessor, load_preprocessor
@@ -54,7 +53,7 @@ class Plan:
     @property
     def model_type(self) -> str | None:
         """Of the configuration; None where the model has none."""
-        return None if self.checkpoint.is_plain else str(self.checkpoint.config.model_type)
+        return None if self.checkpoint.kind.declares_itself else str(self.checkpoint.config.model_type)
 
     @property
     def caveats(self) -> tuple[str, ...]:
@@ -141,15 +140,9 @@ def make_plan(
     checkpoint = open_checkpoint(
         model, cache_dir=selection.cache_dir, model_type=selection.model_type, options=options.signature
     )
-    choice = frameworks.decide(
-        selection.framework,
-        checkpoint.weights,
-        installed_frameworks(),
-        checkpoint.source,
-        loads_in_both=checkpoint.kind in ("keras", "keras-hub"),
-    )
+    choice = checkpoint.choose_framework(selection.framework, installed_frameworks())
     loaded = None
-    if checkpoint.is_plain:
+    if checkpoint.kind.declares_itself:
         choice, loaded = _load_plain(checkpoint, choice, selection.feature)
         assert loaded.declaration is not None
         feature, config, called = _DEFAULT, loaded.declaration, loaded.model_class

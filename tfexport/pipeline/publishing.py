@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tfexport.checkpoints.checkpoint import sha256_of
+from tfexport.checkpoints.weight_files import sha256_of
 from tfexport.errors import CorruptCheckpointError, OutputError, OutputExistsError, abbreviate
 
 MANIFEST = "tfexport.json"

@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tfexport.checkpoints.checkpoint import CONFIG, Checkpoint
+from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.configuration import CONFIG
 from tfexport.errors import OutputError
 
 GENERATION_CONFIG = "generation_config.json"
@@ -43,7 +44,7 @@ def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, f
     Raises:
         OutputError: they cannot be written.
     """
-    if checkpoint.is_plain:
+    if checkpoint.kind.declares_itself:
         return
     try:
         if checkpoint.path is not None:

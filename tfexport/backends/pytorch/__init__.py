@@ -35,7 +35,9 @@ class PyTorchBackend:
 
     @exclusive
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-        return load_keras(checkpoint) if checkpoint.is_plain else load_model(checkpoint, model_class, choice)
+        return (
+            load_keras(checkpoint) if checkpoint.kind.declares_itself else load_model(checkpoint, model_class, choice)
+        )
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:
         return tuple(_ROUTES)

@@ -12,6 +12,7 @@ import torch
 from tfexport.backends.base import LoadedModel, model_errors
 from tfexport.backends.keras.files import RefusedError, checked, load_model, load_preset, only_keras_file
 from tfexport.backends.keras.models import plain_model
+from tfexport.backends.loading import loader
 from tfexport.backends.signature_model import SignatureModel, with_options
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.signature import with_shapes
@@ -50,9 +51,7 @@ def load_keras(checkpoint: Checkpoint) -> LoadedModel:
         UnsupportedError: it is no model of Keras 3, or takes what ONNX has no counterpart for.
     """
     options = checkpoint.options
-    model = _load(checkpoint)
-    _refuse_states(model, checkpoint.source)
-    plain = with_options(plain_model(model, "pt", checkpoint.source), options)
+    plain = with_options(loader(checkpoint, "pt")(checkpoint), options)
     module = KerasModule(plain)
     config = declare(with_shapes(plain.fed, options.input_shapes), partial(_run, module), options, checkpoint.source)
     return LoadedModel(module, plain.name, frozenset(), loaded_by=plain.loaded_by, declaration=config)
@@ -74,19 +73,35 @@ def _run(module: KerasModule, arrays: Mapping[str, np.ndarray]) -> dict[str, np.
         return {name: value.numpy(force=True) for name, value in outputs.items()}
 
 
-def _load(checkpoint: Checkpoint) -> Any:
-    path, source, trust = checkpoint.path, checkpoint.source, checkpoint.options.trust
-    if path is None or checkpoint.kind not in ("keras", "keras-hub"):
-        raise UnsupportedCheckpointError(
-            f"{source} is TensorFlow's own: only a file of Keras 3 runs on PyTorch too. Leave out --framework pt."
-        )
-    if checkpoint.kind == "keras-hub":
-        return load_preset(path, "pt", trust, source)
-    file = only_keras_file(path, source)
+def load_keras_file(checkpoint: Checkpoint) -> SignatureModel:
+    """Load a Keras file in Keras 3 on PyTorch.
+
+    Raises:
+        CheckpointError: The file cannot be read, holds code that is not trusted, or only weights.
+    """
+    assert checkpoint.path is not None
+    source, trust = checkpoint.source, checkpoint.options.trust
+    file = only_keras_file(checkpoint.path, source)
     checked(file, trust, source)
     try:
-        return load_model(file, "pt", trust, source)
+        return _signature_model(load_model(file, "pt", trust, source), source)
     except RefusedError as error:
         raise CheckpointError(
-            f"{source} does not load in {error}, which alone runs on PyTorch. Leave out --framework pt."
+            f"{source} does not load in {error}, the only Keras that runs on PyTorch. Leave out --framework pt."
         ) from error
+
+
+def load_keras_hub_preset(checkpoint: Checkpoint) -> SignatureModel:
+    """Load a preset folder of KerasHub on PyTorch.
+
+    Raises:
+        CheckpointError: KerasHub does not load it, or it holds code that is not trusted.
+    """
+    assert checkpoint.path is not None
+    source = checkpoint.source
+    return _signature_model(load_preset(checkpoint.path, "pt", checkpoint.options.trust, source), source)
+
+
+def _signature_model(model: Any, source: str) -> SignatureModel:
+    _refuse_states(model, source)
+    return plain_model(model, "pt", source)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
 
 from tfexport.backends import get_backend
 from tfexport.backends.base import LoadedModel
@@ -16,6 +15,12 @@ from tfexport.backends.loading import from_pretrained_options, readable_errors
 from tfexport.backends.pytorch.weights import weight_names
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
+from tfexport.checkpoints.transformers_api import (
+    class_named,
+    copy_weights_to_pytorch,
+    pytorch_name,
+    to_pytorch_order,
+)
 from tfexport.errors import MismatchedWeightsError
 
 _STATISTICS = {"moving_mean": "running_mean", "moving_variance": "running_var"}
@@ -52,7 +57,7 @@ def _from_pytorch(
 ) -> tuple[Any, Iterable[str]]:
     options = from_pretrained_options(checkpoint, choice)
     with readable_errors(checkpoint, model_class):
-        model, report = getattr(transformers, model_class).from_pretrained(
+        model, report = class_named(model_class).from_pretrained(
             checkpoint.location,
             config=copy.deepcopy(checkpoint.config),
             attn_implementation=attention,
@@ -69,20 +74,16 @@ def _from_tensorflow(
 
     That will not be mended: transformers 5 has no TensorFlow.
     """
-    from transformers.modeling_tf_pytorch_utils import load_tf2_model_in_pytorch_model
-
     from tfexport.backends.tensorflow.weights import weight_name  # only where both frameworks are installed
 
     loaded = get_backend("tf").load(checkpoint, f"TF{model_class}", FrameworkChoice("tf", choice.reason, "tf"))
     with readable_errors(checkpoint, model_class):
         config = copy.deepcopy(checkpoint.config)
         config._attn_implementation = attention
-        model = getattr(transformers, model_class)(config)
-        _, report = load_tf2_model_in_pytorch_model(
-            model, loaded.model, allow_missing_keys=True, output_loading_info=True
-        )
+        model = class_named(model_class)(config)
+        missing = copy_weights_to_pytorch(model, loaded.model)
         variables = _by_pytorch_name(model, loaded.model)
-        left = set(report["missing_keys"]) - _convert_what_is_left(model, variables, report["missing_keys"])
+        left = missing - _convert_what_is_left(model, variables, missing)
     _check_tied(model, variables, model_class)
     scope = loaded.model.name
     absent = {name for name, variable in variables.items() if weight_name(variable, scope) in loaded.missing_weights}
@@ -98,8 +99,6 @@ def _convert_what_is_left(model: Any, variables: Mapping[str, Any], reported: Co
     Returns:
         Names in the state dict; and those of counters that nothing but training reads.
     """
-    from transformers.modeling_tf_pytorch_utils import apply_transpose, convert_tf_weight_name_to_pt_weight_name
-
     parameters = {name for name, _ in model.named_parameters()} - set(reported)
     names = weight_names(model)
     done = {name for name in names if name.endswith(_COUNTER)}
@@ -107,8 +106,8 @@ def _convert_what_is_left(model: Any, variables: Mapping[str, Any], reported: Co
         variable = variables.get(name)
         if variable is None or name in parameters or names[name] != name:
             continue
-        _, transpose = convert_tf_weight_name_to_pt_weight_name(variable.name, tf_weight_shape=variable.shape)
-        array = apply_transpose(transpose, variable.numpy(), tuple(tensor.shape), pt_to_tf=False)
+        _, transpose = pytorch_name(variable.name, shape=variable.shape)
+        array = to_pytorch_order(transpose, variable.numpy(), tuple(tensor.shape))
         tensor.copy_(torch.from_numpy(np.ascontiguousarray(array)))  # the state dict is a view of the model
         done.add(name)
     return done
@@ -124,8 +123,6 @@ def _not_converted(model: Any, reported: Iterable[str]) -> Iterator[str]:
 
 def _by_pytorch_name(model: Any, tf_model: Any) -> dict[str, Any]:
     """A TensorFlow model's variables, by the PyTorch names that they are converted to."""
-    from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
-
     names = set(model.state_dict())
     prefix = f"{model.base_model_prefix}."
     if any(name.startswith(prefix) for name in names):
@@ -133,7 +130,7 @@ def _by_pytorch_name(model: Any, tf_model: Any) -> dict[str, Any]:
     rename = getattr(tf_model, "tf_to_pt_weight_rename", None)
     by_name = {}
     for variable in tf_model.weights:
-        name, _ = convert_tf_weight_name_to_pt_weight_name(variable.name, prefix, variable.shape)
+        name, _ = pytorch_name(variable.name, prefix, variable.shape)
         aliases = [name, *(rename(name) if rename is not None else ())]
         aliases += [name.replace(theirs, ours) for theirs, ours in _STATISTICS.items() if name.endswith(theirs)]
         if (

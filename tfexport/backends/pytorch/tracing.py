@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache
-from transformers.modeling_outputs import BaseModelOutput
 
 from tfexport.backends.base import check_inputs, declared_outputs, flat_inputs, mapped
 from tfexport.backends.pytorch.keras_models import KerasModule
+from tfexport.checkpoints.transformers_api import as_cache, as_encoder_outputs, as_tuples
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.dummy_inputs import PAST
 
@@ -106,15 +105,13 @@ def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> di
     submodel = config._submodel_(model)
     arguments = config._arguments_(tensors, _zeros)
     if PAST in arguments:
-        arguments[PAST] = _as_cache(arguments[PAST])
+        arguments[PAST] = as_cache(arguments[PAST])
     if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
-        arguments[_ENCODER_OUTPUTS] = BaseModelOutput(*arguments[_ENCODER_OUTPUTS])
+        arguments[_ENCODER_OUTPUTS] = as_encoder_outputs(arguments[_ENCODER_OUTPUTS], "pt")
     if _takes(submodel.forward, "return_dict"):
         arguments["return_dict"] = True
     outputs = submodel(**arguments)
-    return {
-        name: value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value for name, value in outputs.items()
-    }
+    return {name: as_tuples(value) for name, value in outputs.items()}
 
 
 def _zeros(key: Any, width: int) -> Any:
@@ -126,11 +123,6 @@ def _takes(function: Callable[..., Any], name: str) -> bool:
     """Whether a function, or what transformers has wrapped it in, takes a keyword: RagModel's returns names always."""
     parameters = inspect.signature(function, follow_wrapped=False).parameters
     return name in parameters or any(each.kind is each.VAR_KEYWORD for each in parameters.values())
-
-
-def _as_cache(layers: tuple[tuple[Any, ...], ...]) -> Any:
-    kind = EncoderDecoderCache if len(layers[0]) == 4 else DynamicCache
-    return kind.from_legacy_cache(layers)
 
 
 @contextmanager

@@ -34,7 +34,9 @@ class TensorFlowBackend:
 
     @exclusive
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-        return load_plain(checkpoint) if checkpoint.is_plain else load_model(checkpoint, model_class, choice)
+        return (
+            load_plain(checkpoint) if checkpoint.kind.declares_itself else load_model(checkpoint, model_class, choice)
+        )
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:
         return ("tf2onnx",)

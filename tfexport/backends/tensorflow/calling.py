@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-from transformers.modeling_tf_outputs import TFBaseModelOutput
 
 from tfexport.backends.base import check_inputs, mapped
 from tfexport.backends.signature_model import SignatureModel
+from tfexport.checkpoints.transformers_api import as_encoder_outputs
 from tfexport.declarations.model_facts import facts_of
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.with_past import decoder_config
@@ -41,7 +41,7 @@ def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> di
     if PAST in arguments and _stacks_its_cache(model):
         arguments[PAST] = tuple(tf.stack(layer) for layer in arguments[PAST])
     if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
-        arguments[_ENCODER_OUTPUTS] = TFBaseModelOutput(*arguments[_ENCODER_OUTPUTS])
+        arguments[_ENCODER_OUTPUTS] = as_encoder_outputs(arguments[_ENCODER_OUTPUTS], "tf")
     outputs = submodel(arguments, training=False, return_dict=True)
     return {name: _unstacked(value) if name == PAST else value for name, value in outputs.items()}
 

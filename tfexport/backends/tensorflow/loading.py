@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import tensorflow as tf
-import transformers
-from transformers.modeling_tf_pytorch_utils import convert_tf_weight_name_to_pt_weight_name
 
 from tfexport.backends.base import LoadedModel
 from tfexport.backends.loading import from_pretrained_options, readable_errors
 from tfexport.backends.tensorflow.weights import weight_name
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
+from tfexport.checkpoints.transformers_api import class_named, pytorch_name
 
 
 def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
@@ -32,7 +31,7 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
     if vision is not None and not hasattr(vision, "num_channels"):
         vision.num_channels = 3  # TFBlip's models read a name that BlipVisionConfig lacks, and have weights for three
     with readable_errors(checkpoint, model_class, tf.errors.OpError):
-        model, report = getattr(transformers, model_class).from_pretrained(
+        model, report = class_named(model_class).from_pretrained(
             checkpoint.location,
             config=config,
             output_loading_info=True,
@@ -66,7 +65,7 @@ def _missing_variables(model: Any, missing: Iterable[str]) -> Iterable[str]:
 
 
 def _pytorch_names(model: Any, variable: Any) -> Iterable[str]:
-    name, _ = convert_tf_weight_name_to_pt_weight_name(variable.name, tf_weight_shape=variable.shape)
+    name, _ = pytorch_name(variable.name, shape=variable.shape)
     rename = getattr(model, "tf_to_pt_weight_rename", None)
     for alias in rename(name) if rename is not None else (name,):
         yield alias

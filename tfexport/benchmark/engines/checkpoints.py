@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.work import Work
+from tfexport.checkpoints.transformers_api import class_named
 
 if TYPE_CHECKING:
     from tfexport.backends.base import LoadedModel
@@ -70,9 +71,7 @@ class WritesText(CheckpointEngine):
 
 def generation(tokens: int, start: int | None) -> Any:
     """Greedy, with a cache, and as many tokens as are asked for: nothing of the model's own settings."""
-    from transformers import GenerationConfig
-
-    return GenerationConfig(
+    return class_named("GenerationConfig")(
         max_new_tokens=tokens,
         min_new_tokens=tokens,
         do_sample=False,

@@ -10,6 +10,7 @@ import numpy as np
 from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.engines.checkpoints import before, generation
 from tfexport.benchmark.work import Arrays, Work
+from tfexport.checkpoints.transformers_api import generate
 from tfexport.declarations.tasks import WITH_PAST
 
 _CLASSES = {
@@ -39,7 +40,6 @@ class OptimumText(Engine):
         import onnxruntime
         import torch
         from optimum import onnxruntime as optimum
-        from transformers import GenerationMixin
 
         threads = work.cell.setting.threads
         torch.set_num_threads(threads)
@@ -48,7 +48,7 @@ class OptimumText(Engine):
         options.inter_op_num_threads = 1
         folder = next(iter(work.model.files.values())).parent
         self._work, self._torch = work, torch
-        self._generate = GenerationMixin.generate  # not Whisper's own, which cuts off the first token
+        self._generate = generate("pt")  # not Whisper's own, which cuts off the first token
         self._settings = generation(work.cell.setting.tokens, work.model.start)
         self._model = getattr(optimum, _class_of(work)).from_pretrained(
             str(folder), session_options=options, provider="CPUExecutionProvider", use_cache=True

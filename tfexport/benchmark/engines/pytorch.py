@@ -10,6 +10,7 @@ import numpy as np
 
 from tfexport.benchmark.engines.checkpoints import CheckpointEngine, LoadedCheckpoint, WritesText
 from tfexport.benchmark.work import Arrays, Work
+from tfexport.checkpoints.transformers_api import generate
 from tfexport.errors import ProviderError
 
 _EXTRA = "tfexport[torch]"
@@ -103,10 +104,8 @@ class PyTorchEagerText(WritesText, _PyTorch):
     description = "PyTorch generate, eager, with a dynamic cache"
 
     def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        from transformers import GenerationMixin
-
-        settings = self._settings()
-        return lambda tensors: GenerationMixin.generate(loaded.model, **tensors, generation_config=settings)
+        settings, write = self._settings(), generate("pt")
+        return lambda tensors: write(loaded.model, **tensors, generation_config=settings)
 
     def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
         text, length = outputs

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfexport.benchmark.engines.checkpoints import CheckpointEngine, LoadedCheckpoint, WritesText
 from tfexport.benchmark.work import Arrays, Work
+from tfexport.checkpoints.transformers_api import generate
 from tfexport.errors import ProviderError
 
 _EXTRA = "tfexport[tensorflow]"
@@ -111,11 +112,9 @@ class TensorFlowEagerText(WritesText, _TensorFlow):
     description = "TensorFlow generate, eager"
 
     def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        from transformers import TFGenerationMixin
-
-        settings = self._settings()
+        settings, write = self._settings(), generate("tf")
         # The mixin's own: a model's override (Whisper's) adds tokens that were not asked for.
-        return lambda tensors: TFGenerationMixin.generate(loaded.model, **tensors, generation_config=settings)
+        return lambda tensors: write(loaded.model, **tensors, generation_config=settings)
 
     def feed(self, inputs: Arrays) -> Any:
         tf = self._tf

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from tfexport.backends.signature_model import SignatureModel
 from tfexport.backends.tensorflow.signature_models.functions import plain_function
-from tfexport.checkpoints.signature import SignatureOptions
+from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.errors import CorruptCheckpointError, InputsError, UntrustedCodeError, first_line
 
 DEFAULT_SIGNATURE = "serving_default"
 DEFAULT_TAG = "serve"
 
 
-def load_saved_model(folder: Path, options: SignatureOptions, source: str) -> SignatureModel:
+def load_saved_model(checkpoint: Checkpoint) -> SignatureModel:
     """Load one signature of a SavedModel.
 
     Raises:
@@ -26,6 +25,7 @@ def load_saved_model(folder: Path, options: SignatureOptions, source: str) -> Si
         CorruptCheckpointError: it cannot be read.
         InputsError: there is no such signature, or no graph of that tag.
     """
+    folder, options, source = checkpoint.path, checkpoint.options, checkpoint.source
     if not options.trust:
         raise UntrustedCodeError(
             f"{source} is a SavedModel: a program of TensorFlow's, which can read and write files when it runs. If you trust "

@@ -1,0 +1,79 @@
+"""Loaders of the kinds of sources: a Keras file, a preset of KerasHub, a live model in Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+import tf_keras
+
+from tfexport.backends.keras.files import REFUSES, RefusedError, checked, line, load_model, load_preset, only_keras_file
+from tfexport.backends.keras.models import plain_model
+from tfexport.backends.signature_model import SignatureModel
+from tfexport.backends.tensorflow.signature_models.functions import is_function, plain_function
+from tfexport.backends.tensorflow.signature_models.tf_keras_models import plain_tf_keras
+from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.errors import CheckpointError, UnsupportedCheckpointError
+
+
+def load_keras_file(checkpoint: Checkpoint) -> SignatureModel:
+    """Load a Keras file in Keras 3, or in tf_keras where Keras 3 refuses it.
+
+    Raises:
+        CheckpointError: The file cannot be read, holds code that is not trusted, or only weights.
+    """
+    assert checkpoint.path is not None
+    source = checkpoint.source
+    return _signature_model(
+        _from_file(only_keras_file(checkpoint.path, source), checkpoint.options.trust, source), source
+    )
+
+
+def load_keras_hub_preset(checkpoint: Checkpoint) -> SignatureModel:
+    """Load a preset folder of KerasHub.
+
+    Raises:
+        CheckpointError: KerasHub does not load it, or it holds code that is not trusted.
+    """
+    assert checkpoint.path is not None
+    model = load_preset(checkpoint.path, "tf", checkpoint.options.trust, checkpoint.source)
+    return plain_model(model, "tf", checkpoint.source)
+
+
+def load_live_model(checkpoint: Checkpoint) -> SignatureModel:
+    """Return a live model as one that declares itself.
+
+    Raises:
+        UnsupportedCheckpointError: The object is neither a Keras model nor a ``tf.function``.
+    """
+    return _signature_model(checkpoint.value, checkpoint.source)
+
+
+def _from_file(file: Path, trust: bool, source: str) -> Any:
+    checked(file, trust, source)
+    try:
+        return load_model(file, "tf", trust, source)
+    except RefusedError as error:
+        refused = error
+    try:
+        return tf_keras.models.load_model(str(file), compile=False, safe_mode=not trust)
+    except (*REFUSES, tf.errors.OpError) as error:
+        raise CheckpointError(
+            f"{source} loads neither in {refused} nor in tf_keras {tf_keras.__version__} ({line(error)}). A model with classes "
+            "of its own needs their code: build or load it in Python and give it to tfexport.export_checkpoint(model, output)."
+        ) from refused
+
+
+def _signature_model(value: Any, source: str) -> SignatureModel:
+    if isinstance(value, keras.Model):
+        return plain_model(value, "tf", source)
+    if isinstance(value, tf_keras.Model):
+        return plain_tf_keras(value, source)
+    if is_function(value):
+        return plain_function(value, source)
+    raise UnsupportedCheckpointError(
+        f"{source} is neither a Keras model nor a tf.function. Of a model of transformers give its folder, or use "
+        "tfexport.export."
+    )

@@ -1,0 +1,66 @@
+"""The configuration of a checkpoint of transformers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tfexport.checkpoints import transformers_api
+from tfexport.errors import CheckpointNotFoundError, CorruptCheckpointError, UnsupportedModelTypeError, first_line
+
+CONFIG = "config.json"
+
+
+def read_config(path: Path | None, source: str, cache_dir: str | None, model_type: str | None) -> Any:
+    """Read the configuration of a checkpoint (``transformers.PretrainedConfig``).
+
+    Args:
+        path: The local folder; None for a hub id that is not in the local cache.
+        source: Name of the checkpoint as the user wrote it.
+        cache_dir: Folder in which transformers keeps downloads; None for its default.
+        model_type: Model type that the user named; None for that of the configuration.
+
+    Raises:
+        CheckpointNotFoundError: There is no configuration, or the hub cannot be reached.
+        CorruptCheckpointError: The configuration is not JSON, or does not name a model type.
+        TransformersNotInstalledError: transformers is not installed.
+        UnsupportedModelTypeError: transformers does not know the model type.
+    """
+    if path is not None:
+        model_type = _local_model_type(path / CONFIG, source, model_type)
+    try:
+        return transformers_api.read_configuration(source if path is None else str(path), model_type, cache_dir)
+    except OSError as error:
+        raise CheckpointNotFoundError(
+            f"{source} is neither a local folder nor a model that the hub returns now: {first_line(error)}"
+        ) from error
+    except (ValueError, TypeError, AttributeError, KeyError) as error:  # raised by the classes of configurations
+        raise CorruptCheckpointError(
+            f"the {CONFIG} of {source} is not one of {model_type or 'any model type'}: "
+            f"{type(error).__name__}: {first_line(error)}"
+        ) from error
+
+
+def _local_model_type(file: Path, source: str, requested: str | None) -> str:
+    model_type = requested or _declared_model_type(file, source)
+    if not model_type or not isinstance(model_type, str):
+        # transformers would guess it from the folder's name, so that the same files would differ by where they lie.
+        raise CorruptCheckpointError(
+            f"{file} does not name a model_type. Add it to the file, or pass --model-type (model_type=...), "
+            "for example bert."
+        )
+    if not transformers_api.knows_model_type(model_type):
+        raise UnsupportedModelTypeError(
+            f"{file} names the model type {model_type!r}, which transformers does not know."
+        )
+    return model_type
+
+
+def _declared_model_type(file: Path, source: str) -> Any:
+    try:
+        return json.loads(file.read_text()).get("model_type")
+    except FileNotFoundError as error:
+        raise CheckpointNotFoundError(f"{source} has no {CONFIG}.") from error
+    except (ValueError, AttributeError) as error:
+        raise CorruptCheckpointError(f"{file} is not a JSON object: {error}.") from error

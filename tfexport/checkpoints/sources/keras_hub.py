@@ -1,0 +1,40 @@
+"""A preset folder of KerasHub: a configuration in two files beside weights in HDF5."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tfexport.checkpoints.source_kind import SourceKind
+from tfexport.checkpoints.weight_files import WeightFiles
+
+
+class KerasHubPreset(SourceKind):
+    """See `tfexport.checkpoints.source_kind.SourceKind`. Its weights are an HDF5 file, which the kind of Keras files finds."""
+
+    name = "keras-hub"
+    description = "a preset folder of KerasHub"
+    priority = 10  # before a checkpoint of transformers, whose configuration has the same name
+    weights_expected = "model.weights.h5"
+    loads_in_both = True
+    loaders = {
+        "pt": "tfexport.backends.pytorch.keras_models:load_keras_hub_preset",
+        "tf": "tfexport.backends.tensorflow.signature_models.sources:load_keras_hub_preset",
+    }
+
+    def recognises(self, source: Any, weights: Sequence[WeightFiles]) -> bool:
+        """Return whether the configuration names a class, and the metadata a version of Keras."""
+        try:
+            return bool(json.loads((source / "metadata.json").read_text()).get("keras_version")) and bool(
+                json.loads((source / "config.json").read_text()).get("class_name")
+            )
+        except (OSError, ValueError, AttributeError):  # no such file, not JSON, or JSON that is not an object
+            return False
+
+    def fingerprint(self, root: Path, weights: Sequence[Path]) -> Iterable[Path]:
+        return [root / "config.json", *weights, root / "task.json"]
+
+
+KIND = KerasHubPreset()

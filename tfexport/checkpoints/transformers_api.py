@@ -1,0 +1,198 @@
+"""The only module that imports transformers and huggingface_hub, apart from the patches of transformers' own modules.
+
+Everything that depends on the version of transformers stands here: names of classes and tables, configurations, caches,
+outputs, and the conversion of weight names. Both packages are imported on first use: a Keras file or a SavedModel is exported
+without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from tfexport.checkpoints.framework import Framework
+from tfexport.errors import CheckpointNotFoundError, TransformersNotInstalledError, first_line
+
+_PACKAGES = ("transformers", "huggingface_hub")
+_TABLES: dict[Framework, str] = {"pt": "modeling_auto", "tf": "modeling_tf_auto"}
+_PREPROCESSORS = {
+    "tokenizer": "AutoTokenizer",
+    "feature_extractor": "AutoFeatureExtractor",
+    "image_processor": "AutoImageProcessor",
+    "processor": "AutoProcessor",
+}
+_ENCODER_OUTPUTS: dict[Framework, tuple[str, str]] = {
+    "pt": ("transformers.modeling_outputs", "BaseModelOutput"),
+    "tf": ("transformers.modeling_tf_outputs", "TFBaseModelOutput"),
+}
+_GENERATION_MIXINS: dict[Framework, str] = {"pt": "GenerationMixin", "tf": "TFGenerationMixin"}
+_NOT_LOADED = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError)
+"""Errors of the auto classes for a checkpoint that has no such preprocessor, or one that cannot be read."""
+_SELF_AND_CROSS_ATTENTION = 4
+"""Tensors per layer in the cache of a decoder with cross-attention: two keys and two values."""
+
+
+class NotLoadedError(Exception):
+    """transformers cannot load a part of a checkpoint. The text says why."""
+
+
+def _imported(module: str, purpose: str = "for a checkpoint of transformers") -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").replace("-", "_").split(".")[0]
+        if package not in _PACKAGES:
+            raise
+        raise TransformersNotInstalledError(package, purpose) from error
+
+
+def class_named(name: str) -> Any:
+    """Return a class of transformers by its name.
+
+    Raises:
+        TransformersNotInstalledError: transformers is not installed.
+    """
+    return getattr(_imported("transformers"), name)
+
+
+def model_table(framework: Framework, name: str) -> Mapping[str, Any]:
+    """Return a table of the auto classes: names of model classes, by model type.
+
+    Args:
+        framework: The framework of the model classes.
+        name: Name of the table, such as ``MODEL_FOR_MASKED_LM_MAPPING_NAMES``.
+    """
+    table: Mapping[str, Any] = getattr(_imported(f"transformers.models.auto.{_TABLES[framework]}"), name)
+    return table
+
+
+def knows_model_type(model_type: str) -> bool:
+    """Return whether transformers has a configuration for a model type."""
+    return model_type in _imported("transformers").CONFIG_MAPPING
+
+
+def read_configuration(location: str, model_type: str | None, cache_dir: str | None) -> Any:
+    """Read a ``PretrainedConfig``.
+
+    Args:
+        location: A folder, or an id on the hub.
+        model_type: Model type whose class reads it; None for the one that the configuration names.
+        cache_dir: Folder in which transformers keeps downloads; None for its default.
+
+    Raises:
+        OSError: There is no configuration, or the hub cannot be reached.
+        ValueError: The configuration is not one of the model type, or names an unknown one.
+    """
+    transformers = _imported("transformers")
+    reader = transformers.CONFIG_MAPPING[model_type] if model_type else transformers.AutoConfig
+    return reader.from_pretrained(location, cache_dir=cache_dir)
+
+
+def cached_snapshot(name: str, cache_dir: str | None) -> Path | None:
+    """Return the folder of a hub id in the local cache; None where the cache lacks it. Nothing is downloaded.
+
+    Raises:
+        CheckpointNotFoundError: The name cannot be an id on the hub.
+        TransformersNotInstalledError: huggingface_hub is not installed.
+    """
+    hub = _imported("huggingface_hub", f"to look up {name!r}, which is not an existing path, on the hub")
+    errors = _imported("huggingface_hub.errors")
+    try:
+        return Path(hub.snapshot_download(name, cache_dir=cache_dir, local_files_only=True))
+    except errors.LocalEntryNotFoundError:
+        return None
+    except errors.HFValidationError as error:
+        raise CheckpointNotFoundError(f"{name} is neither a path that exists nor a hub id.") from error
+
+
+def load_preprocessor(kind: str, location: str, cache_dir: str | None) -> Any:
+    """Load a tokenizer or processor with the auto class of its kind.
+
+    Args:
+        kind: ``tokenizer``, ``feature_extractor``, ``image_processor`` or ``processor``.
+        location: A folder, or an id on the hub.
+        cache_dir: Folder in which transformers keeps downloads; None for its default.
+
+    Raises:
+        NotLoadedError: There is no such preprocessor, or it cannot be loaded.
+    """
+    auto_class = class_named(_PREPROCESSORS[kind])
+    try:
+        found = auto_class.from_pretrained(location, cache_dir=cache_dir)
+    except Exception as error:
+        # The tokenizers library raises a bare Exception for a file that it cannot read.
+        if isinstance(error, _NOT_LOADED) or type(error) is Exception:
+            raise NotLoadedError(first_line(error)) from error
+        raise
+    if not hasattr(
+        found, "save_pretrained"
+    ):  # False, for a PLBart tokenizer without its vocabulary (transformers 4.57)
+        raise NotLoadedError(f"{_PREPROCESSORS[kind]} returned {found!r}")
+    return found
+
+
+def as_cache(layers: tuple[tuple[Any, ...], ...]) -> Any:
+    """Return a PyTorch key-value cache as transformers' classes want it.
+
+    Args:
+        layers: Keys and values ``(batch, heads, length, head size)`` of each layer, those of the cross-attention last.
+    """
+    caches = _imported("transformers.cache_utils")
+    has_cross_attention = len(layers[0]) == _SELF_AND_CROSS_ATTENTION
+    kind = caches.EncoderDecoderCache if has_cross_attention else caches.DynamicCache
+    return kind.from_legacy_cache(layers)
+
+
+def as_tuples(value: Any) -> Any:
+    """Return an output of a PyTorch model, a cache as nested tuples."""
+    return value.to_legacy_cache() if hasattr(value, "to_legacy_cache") else value
+
+
+def as_encoder_outputs(values: tuple[Any, ...], framework: Framework) -> Any:
+    """Return the outputs of an encoder as the decoder of the framework accepts them."""
+    module, name = _ENCODER_OUTPUTS[framework]
+    return getattr(_imported(module), name)(*values)
+
+
+def pytorch_name(variable: str, prefix: str = "", shape: Any = None) -> tuple[str, Any]:
+    """Convert the name of a TensorFlow variable to that of its PyTorch parameter.
+
+    Args:
+        variable: Name of the variable, as ``bert/pooler/dense/kernel:0``.
+        prefix: Prefix that the parameter's name lacks.
+        shape: Shape of the variable.
+
+    Returns:
+        The name, and how its values are transposed.
+    """
+    names = _imported("transformers.modeling_tf_pytorch_utils")
+    found: tuple[str, Any] = names.convert_tf_weight_name_to_pt_weight_name(variable, prefix, shape)
+    return found
+
+
+def to_pytorch_order(transpose: Any, array: Any, shape: tuple[int, ...]) -> Any:
+    """Return the values of a TensorFlow variable in the order of axes of a PyTorch parameter.
+
+    Args:
+        transpose: Transposition, from `pytorch_name`.
+        array: Values of the variable.
+        shape: Shape of the parameter.
+    """
+    names = _imported("transformers.modeling_tf_pytorch_utils")
+    return names.apply_transpose(transpose, array, shape, pt_to_tf=False)
+
+
+def copy_weights_to_pytorch(model: Any, tf_model: Any) -> frozenset[str]:
+    """Copy the weights of a TensorFlow model into a PyTorch model, and return the parameters that it does not fill."""
+    names = _imported("transformers.modeling_tf_pytorch_utils")
+    _, report = names.load_tf2_model_in_pytorch_model(
+        model, tf_model, allow_missing_keys=True, output_loading_info=True
+    )
+    return frozenset(report["missing_keys"])
+
+
+def generate(framework: Framework) -> Any:
+    """Return transformers' own ``generate`` of a framework, without the override of any model."""
+    return class_named(_GENERATION_MIXINS[framework]).generate
