@@ -267,7 +267,7 @@ class TestOpset:
     @pytest.mark.parametrize(("route", "too_low"), [("torchscript", 10), ("dynamo", 17)])
     def test_below_what_a_route_writes(self, route: str, too_low: int) -> None:
         model, declaration = tiny("distilbert")
-        with pytest.raises(OpsetError, match=f"writes opsets from {too_low + 1}; {too_low} was asked for"):
+        with pytest.raises(OpsetError, match=f"writes opsets from {too_low + 1}; {too_low} was requested"):
             BACKEND.convert(model, declaration, traced_inputs(declaration), too_low, route)
 
     def test_below_what_an_op_needs(self) -> None:

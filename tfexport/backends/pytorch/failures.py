@@ -1,4 +1,4 @@
-"""What torch raises while it traces and converts, as one typed, readable error."""
+"""Errors of torch's tracing and conversion, as one typed, readable error."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _UNDISPATCHED_OP = re.compile(r"No ONNX function found for <OpOverload\(op='([^'
 
 @contextmanager
 def torch_errors(exporter: str, model: Any) -> Iterator[None]:
-    """Turn what an exporter raises into a `ConversionError`, and keep its warnings, logs and prints off the screen.
+    """Turn an exporter's errors into a `ConversionError`, and keep its warnings, logs and prints off the screen.
 
     Args:
-        exporter: how messages call it.
+        exporter: the exporter's name in messages.
         model: the model, whose layers messages name.
     """
     try:
@@ -40,7 +40,7 @@ def torch_errors(exporter: str, model: Any) -> Iterator[None]:
         raise _exporter_failed(error, exporter) from error
     except RAISED_BY_MODELS as error:
         where = _in_layer(_running_layer(error, model))
-        raise TracingError(f"torch's {exporter} cannot trace the model{where}: {_line(error)}") from error
+        raise TracingError(f"torch's {exporter} cannot trace the model{where}: {_first_line(error)}") from error
 
 
 @contextmanager
@@ -64,11 +64,13 @@ def _exporter_failed(error: OnnxExporterError, exporter: str) -> ConversionError
     root = causes[-1]
     layer = _converted_layer(causes)
     if any(sign in str(root) for sign in _NEEDS_NEWER_OPSET):
-        return OpsetError(f"torch's {exporter} needs a higher opset{_in_layer(layer)}: {_line(root)}")
+        return OpsetError(
+            f"torch's {exporter} needs a higher opset{_in_layer(layer)}: {_first_line(root)}. Pass a higher --opset (opset=...)."
+        )
     ops = [op for cause in causes if (op := _unsupported_op(cause))]
     if ops:
         return UnsupportedOpError([(ops[0], layer or "the model")], converter=f"torch's {exporter}")
-    return ConversionError(f"torch's {exporter} failed{_in_layer(layer)}: {_line(root)}")
+    return ConversionError(f"torch's {exporter} failed{_in_layer(layer)}: {_first_line(root)}")
 
 
 def _unsupported_op(error: BaseException) -> str | None:
@@ -86,8 +88,8 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__
 
 
-def _line(error: BaseException) -> str:
-    """The first line that says something."""
+def _first_line(error: BaseException) -> str:
+    """Return the class of an error, and the first line of its text that is not blank."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:_LONGEST_MESSAGE] if lines else 'no message'}"
 
@@ -97,14 +99,14 @@ def _in_layer(layer: str | None) -> str:
 
 
 def _running_layer(error: BaseException, model: Any) -> str | None:
-    """The innermost layer of the model that was running when an error was raised."""
+    """Return the innermost layer of the model that was running when an error was raised."""
     names = {id(module): name for name, module in model.named_modules() if name}
     running = [names.get(id(frame.f_locals.get("self"))) for frame, _ in traceback.walk_tb(error.__traceback__)]
     return next((name for name in reversed(running) if name), None)
 
 
 def _converted_layer(causes: list[BaseException]) -> str | None:
-    """The layer of the node that was being converted; torch's messages do not name it, its frames hold the node."""
+    """Return the layer of the node that was being converted: torch's messages do not name it, but its frames hold the node."""
     for error in reversed(causes):
         for frame, _ in traceback.walk_tb(error.__traceback__):
             node: Any = frame.f_locals.get("node")

@@ -1,4 +1,4 @@
-"""What is to be told where a traced graph turns out not to be the model."""
+"""Notes for the case that a traced graph does not compute the same as the model."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOTES: ContextVar[list[str] | None] = ContextVar("notes", default=None)
 
 @contextmanager
 def noted() -> Iterator[list[str]]:
-    """What is noted within a block, each thing once; a `ConversionError` that ends it tells that too."""
+    """Collect the notes of a block, each once. A `ConversionError` that ends the block contains them too."""
     notes: list[str] = []
     token = _NOTES.set(notes)
     try:
@@ -26,7 +26,7 @@ def noted() -> Iterator[list[str]]:
 
 
 def note(text: str) -> None:
-    """Note something, where anybody asks for notes."""
+    """Add a note if an enclosing block collects notes."""
     notes = _NOTES.get()
     if notes is not None and text not in notes:
         notes.append(text)

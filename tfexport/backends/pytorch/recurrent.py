@@ -16,7 +16,7 @@ def run_operator(operator: Operator, sequences: Sequences) -> tuple[Any, Any, li
     """Run a cell over sequences, batch before time.
 
     Returns:
-        What Keras's own loops return: the last output, all outputs, the last states.
+        The last output, all outputs and the last states, as Keras's own loops return them.
     """
     inputs = sequences.inputs.transpose(0, 1)
     if sequences.mask is None:
@@ -31,16 +31,16 @@ def run_operator(operator: Operator, sequences: Sequences) -> tuple[Any, Any, li
 
 
 def _masked(operator: Operator, inputs: Any, mask: Any, sequences: Sequences) -> tuple[Any, Any, list[Any]]:
-    """Any mask at all: the steps that count are moved to the front, and their outputs to where the steps were.
+    """Run an operator with any mask: move the unmasked steps to the front, and their outputs back to the steps' places.
 
-    A step that does not count leaves the states as they are, so that only the order of the others matters; it gives what
-    the last one before it that counts gave, or zeros where there is none.
+    A masked step does not change the states, so only the order of the unmasked steps matters. Its output is that of the last
+    unmasked step before it, or zeros where there is none.
 
     Args:
-        operator: what is run.
+        operator: the operator.
         inputs: ``(time, batch, features)``.
-        mask: ``(time, batch)``.
-        sequences: whose remaining attributes hold.
+        mask: ``(time, batch)``, true for unmasked steps.
+        sequences: all other settings of the run.
     """
     if sequences.go_backwards:
         inputs, mask = inputs.flip(0), mask.flip(0)
@@ -51,24 +51,24 @@ def _masked(operator: Operator, inputs: Any, mask: Any, sequences: Sequences) ->
     lengths = count.clamp(min=1).int()
     outputs, states = _emitted(operator, _rows(inputs, front_first), sequences.states, lengths=lengths)
     outputs = _rows(outputs, (counted - 1).clamp(min=0))
-    is_given = mask if sequences.zero_output_for_mask else counted > 0
+    has_output = mask if sequences.zero_output_for_mask else counted > 0
     zero = torch.zeros((), dtype=outputs.dtype, device=outputs.device)
-    outputs = torch.where(is_given.unsqueeze(-1), outputs, zero)
-    last = torch.where(is_given[-1].unsqueeze(-1), states[0], zero)
+    outputs = torch.where(has_output.unsqueeze(-1), outputs, zero)
+    last = torch.where(has_output[-1].unsqueeze(-1), states[0], zero)
     is_any = (count > 0).unsqueeze(-1)
     states = [torch.where(is_any, new, old) for new, old in zip(states, sequences.states, strict=True)]
     return last, outputs, states
 
 
 def _rows(tensor: Any, steps: Any) -> Any:
-    """Of ``(time, batch, features)``, at each time and row the features of the step ``(time, batch)``."""
+    """Gather from ``(time, batch, features)``, for each time and row, the features of the step ``(time, batch)``."""
     return tensor.gather(0, steps.unsqueeze(-1).expand(-1, -1, tensor.shape[-1]))
 
 
 def _emitted(
     operator: Operator, inputs: Any, states: Sequence[Any], *, backwards: bool = False, lengths: Any = None
 ) -> tuple[Any, list[Any]]:
-    """The operator itself: outputs ``(time, batch, units)`` in the order of the inputs, and the last states."""
+    """Emit the operator; return outputs ``(time, batch, units)`` in the order of the inputs, and the last states."""
     cell = operator.cell
     weights = [None if each is None else each.value for each in (cell.kernel, cell.recurrent_kernel, cell.bias)]
     made = replace(operator, attributes={**operator.attributes, "direction": "reverse" if backwards else "forward"})
@@ -77,11 +77,11 @@ def _emitted(
 
 
 class _Operator(torch.autograd.Function):  # type: ignore[misc]
-    """A node of ONNX. What it gives in a trace has the right shapes, and zeros in place of values: a trace looks at none."""
+    """A node of ONNX. In a trace its outputs have the right shapes and are zeros, because a trace reads no values."""
 
     @staticmethod
     def forward(ctx: Any, operator: Operator, inputs: Any, *tensors: Any) -> tuple[Any, ...]:
-        """Tensors of the shapes of the operator's outputs."""
+        """Return zeros with the shapes of the operator's outputs."""
         time, batch, _ = inputs.shape
         states = [inputs.new_zeros(1, batch, operator.units) for _ in range(operator.states)]
         return inputs.new_zeros(time, 1, batch, operator.units), *states
@@ -90,8 +90,8 @@ class _Operator(torch.autograd.Function):  # type: ignore[misc]
     def symbolic(
         g: Any, operator: Operator, inputs: Any, kernel: Any, recurrent: Any, bias: Any, lengths: Any, *states: Any
     ) -> Any:
-        """The operator, and before it nodes that lay out its weights."""
-        given = [
+        """Add the operator, and before it nodes that arrange its weights."""
+        values = [
             inputs,
             _kernel(g, operator, kernel),
             _kernel(g, operator, recurrent),
@@ -103,19 +103,19 @@ class _Operator(torch.autograd.Function):  # type: ignore[misc]
         absent.setType(torch._C.OptionalType.ofTensor())
         return g.op(
             operator.op_type,
-            *(absent if value is None else value for value in given),
+            *(absent if value is None else value for value in values),
             outputs=1 + operator.states,
             **{f"{name}_{_kind(value)}": value for name, value in operator.attributes.items()},
         )
 
 
 def _kernel(g: Any, operator: Operator, weight: Any) -> Any:
-    """``(inputs, gates)`` as ONNX has it, ``(1, gates, inputs)``."""
+    """Convert ``(inputs, gates)`` to ONNX's ``(1, gates, inputs)``."""
     return _unsqueezed(g, g.op("Transpose", _ordered(g, operator, weight, axis=1), perm_i=[1, 0]))
 
 
 def _bias(g: Any, operator: Operator, bias: Any) -> Any:
-    """``(gates,)``, or one of inputs and one of the state ``(2, gates)``, as ONNX has it: ``(1, 2 * gates)``."""
+    """Convert ``(gates,)``, or biases of inputs and state ``(2, gates)``, to ONNX's ``(1, 2 * gates)``."""
     if operator.cell.bias.ndim == 2:
         return _unsqueezed(g, g.op("Reshape", _ordered(g, operator, bias, axis=1), _constant(g, [-1])))
     length = int(operator.cell.bias.shape[0])
@@ -123,13 +123,13 @@ def _bias(g: Any, operator: Operator, bias: Any) -> Any:
 
 
 def _ordered(g: Any, operator: Operator, weight: Any, axis: int) -> Any:
-    """A weight with its gates in ONNX's order."""
+    """Put the gates of a weight in ONNX's order."""
     order = operator.order
     return weight if order is None else g.op("Gather", weight, _constant(g, order), axis_i=axis)
 
 
 def _unsqueezed(g: Any, value: Any) -> Any:
-    """A value with an axis for the direction, the first."""
+    """Add a first axis, for the direction."""
     return symbolic_helper._unsqueeze_helper(g, value, [0])
 
 
@@ -138,7 +138,7 @@ def _constant(g: Any, numbers: Sequence[int]) -> Any:
 
 
 def _is_zero(state: Any) -> bool:
-    """Whether a state is known to be all zeros, as those are that Keras makes: the operator's default."""
+    """Return whether a state is known to be all zeros, as are the states that Keras makes. Zeros are the operator's default."""
     node = state.node()
     while node.kind() in ("onnx::Cast", "onnx::Identity"):
         node = next(node.inputs()).node()
@@ -146,6 +146,6 @@ def _is_zero(state: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    """How torch is told the type of an attribute."""
+    """Return the suffix by which torch knows the type of an attribute."""
     first = value[0] if isinstance(value, list) else value
     return {int: "i", float: "f", str: "s"}[type(first)]

@@ -1,4 +1,4 @@
-"""The TorchScript exporter of torch.onnx, handed a module whose weights become graph inputs."""
+"""Conversion by the TorchScript exporter of torch.onnx, with weights as graph inputs."""
 
 from __future__ import annotations
 
@@ -11,34 +11,33 @@ import onnx_ir as ir
 import torch
 from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
+from tfexport.backends.opsets import check_opset
 from tfexport.backends.pytorch.failures import torch_errors
 from tfexport.backends.pytorch.notes import noted
 from tfexport.backends.pytorch.patches import patched_torch
 from tfexport.backends.pytorch.tracing import DeclaredModel, TraceArguments
 from tfexport.backends.pytorch.weights import large_buffers_in_state_dict, weight_names, weights_of
 from tfexport.backends.weightless import WeightlessGraph, detach_weights
-from tfexport.errors import OpsetError
 
 ROUTE = "torchscript"
 LOWEST_OPSET = 11
 HIGHEST_OPSET = 20
-"""Of torch 2.13. Below 11 it cannot slice, pad or split by lengths that are known only at run time."""
+"""Highest opset of torch 2.13. Below 11 it cannot slice, pad or split by lengths that are known only at run time."""
 
 LARGE_CONSTANT_ELEMENTS = 1024
-"""Tensors that a model makes while it runs and that do not depend on its inputs are weights from this size on."""
+"""Smallest size at which a tensor that a model makes while it runs, independent of its inputs, is a weight."""
 
 
 def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
-    """Convert a model; above opset 20 the graph is written at 20.
+    """Convert a model. If the opset is above 20, the graph is written at 20.
 
     Raises:
-        OpsetError: an opset below 11.
+        OpsetError: the opset is below 11.
         TracingError: the model cannot be traced.
         UnsupportedOpError: the exporter has no mapping for an op.
         ConversionError: the exporter failed.
     """
-    if opset < LOWEST_OPSET:
-        raise OpsetError(f"torch's TorchScript exporter writes opsets from {LOWEST_OPSET}; {opset} was asked for.")
+    check_opset("torch's TorchScript exporter", LOWEST_OPSET, opset)
     config = arguments.config
     file = io.BytesIO()
     with large_buffers_in_state_dict(arguments.model):
@@ -52,7 +51,7 @@ def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
                 input_names=list(config.inputs),
                 output_names=list(config.outputs),
                 dynamic_axes={name: dict(axes) for name, axes in (*config.inputs.items(), *config.outputs.items())},
-                export_params=False,  # weights are graph inputs, and no value of theirs is in the file
+                export_params=False,  # weights are graph inputs, and the file holds none of their values
                 keep_initializers_as_inputs=True,  # else weights that are equal now would be merged
                 do_constant_folding=False,  # it would fold transposed copies of the weights
             )

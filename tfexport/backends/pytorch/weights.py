@@ -13,18 +13,18 @@ from onnx_ir.tensor_adapters import TorchTensor
 from tfexport.backends.weightless import SOURCE
 
 LARGE_BUFFER_BYTES = 1024
-"""Buffers that are no part of a checkpoint (position tables, causal masks) are weights from this size on, constants
-of the graph below. GPT-Neo's masks alone would add 4 MiB a layer to the graph."""
+"""Smallest size at which a buffer that a checkpoint does not hold (position table, causal mask) is a weight. Smaller ones are
+constants of the graph. GPT-Neo's masks would add 4 MiB per layer to the graph."""
 
 
 _OF_KERAS = re.compile(r"^keras\.(?:.*\.)?_torch_params\.")
-"""Where Keras keeps its variables in a model that runs on PyTorch; what follows is the path that they have everywhere."""
+"""Prefix of Keras's variables in a model that runs on PyTorch. The rest is the path that they have on every framework."""
 
 
 def weight_names(model: Any) -> dict[str, str]:
-    """Every name in a model's state dict, with the name that its tensor has in a graph: the first of those it shares.
+    """Return the name in a graph of each entry of a model's state dict: a shared tensor has the first of its names.
 
-    A variable of Keras has Keras's own path, as it has in a file made from TensorFlow.
+    A variable of Keras has Keras's own path, as in a file made from TensorFlow.
     """
     first: dict[int, str] = {}
     return {
@@ -34,7 +34,7 @@ def weight_names(model: Any) -> dict[str, str]:
 
 
 def weights_of(model: Any) -> dict[str, ir.TensorProtocol]:
-    """The tensors of a model's state dict by name, tied ones once. They are views: nothing is copied."""
+    """Return the tensors of a model's state dict by name, tied ones once. They are views: nothing is copied."""
     names = weight_names(model)
     weights: dict[str, ir.TensorProtocol] = {}
     for own_name, tensor in model.state_dict(keep_vars=True).items():
@@ -48,7 +48,7 @@ def weights_of(model: Any) -> dict[str, ir.TensorProtocol]:
 
 @contextmanager
 def large_buffers_in_state_dict(model: Any) -> Iterator[None]:
-    """Make large buffers part of the state dict, from which TorchScript takes a graph's weights, during a block."""
+    """Make large buffers part of the state dict during a block: TorchScript reads a graph's weights from there."""
     changed: list[tuple[set[str], set[str]]] = []
     try:
         for module in model.modules():

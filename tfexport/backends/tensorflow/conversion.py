@@ -22,6 +22,7 @@ import onnx_ir as ir
 import tensorflow as tf
 from tf2onnx import optimizer, tfonnx
 
+from tfexport.backends.opsets import check_opset
 from tfexport.backends.tensorflow.graph_def import WeightlessGraphDef, without_weights
 from tfexport.backends.tensorflow.op_handler import LOWEST_OPSET, NOT_SUPPORTED
 from tfexport.backends.tensorflow.ops import HANDLERS
@@ -29,7 +30,7 @@ from tfexport.backends.tensorflow.tracing import TracedFunction
 from tfexport.backends.tensorflow.transposes import TransposePass
 from tfexport.backends.weightless import WeightlessGraph
 from tfexport.declarations.patching import PatchingSpec, patched
-from tfexport.errors import ConversionError, OpsetError, TfExportError, UnsupportedOpError
+from tfexport.errors import ConversionError, TfExportError, UnsupportedOpError
 
 HIGHEST_OPSET = 18
 """tf2onnx 1.17.0 refuses 19 and above."""
@@ -62,11 +63,7 @@ def convert_function(traced: TracedFunction, opset: int, route: str) -> Weightle
         UnsupportedOpError: tf2onnx has no mapping for an op.
         ConversionError: a handler failed.
     """
-    if opset < LOWEST_OPSET:
-        raise OpsetError(
-            f"the TensorFlow backend writes opsets from {LOWEST_OPSET}; {opset} was requested. "
-            f"Pass --opset {LOWEST_OPSET} (opset={LOWEST_OPSET}) or a higher one."
-        )
+    check_opset("the TensorFlow backend", LOWEST_OPSET, opset)
     weightless = without_weights(traced.function, traced.scope)
     proto = _run_tf2onnx(traced, weightless, min(opset, HIGHEST_OPSET))
     return _named(proto, traced, weightless, route)
@@ -101,8 +98,7 @@ def _rewrite_nothing(graph: Any, ops: Any) -> Any:
 def _named(
     proto: onnx.ModelProto, traced: TracedFunction, weightless: WeightlessGraphDef, route: str
 ) -> WeightlessGraph:
-    """Rename inputs, outputs and weights: ``x:0`` to ``x``, ``Identity:0`` to the declared output, a placeholder to
-    its variable."""
+    """Rename ``x:0`` to ``x``, ``Identity:0`` to the declared output, and a placeholder to its variable."""
     model = ir.from_proto(proto)
     weights: dict[str, ir.TensorProtocol] = {}
     for value in model.graph.inputs:

@@ -1,8 +1,8 @@
-"""From a concrete function to a GraphDef without functions, resources or weights.
+"""Conversion of a concrete function to a GraphDef without functions, resources or weights.
 
-A graph needs the shapes of its weights, not their values. Functions are inlined and grappler runs while the variables
-are still resources (afterwards it would allocate a zero tensor for every placeholder of known shape); then each
-resource becomes a plain placeholder of the variable's dtype, and each read of it disappears.
+A graph needs the shapes of its weights, not their values. Functions are inlined and grappler runs while the variables are
+still resources; later, grappler would allocate a zero tensor for every placeholder of known shape. Then each resource becomes
+a plain placeholder of the variable's dtype, and each read of it disappears.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from tfexport.declarations.patching import PatchingSpec, patched
 _PREPARE = "disable_lower_using_switch_merge"
 _XLA = "_XlaMustCompile"
 LARGE_CONSTANT_BYTES = 64 * 1024
-"""Eager tensors that a model captures (tables made in ``__init__``) are weights from this size on, constants below:
-converters want the values of small ones."""
+"""Smallest size at which an eager tensor that a model captures (a table made in ``__init__``) is a weight. Smaller ones are
+constants, because converters need their values."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class WeightlessGraphDef:
     """A GraphDef whose weights are placeholders.
 
     Attributes:
-        graph_def: no function calls, no resources.
-        weights: tensor (with its name) that belongs to each weight placeholder, by the placeholder's name.
+        graph_def: GraphDef without function calls or resources.
+        weights: named tensor of each weight placeholder, by the placeholder's name.
     """
 
     graph_def: Any
@@ -49,7 +49,7 @@ def without_weights(function: Any, scope: str = "") -> WeightlessGraphDef:
         scope: the model's own name, with which the names of its variables begin.
 
     Raises:
-        UnsupportedOpError: a variable goes into an op that is no plain read, for example an assignment.
+        UnsupportedOpError: a variable is an input of an op that does more than read, for example an assignment.
     """
     prepare = PatchingSpec(convert_to_constants, _PREPARE, _without_xla(getattr(convert_to_constants, _PREPARE)))
     with patched([prepare]):
@@ -71,9 +71,10 @@ def without_weights(function: Any, scope: str = "") -> WeightlessGraphDef:
 
 
 def _without_xla(prepare: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """What prepares a GraphDef for inlining, and leaves no function in it that XLA must compile: it would never be inlined.
+    """Return the preparation of a GraphDef for inlining, with no function left that XLA must compile.
 
-    Both Keras compute grouped convolutions in such functions, because TensorFlow once could not on a CPU.
+    TensorFlow never inlines such a function. Both versions of Keras compute grouped convolutions in such functions, because
+    TensorFlow once could not compute them on a CPU.
     """
 
     def prepared(graph_def: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What each layer of a TensorFlow model gives, in the order in which the layers end."""
+"""Outputs of each layer of a TensorFlow model, in the order in which the layers end."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tfexport.backends.keras.layers import recorded_calls
 
 @contextmanager
 def recorded(layers: Layers) -> Iterator[None]:
-    """Record every layer, of either Keras, that is called within a block, by the path of its and its callers' names.
+    """Record every layer, of either Keras, that is called in a block, by the path of its callers' names and its own.
 
     Args:
-        layers: what is recorded is added to.
+        layers: mapping to which the outputs are added.
     """
     classes = (tf_keras.layers.Layer, keras.layers.Layer)
     with recorded_calls(classes, layers, tf.nest.flatten, _is_float, lambda value: value.numpy()):

@@ -1,6 +1,6 @@
-"""Resources out of a graph: variables become placeholders of their dtype, and reads of them identities.
+"""Removal of resources from a graph: variables become placeholders of their dtype, and reads of them identities.
 
-Also inside the branches and bodies of control flow (Longformer reads weights in a branch): there a resource argument
+This includes the branches and bodies of control flow (Longformer reads weights in a branch). There a resource argument
 becomes an argument of the variable's dtype, in a copy of the branch's function.
 """
 
@@ -26,14 +26,14 @@ _CONTROL_FLOW = {
 
 
 def resources_to_placeholders(graph_def: Any, variables: Mapping[str, Any]) -> Any:
-    """A copy of a graph in which no resource is left.
+    """Return a copy of a graph without resources.
 
     Args:
         graph_def: a GraphDef whose resource placeholders are variables.
         variables: the variable behind each resource placeholder, by the placeholder's name.
 
     Raises:
-        UnsupportedOpError: a variable goes into an op that is no read, for example an assignment.
+        UnsupportedOpError: a variable is an input of an op that does more than read, for example an assignment.
     """
     remover = _Remover(graph_def)
     remover.run(variables)
@@ -43,8 +43,13 @@ def resources_to_placeholders(graph_def: Any, variables: Mapping[str, Any]) -> A
 
 
 @dataclass(frozen=True)
-class _Held:
-    """What a resource holds: a TensorFlow dtype enum and a TensorShapeProto."""
+class _Variable:
+    """The variable behind a resource.
+
+    Attributes:
+        dtype: TensorFlow dtype enum.
+        shape: TensorShapeProto.
+    """
 
     dtype: int
     shape: Any
@@ -60,7 +65,7 @@ class _Remover:
 
     def run(self, variables: Mapping[str, Any]) -> None:
         held = {
-            name: _Held(variable.dtype.as_datatype_enum, variable.shape.as_proto())
+            name: _Variable(variable.dtype.as_datatype_enum, variable.shape.as_proto())
             for name, variable in variables.items()
         }
         self._extend_through_identities(self._source.node, held)
@@ -75,12 +80,12 @@ class _Remover:
         self.result.library.function.extend(kept)  # tf2onnx converts every function, called or not
         self.result.library.gradient.extend(self._source.library.gradient)
 
-    def _extend_through_identities(self, nodes: Iterable[Any], held: dict[str, _Held]) -> None:
+    def _extend_through_identities(self, nodes: Iterable[Any], held: dict[str, _Variable]) -> None:
         for node in nodes:  # in topological order
             if node.op == "Identity" and node.attr["T"].type == _RESOURCE and _owner(node.input[0]) in held:
                 held[node.name] = held[_owner(node.input[0])]
 
-    def _rewritten(self, node: Any, held: Mapping[str, _Held]) -> list[Any]:
+    def _rewritten(self, node: Any, held: Mapping[str, _Variable]) -> list[Any]:
         read = [held.get(_owner(name)) for name in node.input if not name.startswith("^")]
         first = next((item for item in read if item is not None), None)
         if first is None:
@@ -108,7 +113,7 @@ class _Remover:
         axis.attr["dtype"].type = _INT32
         axis.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(batch_dims, tf.int32))
         new = type(node)(name=node.name, op="GatherV2")
-        # Inside a function an input says which output it is; at the top level the first output goes by its node's name.
+        # Inside a function an input names its output; at the top level the first output has the name of its node.
         in_function = any(name.count(":") == 2 for name in node.input)
         new.input.extend([*node.input[:2], f"{axis.name}:output:0" if in_function else axis.name, *node.input[2:]])
         new.attr["Tparams"].type = node.attr["dtype"].type
@@ -117,7 +122,7 @@ class _Remover:
         new.attr["batch_dims"].i = batch_dims
         return [axis, new]
 
-    def _control_flow(self, node: Any, read: list[_Held | None]) -> None:
+    def _control_flow(self, node: Any, read: list[_Variable | None]) -> None:
         attributes, types, offset = _CONTROL_FLOW[node.op]
         arguments = read[offset:]
         for index, argument in enumerate(arguments):
@@ -130,19 +135,19 @@ class _Remover:
             self._replaced.add(name)
             node.attr[attribute].func.name = self._function(name, arguments, f"{name}_{node.name}".replace("/", "_"))
 
-    def _function(self, name: str, arguments: list[_Held | None], new_name: str) -> str:
+    def _function(self, name: str, arguments: list[_Variable | None], new_name: str) -> str:
         function = type(self._functions[name])()
         function.CopyFrom(self._functions[name])
         function.signature.name = new_name
-        held: dict[str, _Held] = {}
+        held: dict[str, _Variable] = {}
         for index, (parameter, argument) in enumerate(zip(function.signature.input_arg, arguments, strict=True)):
             if argument is not None:
                 parameter.type = argument.dtype
                 held[parameter.name] = argument
-                # The shape of the resource, a scalar, is not that of what it holds.
+                # The resource is a scalar; the argument has the shape of the variable.
                 function.arg_attr[index].attr["_output_shapes"].list.ClearField("shape")
                 function.arg_attr[index].attr["_output_shapes"].list.shape.add().CopyFrom(argument.shape)
-        # A loop's body hands its invariants on.
+        # The body of a loop returns its invariants.
         for output in function.signature.output_arg:
             if output.type == _RESOURCE:
                 output.type = held[_owner(function.ret[output.name])].dtype
@@ -161,7 +166,7 @@ class _Remover:
 
 
 def _renamed(source: str, reads: set[str]) -> str:
-    """The output of a ReadVariableOp is called ``value``, that of the Identity in its place ``output``."""
+    """Rename the output ``value`` of a ReadVariableOp to ``output``, that of the Identity in its place."""
     parts = source.split(":")
     return f"{parts[0]}:output:{parts[2]}" if len(parts) == 3 and parts[0] in reads else source
 

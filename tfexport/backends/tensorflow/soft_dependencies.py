@@ -1,8 +1,8 @@
-"""Stand-ins for packages that a model of transformers wants and its outputs do not need.
+"""Stand-ins for packages that a model of transformers requires but its outputs do not need.
 
 TAPAS' question answering (transformers 4.57.6) computes a loss even without labels, with two distributions of
-tensorflow_probability, and returns only the logits: without the package it fails on its name. That package, 0.25.0,
-also cannot be imported beside Keras 3 once TensorFlow has been imported first.
+tensorflow_probability, and returns only the logits. Without the package it fails on the undefined name. That package (0.25.0)
+also cannot be imported together with Keras 3 once TensorFlow has been imported.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NAME = "tfp"
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Give TAPAS what it lacks for the duration of a block; nothing where tensorflow_probability is there."""
+    """Define the missing name in TAPAS during a block; do nothing where tensorflow_probability is installed."""
     module = sys.modules.get(_MODULE)
     if module is None or hasattr(module, _NAME):
         yield
@@ -34,22 +34,22 @@ def stand_ins() -> Iterator[None]:
 
 
 class Bernoulli:
-    """Distributions over 0 and 1, by their logits (of any shape)."""
+    """Distributions over 0 and 1, from logits of any shape."""
 
     def __init__(self, logits: Any) -> None:
         self._logits = logits
 
     def log_prob(self, value: Any) -> Any:
-        """Log-probability of values 0 or 1, of the shape of the logits."""
+        """Return the log-probability of values 0 or 1, with the shape of the logits."""
         return -tf.nn.sigmoid_cross_entropy_with_logits(tf.cast(value, self._logits.dtype), self._logits)
 
 
 class Categorical:
-    """Distributions over classes, by their logits ``(..., classes)``."""
+    """Distributions over classes, from logits ``(..., classes)``."""
 
     def __init__(self, logits: Any) -> None:
         self._logits = logits
 
     def log_prob(self, value: Any) -> Any:
-        """Log-probability of class numbers ``(...)``."""
+        """Return the log-probability of class numbers ``(...)``."""
         return -tf.nn.sparse_softmax_cross_entropy_with_logits(value, self._logits)

@@ -1,4 +1,4 @@
-"""Trace a TensorFlow model as a function of exactly the declared inputs and outputs."""
+"""Tracing of a TensorFlow model as a function of exactly the declared inputs and outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.errors import ContractError, TracingError
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
-"""What TensorFlow takes for a name."""
+"""Names that TensorFlow accepts."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class TracedFunction:
     """A concrete function.
 
     Attributes:
-        function: the concrete function; its variables are captured, its inputs are the declared ones.
-        inputs: the function's input names, in order: the declared ones, but for those in `renamed`.
-        outputs: the declared output names, in order.
+        function: concrete function with captured variables, whose inputs are the declared ones.
+        inputs: names of the function's inputs, in order: the declared names, except those in `renamed`.
+        outputs: declared names of the outputs, in order.
         scope: the model's own name, with which the names of its variables begin.
-        renamed: declared names by those of the function, of inputs whose names TensorFlow does not take.
+        renamed: declared names, by the function's names, of the inputs whose declared names TensorFlow refuses.
     """
 
     function: Any
@@ -39,15 +39,15 @@ class TracedFunction:
 
 
 def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFunction:
-    """Trace a model: int64 in the signature, named axes dynamic, all others static.
+    """Trace a model: integers are int64 in the signature, named axes are dynamic, and all other axes are static.
 
     Args:
-        model: a ``TFPreTrainedModel``, or a plain model.
+        model: a ``TFPreTrainedModel``, or a `SignatureModel`.
         config: the declaration.
-        inputs: arrays that give the static lengths and the dtypes; a cache as nested sequences.
+        inputs: arrays with the static lengths and the dtypes; a cache as nested sequences.
 
     Raises:
-        ContractError: the model does not take a declared input, or lacks a declared output.
+        ContractError: the model does not accept a declared input, or lacks a declared output.
         TracingError: TensorFlow cannot trace the model.
     """
     check_call(model, config)
@@ -65,7 +65,7 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
     try:
         function = _concrete(call, specs, autograph=False)
     except tf.errors.OperatorNotAllowedInGraphError:
-        # Four times slower, and needed only by models whose Python branches on a tensor.
+        # AutoGraph is four times slower, and only models whose Python branches on a tensor need it.
         function = _concrete(call, specs, autograph=True)
     renamed = {name: declared for declared, name in taken.items() if name != declared}
     return TracedFunction(function, tuple(taken.values()), tuple(config.outputs), getattr(model, "name", ""), renamed)

@@ -1,8 +1,8 @@
-"""tf2onnx's pass that moves transposes, with the shapes that it forgets.
+"""tf2onnx's pass that moves transposes, with the shapes that it omits.
 
-tf2onnx 1.17.0 moves a transpose behind ``Mul(x, x)`` and leaves the product's recorded shape as it was. The pass then
-makes a Reshape of a transpose whose axes of length above 1 keep their order, by the recorded shape: for a ConvNeXT
-whose last map has one pixel, ``(batch, 1, 16, 1)`` in the place of ``(batch, 1, 1, 16)``.
+tf2onnx 1.17.0 moves a transpose behind ``Mul(x, x)`` and does not update the recorded shape of the product. Where the axes
+longer than 1 keep their order, the pass then replaces the transpose by a Reshape to the recorded shape. For a ConvNeXT whose
+last map has one pixel that is ``(batch, 1, 16, 1)`` in place of ``(batch, 1, 1, 16)``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer, invert_per
 
 
 class TransposePass(TransposeOptimizer):  # type: ignore[misc]
-    """``TransposeOptimizer`` with the right shape of squares."""
+    """``TransposeOptimizer`` that records the right shape of squares."""
 
     def _mul_handler(self, trans: Any, node: Any) -> bool:
         is_square = node.input[0] == node.input[1] == trans.output[0]

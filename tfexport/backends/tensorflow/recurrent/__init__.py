@@ -1,8 +1,8 @@
 """Recurrent layers of Keras 3 and tf_keras as ONNX's LSTM, GRU and RNN.
 
-`backends/keras/recurrent.py` says whether an operator computes a cell; `weights.py` lays out its weights; `layers.py` runs
-it over a sequence. The layers come here by ``patches/keras_recurrent.py`` and ``patches/tf_keras_recurrent.py``; what has
-no operator is traced as Keras has it, as a loop.
+`backends/keras/recurrent.py` decides whether an operator computes a cell, `weights.py` arranges its weights, and `layers.py`
+runs it over a sequence. ``patches/keras_recurrent.py`` and ``patches/tf_keras_recurrent.py`` call these functions. A layer
+without an operator is traced as the loop that Keras runs.
 """
 
 from __future__ import annotations

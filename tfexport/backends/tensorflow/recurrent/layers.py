@@ -1,4 +1,4 @@
-"""A recurrent layer as one operator, with what Keras makes of its masks."""
+"""A recurrent layer as one operator, with Keras's handling of masks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tfexport.backends.tensorflow.emission import emit
 from tfexport.backends.tensorflow.recurrent.weights import weights_of
 
 _MADE = "_tfexport_recurrent_weights"
-"""Attribute of a graph: cells, and their weights in ONNX's order."""
+"""Attribute of a graph that holds cells and their weights in ONNX's order."""
 
 
 def run_operator(operator: Operator, sequences: Sequences) -> tuple[Any, Any, list[Any]]:
     """Run a cell over sequences.
 
     Returns:
-        What Keras's own loops return: the last output, all outputs, the last states.
+        The last output, all outputs and the last states, as Keras's own loops return them.
     """
     sequences = replace(sequences, states=[tf.convert_to_tensor(state) for state in sequences.states])
     inputs = sequences.inputs if sequences.time_major else _swapped(sequences.inputs)
@@ -36,16 +36,16 @@ def run_operator(operator: Operator, sequences: Sequences) -> tuple[Any, Any, li
 
 
 def _masked(operator: Operator, inputs: Any, mask: Any, sequences: Sequences) -> tuple[Any, Any, list[Any]]:
-    """Any mask at all: the steps that count are moved to the front, and their outputs to where the steps were.
+    """Run an operator with any mask: move the unmasked steps to the front, and their outputs back to the steps' places.
 
-    A step that does not count leaves the states as they are, so that only the order of the others matters; it gives what
-    the last one before it that counts gave, or zeros where there is none.
+    A masked step does not change the states, so only the order of the unmasked steps matters. Its output is that of the last
+    unmasked step before it, or zeros where there is none.
 
     Args:
-        operator: what is run.
+        operator: the operator.
         inputs: ``(time, batch, features)``.
-        mask: ``(time, batch)``.
-        sequences: whose remaining attributes hold.
+        mask: ``(time, batch)``, true for unmasked steps.
+        sequences: all other settings of the run.
     """
     if sequences.go_backwards:
         inputs, mask = tf.reverse(inputs, [0]), tf.reverse(mask, [0])
@@ -57,15 +57,15 @@ def _masked(operator: Operator, inputs: Any, mask: Any, sequences: Sequences) ->
     outputs, states = _emitted(operator, _rows(inputs, front_first), sequences.states, lengths=tf.maximum(count, 1))
     is_any = (count > 0)[:, tf.newaxis]
     outputs = _rows(outputs, tf.maximum(counted - 1, 0))
-    is_given = mask if sequences.zero_output_for_mask else counted > 0
-    outputs = tf.where(is_given[:, :, tf.newaxis], outputs, 0.0)
-    last = tf.where(is_given[-1][:, tf.newaxis], states[0], 0.0)
+    has_output = mask if sequences.zero_output_for_mask else counted > 0
+    outputs = tf.where(has_output[:, :, tf.newaxis], outputs, 0.0)
+    last = tf.where(has_output[-1][:, tf.newaxis], states[0], 0.0)
     states = [tf.where(is_any, new, old) for new, old in zip(states, sequences.states, strict=True)]
     return last, outputs, states
 
 
 def _rows(tensor: Any, steps: Any) -> Any:
-    """Of ``(time, batch, features)``, at each time and row the features of the step ``(time, batch)``."""
+    """Gather from ``(time, batch, features)``, for each time and row, the features of the step ``(time, batch)``."""
     batch, features = tf.shape(tensor)[1], tensor.shape[2]
     places = steps * batch + tf.range(batch)
     found = tf.gather(tf.reshape(tensor, [-1, features]), tf.reshape(places, [-1]))
@@ -75,7 +75,7 @@ def _rows(tensor: Any, steps: Any) -> Any:
 def _emitted(
     operator: Operator, inputs: Any, states: Sequence[Any], *, backwards: bool = False, lengths: Any = None
 ) -> tuple[Any, list[Any]]:
-    """The operator itself: outputs ``(time, batch, units)`` in the order of the inputs, and the last states."""
+    """Emit the operator; return outputs ``(time, batch, units)`` in the order of the inputs, and the last states."""
     initial = [None if _is_zero(state) else tf.expand_dims(state, 0) for state in states]
     time, batch = inputs.shape[0], inputs.shape[1]
     state = tf.TensorSpec([1, batch, operator.units], inputs.dtype)
@@ -90,7 +90,7 @@ def _emitted(
 
 
 def _weights(operator: Operator) -> Any:
-    """The weights of an operator, made once in a graph: a layer that is called twice has them once."""
+    """Return the weights of an operator, made once per graph, also for a layer that is called twice."""
     graph = tf.compat.v1.get_default_graph()
     made = getattr(graph, _MADE, [])
     for cell, weights in made:
@@ -102,7 +102,7 @@ def _weights(operator: Operator) -> Any:
 
 
 def _is_zero(tensor: Any) -> bool:
-    """Whether a tensor is known to be all zeros, as the states are that Keras makes: the operator's default."""
+    """Return whether a tensor is known to be all zeros, as are the states that Keras makes. Zeros are the operator's default."""
     op = tensor.op
     while op.type in ("Identity", "Cast"):
         op = op.inputs[0].op
@@ -111,5 +111,5 @@ def _is_zero(tensor: Any) -> bool:
 
 
 def _swapped(tensor: Any) -> Any:
-    """Batch before time, or time before batch."""
+    """Swap the axes of batch and time."""
     return tf.transpose(tensor, [1, 0, 2])
