@@ -32,6 +32,7 @@ from tfexport.benchmark.environment import machine
 from tfexport.benchmark.statistics import ratio
 from tfexport.pipeline.export import export_checkpoint
 from tfexport.processes.isolation import call_isolated
+from tfexport.runtime.sessions import open_session
 
 BATCH, LENGTH, THREADS, CALLS = 1, 128, len(os.sched_getaffinity(0)), 150
 
@@ -132,11 +133,7 @@ def _perf_test_loop(exported: Path) -> dict[str, Any]:
 
 def _loop(path: Path) -> float:
     """The median of a loop as ``onnxruntime_perf_test -m times`` has it, in milliseconds."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = THREADS
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = open_session(path, threads=THREADS)
     generator = np.random.default_rng(0)
     feeds = {
         value.name: generator.integers(1000, 2000, (BATCH, LENGTH))

@@ -12,6 +12,8 @@ import numpy as np
 import onnx
 
 from conformance.plain_models.spec import Axis, PlainModel
+from tfexport.runtime.errors import import_runtime
+from tfexport.runtime.sessions import session_options
 from tfexport.validation.comparison import Tolerance, compare_output
 
 ATOL = 1e-5
@@ -107,15 +109,12 @@ def agreement(
         output could be compared. ``problems``: of the cases, by their lengths. ``nodes_run``: what ONNX Runtime leaves of the
         nodes, having computed what depends on weights alone and fused what it can.
     """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
+    options = session_options(threads=1)
     options.log_severity_level = 4
     optimised = file.with_name("optimised.onnx")
     options.optimized_model_filepath = str(optimised)
     try:
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        session = import_runtime().InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except _errors() as error:
         return {"loads": False, "load_problem": _line(error)}
     errors: list[float] = []

@@ -53,7 +53,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 def test_a_session_computes_on_cuda(tmp_path: Path) -> None:
     found = Session(matmul_file(tmp_path / "chain.onnx", width=8), work(tmp_path / "chain.onnx"))
     assert found.session.get_providers()[0] == CUDA
-    assert found.placement.share == 1.0
+    assert found.assignment.share == 1.0
     assert found.provider_options["use_tf32"] == "0"
 
 

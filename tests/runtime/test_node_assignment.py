@@ -15,7 +15,7 @@ from tfexport.benchmark.engines.onnx_runtime import Session
 from tfexport.benchmark.work import Model, Work
 from tfexport.errors import PlacementError, ProviderError
 from tfexport.runtime.names import CPU, provider_name, short_name
-from tfexport.runtime.node_assignment import placement_of
+from tfexport.runtime.node_assignment import assignment_of
 
 CUDA = "CUDAExecutionProvider"
 OFFERED = ("TensorrtExecutionProvider", CUDA, CPU)
@@ -42,7 +42,7 @@ class Part:
 
 
 def placed(asked: str, **ops: list[str]) -> Any:
-    return placement_of(
+    return assignment_of(
         asked, [Part(f"{name}ExecutionProvider", [Assigned(op) for op in found]) for name, found in ops.items()]
     )
 
@@ -74,7 +74,7 @@ def test_shapes_may_be_computed_on_the_cpu() -> None:
 
 
 def test_an_op_of_another_domain_computes() -> None:
-    found = placement_of(CUDA, [Part(CPU, [Assigned("Gather"), Assigned("Attention", "com.microsoft")])])
+    found = assignment_of(CUDA, [Part(CPU, [Assigned("Gather"), Assigned("Attention", "com.microsoft")])])
     assert [node.op for node in found.fallen_back] == ["com.microsoft.Attention"]
 
 
@@ -93,8 +93,8 @@ def work(path: Path, provider: str) -> Work:
 
 def test_a_session_proves_its_placement(tmp_path: Path) -> None:
     found = Session(matmul_file(tmp_path / "chain.onnx", width=8, layers=3), work(tmp_path / "chain.onnx", "cpu"))
-    assert found.placement.by_provider == {CPU: 6}
-    assert found.placement.as_dict()["ops"] == {"MatMul": 3, "Softsign": 3}
+    assert found.assignment.by_provider == {CPU: 6}
+    assert found.assignment.as_dict()["ops"] == {"MatMul": 3, "Softsign": 3}
     assert found.describe()["intra_op_num_threads"] == 1
 
 

@@ -19,6 +19,7 @@ from tfexport.benchmark.suite import Options
 from tfexport.benchmark.targets import Request, Target, open_target
 from tfexport.errors import InputsError
 from tfexport.reporting.requirements import MEASURING, require
+from tfexport.runtime.errors import import_runtime
 
 ALL = "all"
 _COMPILED = {"tf": "tf-function", "pt": "torch-eager"}
@@ -47,12 +48,14 @@ def benchmark(
         Interrupted while it measures (Ctrl-C), it returns what was measured until then, without groups of which nothing was.
 
     Raises:
+        RuntimeNotInstalledError: ONNX Runtime is not installed.
         BenchmarkError: what was asked for cannot be measured here: an engine, a provider, a target.
         CheckpointError: there is no such target.
         InputsError: a setting that makes no sense.
     """
     if not targets:
         raise InputsError("there is nothing to measure: name an exported directory, an ONNX file or a checkpoint.")
+    import_runtime()
     say = progress or (lambda share, text: None)
     requests = [_request(each) for each in targets]
     shared = options or Options()

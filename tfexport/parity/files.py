@@ -18,7 +18,7 @@ from tfexport.parity.corners import CPU
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.run_result import PartRecord, RunResult
 from tfexport.runtime.errors import runtime_errors
-from tfexport.runtime.providers import open_placed
+from tfexport.runtime.providers import open_on_provider
 from tfexport.runtime.sessions import LEVELS, open_session
 from tfexport.validation.invariance import can_be_cut, padding_error, spread
 from tfexport.validation.structure import check_structure, dynamic_lengths, gives_other_lengths, takes_other_lengths
@@ -169,8 +169,8 @@ def run_at_levels(path: Path, folder: Path, part: str, case: int) -> dict[str, d
 def _session(path: Path, provider: str, about: dict[str, Any]) -> Any:
     if provider == CPU:
         return open_session(path)
-    session, placement = open_placed(path, provider)
-    about.setdefault("placement", {})[path.name] = placement.as_dict()
+    session, assignment = open_on_provider(path, provider)
+    about.setdefault("placement", {})[path.name] = assignment.as_dict()
     return session
 
 

@@ -18,6 +18,7 @@ from tfexport.pipeline.plan import Attempt, Plan, Source, load_source, make_plan
 from tfexport.pipeline.publishing import publish, staged
 from tfexport.pipeline.sidecar_files import write_sidecar_files
 from tfexport.pipeline.stages import Stages
+from tfexport.runtime.errors import import_runtime
 from tfexport.validation import ValidationReport
 from tfexport.validation.exported_files import validate_files
 
@@ -86,6 +87,7 @@ def export_model(
         The result, with the manifest.
 
     Raises:
+        RuntimeNotInstalledError: ONNX Runtime, which validates the files, is not installed.
         CheckpointError: The checkpoint cannot be used.
         FrameworkError: The framework cannot be used.
         UnsupportedError: This model type or feature has no declaration, or `genai` does not apply to it.
@@ -105,6 +107,7 @@ def export_with(
     model: Any, output: str | Path, options: ExportOptions, progress: Callable[[str], None] | None = None
 ) -> ExportResult:
     """Export a model by options that are validated already. See `export_model`."""
+    import_runtime()
     stages = Stages(progress)
     with stages.stage("inspect"):
         plan = make_plan(model, options)

@@ -1,1 +1,1 @@
-"""ONNX Runtime: how this project opens a file, on which provider, and what can go wrong. Imported on first use."""
+"""ONNX Runtime: how this project opens a file, on which provider, and which errors that raises. Imported on first use."""

@@ -11,10 +11,14 @@ CPU, CUDA = f"CPU{_SUFFIX}", f"CUDA{_SUFFIX}"
 
 
 def provider_name(name: str, available: Iterable[str]) -> str:
-    """ONNX Runtime's name of a provider, from the user's: ``cuda`` or ``CUDAExecutionProvider``, in any case.
+    """Return ONNX Runtime's name of a provider, from the user's: ``cuda`` or ``CUDAExecutionProvider``, in any case.
+
+    Args:
+        name: the user's name.
+        available: the providers of the installed ONNX Runtime, by its own names.
 
     Raises:
-        ProviderError: the installed ONNX Runtime does not offer it.
+        ProviderError: the installed ONNX Runtime does not have the provider.
     """
     offered = tuple(available)
     wanted = name.lower().removesuffix(_SUFFIX.lower())
@@ -29,5 +33,5 @@ def provider_name(name: str, available: Iterable[str]) -> str:
 
 
 def short_name(provider: str) -> str:
-    """The user's name of a provider: ``cpu``."""
+    """Return the user's name of a provider: ``cpu``."""
     return provider.removesuffix(_SUFFIX).lower()

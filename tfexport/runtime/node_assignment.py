@@ -1,4 +1,4 @@
-"""Proof of placement: which execution provider computes which node, and whether that is what was asked for."""
+"""Which execution provider computes which node of a session, and whether that is the provider that was asked for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIGHT = frozenset(
         "MemcpyToHost", "MemcpyFromHost", "If", "Loop", "Scan",
     }
 )  # fmt: skip
-"""Ops that ONNX Runtime may put on the CPU on purpose, since they compute shapes (onnxruntime issue 7238). All others compute."""
+"""Ops that ONNX Runtime may assign to the CPU on purpose, since they compute shapes (onnxruntime issue 7238)."""
 _MEMCPY = "Memcpy"
 
 
@@ -28,9 +28,9 @@ class Node:
     """A node of the graph that ONNX Runtime runs, after its optimisations.
 
     Attributes:
-        name: of the node.
-        op: its type, with its domain where that is not ONNX's.
-        provider: that computes it.
+        name: name of the node.
+        op: type of the node, with its domain where that is not ONNX's own.
+        provider: the provider that computes the node.
     """
 
     name: str
@@ -39,8 +39,8 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Placement:
-    """Where a session computes.
+class NodeAssignment:
+    """The provider of each node of a session.
 
     Attributes:
         asked: the provider that was asked for.
@@ -52,7 +52,7 @@ class Placement:
 
     @property
     def by_provider(self) -> dict[str, int]:
-        """Number of nodes on each provider."""
+        """Number of nodes per provider."""
         return dict(Counter(node.provider for node in self.nodes).most_common())
 
     @property
@@ -62,18 +62,18 @@ class Placement:
 
     @property
     def copies(self) -> int:
-        """Copies between the device and the host that ONNX Runtime put in."""
+        """Number of copies between the device and the host that ONNX Runtime inserted."""
         return sum(node.op.startswith(_MEMCPY) for node in self.nodes)
 
     @property
     def fallen_back(self) -> tuple[Node, ...]:
-        """Nodes that compute, and do so on the CPU though something else was asked for."""
+        """Nodes that run on the CPU though another provider was asked for, other than those that compute shapes."""
         if self.asked == CPU:
             return ()
         return tuple(node for node in self.nodes if node.provider == CPU and node.op not in LIGHT)
 
     def check(self) -> None:
-        """Refuse a session part of which fell back.
+        """Refuse a session part of which fell back to the CPU.
 
         Raises:
             PlacementError: nodes that compute are on the CPU.
@@ -83,11 +83,11 @@ class Placement:
             listed = abbreviate((f"{node.op} ({node.name or 'no name'})" for node in fallen), 5)
             raise PlacementError(
                 f"{len(fallen)} of {len(self.nodes)} nodes compute on the CPU though {self.asked} was asked for: {listed}. "
-                "A time of that would be no time of the provider."
+                f"This session would not measure {self.asked}. Choose another provider (--providers)."
             )
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the assignment for JSON."""
         return {
             "asked": self.asked,
             "nodes": self.by_provider,
@@ -97,11 +97,11 @@ class Placement:
         }
 
 
-def placement_of(asked: str, subgraphs: Iterable[Any]) -> Placement:
-    """From what ``InferenceSession.get_provider_graph_assignment_info`` returns.
+def assignment_of(asked: str, subgraphs: Iterable[Any]) -> NodeAssignment:
+    """Read the result of ``InferenceSession.get_provider_graph_assignment_info``.
 
     Args:
-        asked: the provider that was asked for, in ONNX Runtime's name.
+        asked: ONNX Runtime's name of the provider that was asked for.
         subgraphs: objects with ``ep_name`` and ``get_nodes()``, whose items have ``name``, ``domain`` and ``op_type``.
     """
     nodes = tuple(
@@ -109,4 +109,4 @@ def placement_of(asked: str, subgraphs: Iterable[Any]) -> Placement:
         for part in subgraphs
         for node in part.get_nodes()
     )
-    return Placement(asked, nodes)
+    return NodeAssignment(asked, nodes)

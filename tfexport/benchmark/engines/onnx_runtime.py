@@ -10,8 +10,10 @@ import numpy as np
 
 from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.work import Arrays, Work
-from tfexport.runtime.names import CUDA, provider_name
-from tfexport.runtime.providers import placed_session
+from tfexport.runtime.errors import import_runtime
+from tfexport.runtime.names import CUDA
+from tfexport.runtime.providers import full_name, session_on
+from tfexport.runtime.sessions import session_options
 
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 EXTRA = "tfexport[cpu] or tfexport[gpu]"
@@ -40,22 +42,15 @@ class Session:
         *,
         shares_threads: bool = False,
     ) -> None:
-        import onnxruntime
-
         setting = work.cell.setting
-        self.asked = provider_name(work.cell.provider, onnxruntime.get_available_providers())
-        options = onnxruntime.SessionOptions()
+        self.asked = full_name(work.cell.provider)
+        options = session_options(work.level, threads=None if shares_threads else setting.threads)
         if shares_threads:
             options.use_per_session_threads = False
-        else:
-            options.intra_op_num_threads = setting.threads
-            options.inter_op_num_threads = 1
-        levels = onnxruntime.GraphOptimizationLevel
-        options.graph_optimization_level = levels.ORT_ENABLE_ALL if work.level == "all" else levels.ORT_DISABLE_ALL
         options.add_session_config_entry(_SPINNING, "1")  # its default, stated
         self.options, self._threads = options, setting.threads
         self.provider_options = {**self._stated(setting.precision), **(provider_options or {})}
-        self.session, self.placement = placed_session(path, self.asked, options, self.provider_options)
+        self.session, self.assignment = session_on(path, self.asked, options, self.provider_options)
         self.inputs = [value.name for value in self.session.get_inputs()]
         self.outputs = [value.name for value in self.session.get_outputs()]
 
@@ -78,7 +73,7 @@ class Session:
             "threads_of": "the session" if self.options.use_per_session_threads else "the process",
             "optimisation": str(self.options.graph_optimization_level).rsplit(".", 1)[-1],
             "spinning": self.options.get_session_config_entry(_SPINNING) == "1",
-            "placement": self.placement.as_dict(),
+            "placement": self.assignment.as_dict(),
         }
 
 
@@ -88,9 +83,7 @@ def share_threads(threads: int) -> None:
     Sessions that take turns, each with threads of its own, disturb each other: those of the last one go on spinning for a
     while (T5-small on two processors: 32 tokens take 1.3 times as long).
     """
-    import onnxruntime
-
-    onnxruntime.set_global_thread_pool_sizes(threads, 1)
+    import_runtime().set_global_thread_pool_sizes(threads, 1)
 
 
 class OnnxRuntime(Engine):
@@ -117,21 +110,17 @@ class OnnxRuntime(Engine):
 
     def _placed(self, inputs: Arrays) -> dict[str, Any]:
         """The inputs as ONNX Runtime's values, where it computes."""
-        import onnxruntime
-
-        make = onnxruntime.OrtValue.ortvalue_from_numpy
+        make = import_runtime().OrtValue.ortvalue_from_numpy
         return {name: make(array, self._loaded.device, 0) for name, array in inputs.items()}
 
     def _bind(self, inputs: Mapping[str, Any]) -> Any:
-        import onnxruntime
-
         device, session = self._loaded.device, self._loaded.session
         binding = session.io_binding()
         for name, value in inputs.items():
             binding.bind_ortvalue_input(name, value)
         for name in self._loaded.outputs:
             binding.bind_output(name, device)
-        once = onnxruntime.RunOptions()
+        once = import_runtime().RunOptions()
         once.add_run_config_entry("gpu_graph_id", "-1")  # not to be captured: its outputs have no lasting address
         session.run_with_iobinding(binding, once)  # tells the shapes of the outputs: from now on written in place
         for name, value in zip(self._loaded.outputs, binding.get_outputs(), strict=True):

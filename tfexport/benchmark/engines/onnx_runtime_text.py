@@ -12,6 +12,7 @@ from tfexport.benchmark.engines.onnx_runtime import EXTRA, PACKAGES, Session, sh
 from tfexport.benchmark.work import Arrays, Work
 from tfexport.declarations.parts import DECODER_PART, ENCODER_PART, ENCODER_STATES, MERGED_PART, NEXT_STEP_PART
 from tfexport.dummy_inputs import PAST, PRESENT
+from tfexport.runtime.errors import import_runtime
 
 LOGITS = "logits"
 _BRANCH = "use_cache_branch"
@@ -26,10 +27,8 @@ class Steps:
     """
 
     def __init__(self, loaded: Session, state: Mapping[str, Any]) -> None:
-        import onnxruntime
-
         self._loaded = loaded
-        self._make = onnxruntime.OrtValue.ortvalue_from_numpy
+        self._make = import_runtime().OrtValue.ortvalue_from_numpy
         self.state = {
             name: self._make(value, loaded.device, 0) if isinstance(value, np.ndarray) else value
             for name, value in state.items()

@@ -12,6 +12,7 @@ from tfexport.benchmark.engines.checkpoints import before, generation
 from tfexport.benchmark.work import Arrays, Work
 from tfexport.checkpoints.transformers_api import generate
 from tfexport.declarations.tasks import WITH_PAST
+from tfexport.runtime.sessions import session_options
 
 _CLASSES = {
     "causal-lm": "ORTModelForCausalLM",
@@ -37,21 +38,20 @@ class OptimumText(Engine):
         return None if _class_of(work) else f"optimum has no class that writes text for {work.model.feature}"
 
     def load(self, work: Work) -> None:
-        import onnxruntime
         import torch
         from optimum import onnxruntime as optimum
 
         threads = work.cell.setting.threads
         torch.set_num_threads(threads)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
         folder = next(iter(work.model.files.values())).parent
         self._work, self._torch = work, torch
         self._generate = generate("pt")  # not Whisper's own, which cuts off the first token
         self._settings = generation(work.cell.setting.tokens, work.model.start)
         self._model = getattr(optimum, _class_of(work)).from_pretrained(
-            str(folder), session_options=options, provider="CPUExecutionProvider", use_cache=True
+            str(folder),
+            session_options=session_options(threads=threads),
+            provider="CPUExecutionProvider",
+            use_cache=True,
         )
 
     def feed(self, inputs: Arrays) -> Any:
