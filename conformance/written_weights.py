@@ -1,9 +1,9 @@
-"""What lies in the files of an export: each weight's place, and whether any lies in two.
+"""The places of the weights in the files of an export, and whether any weight is written twice.
 
     python -m conformance.written_weights FOLDER
 
-Read from the files alone: the graphs say where in which data file each weight lies, and the bytes there say whether two
-places hold the same.
+Only the files are read. The graphs name the data file and offset of each weight, and the bytes there show whether two
+places hold the same values.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _LEAST_BYTES = 1024
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where a weight lies.
+    """The place of a weight.
 
     Attributes:
-        file: the data file.
-        offset: in bytes.
-        length: in bytes.
+        file: Name of the data file.
+        offset: Offset in the file, in bytes.
+        length: Length, in bytes.
     """
 
     file: str
@@ -41,20 +41,24 @@ class Place:
 
     @property
     def end(self) -> int:
-        """The first byte behind it."""
+        """Offset of the first byte after the weight."""
         return self.offset + self.length
 
 
 def inspect(folder: Path) -> dict[str, Any]:
-    """What a file of results says of an export.
+    """Inspect the weights in an exported directory.
 
     Returns:
-        ``files``: bytes of each ONNX and data file. ``graphs``: for each graph, the weights in data files by file, and the
-        bytes of those inside it. ``data``: for each data file, the weights in it, their bytes, the bytes that no weight
-        has (alignment), and the graphs that read it. ``twice``: groups of places that overlap or hold the same bytes, in
-        data files or inside graphs, each named by a weight of it; empty when every weight lies once. ``twice_bytes``: what
-        would be saved if the same bytes lay once. Weights below 1 KiB, and those of one repeated value, such as the scales
-        of a new model's norms, are left out of the comparison: two of them are two weights.
+        - ``files``: Bytes of each ONNX and data file.
+        - ``graphs``: For each graph, the bytes of its weights in each data file, and of those inside the graph.
+        - ``data``: For each data file, its weights, their bytes, the bytes between weights (alignment), and the graphs that
+          read it.
+        - ``twice``: Groups of places that overlap or hold the same bytes, each named by its weights; empty when every
+          weight is written once.
+        - ``twice_bytes``: Bytes that would be saved if the same bytes were written once.
+
+        Weights below 1 KiB and weights of one repeated value, such as the scales of a new model's norms, are not
+        compared: two of them are two weights.
     """
     graphs = {file.name: onnx.load(file, load_external_data=False).graph for file in sorted(folder.glob("*.onnx"))}
     names: dict[Place, str] = {}
@@ -104,7 +108,7 @@ def _of_data_file(data: str, size: int, readers: dict[Place, set[str]]) -> dict[
 
 
 def _weights(graph: Any) -> Iterator[Any]:
-    """Initializers of a graph, and of the branches of its conditionals."""
+    """Yield the initializers of a graph and of the branches of its conditionals."""
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
@@ -113,17 +117,19 @@ def _weights(graph: Any) -> Iterator[Any]:
 
 
 def weight_bytes(weight: Any) -> int:
-    """Size of a weight's values."""
+    """Return the size of the values of a weight, in bytes."""
     itemsize: int = onnx.helper.tensor_dtype_to_np_dtype(weight.data_type).itemsize
     return int(math.prod(weight.dims)) * itemsize
 
 
 def _place(weight: Any) -> Place:
-    told = ExternalDataInfo(weight)
+    external = ExternalDataInfo(weight)
     length = weight_bytes(weight)
-    if told.length is not None and told.length != length:
-        raise ValueError(f"{weight.name} has {length} bytes, and {told.length} of {told.location}")
-    return Place(told.location, told.offset or 0, length)
+    if external.length is not None and external.length != length:
+        raise ValueError(
+            f"{weight.name} has {length} bytes, but its place in {external.location} has {external.length}"
+        )
+    return Place(external.location, external.offset or 0, length)
 
 
 def _overlapping(names: dict[Place, str]) -> Iterator[list[Place]]:
@@ -142,17 +148,17 @@ class _Same:
         self._named: dict[tuple[int, str], list[str]] = {}
 
     def add(self, name: str, values: np.ndarray) -> None:
-        """One more value."""
+        """Add the values of a weight."""
         held = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
         if len(held) >= _LEAST_BYTES and not _one_value(held):
             self._named.setdefault((len(held), hashlib.sha256(held.data).hexdigest()), []).append(name)
 
     def groups(self) -> list[list[str]]:
-        """Names of values that are the same."""
+        """Return groups of names whose values are equal."""
         return [names for names in self._named.values() if len(names) > 1]
 
     def spare_bytes(self) -> int:
-        """Bytes of all but the first of each group."""
+        """Return the bytes of all members but the first of each group."""
         return sum(length * (len(names) - 1) for (length, _), names in self._named.items())
 
 

@@ -1,9 +1,9 @@
-"""The main job on real weights: a TensorFlow checkpoint of MiniLM, exported, validated, and put to use.
+"""The demo on real weights: a TensorFlow checkpoint of MiniLM is exported, validated and used.
 
     make demo
 
-MiniLM's weights come from a package of the Python registry; transformers makes a TensorFlow checkpoint of them; from
-there on it is what any owner of such a checkpoint would do: `tfexport export`, then ONNX Runtime.
+MiniLM's weights come from a package of the Python registry, and transformers makes a TensorFlow checkpoint from them.
+The rest is what any owner of such a checkpoint would do: `tfexport export`, then ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def main() -> None:
 
     command = [sys.executable, "-m", "tfexport", "export", "-m", str(checkpoint), str(OUTPUT)]
     print(f"2. tfexport export -m {checkpoint.name} {OUTPUT}", flush=True)
-    done = subprocess.run(command, check=False)
-    if done.returncode != 0:
-        raise SystemExit(done.returncode)
+    finished = subprocess.run(command, check=False)
+    if finished.returncode != 0:
+        raise SystemExit(finished.returncode)
 
     print("\n3. Three sentences, embedded with ONNX Runtime, and with TensorFlow", flush=True)
     with quiet(verbose=False):
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def embed(checkpoint: Path) -> tuple[dict[str, Any], Any, Any]:
-    """The tokenised sentences, and their hidden states ``(batch, sequence, hidden)`` from both."""
+    """Return the tokenised sentences, and their hidden states ``(batch, sequence, hidden)`` from ONNX and TensorFlow."""
     import onnxruntime
     import transformers
 
@@ -62,7 +62,7 @@ def embed(checkpoint: Path) -> tuple[dict[str, Any], Any, Any]:
 
 
 def similarities(hidden: Any, attention_mask: Any) -> Any:
-    """Cosine similarities of the sentences, mean-pooled over their tokens as the model card says."""
+    """Return the cosine similarities of the sentences, mean-pooled over their tokens as the model card says."""
     mask = attention_mask[..., None]
     pooled = (hidden * mask).sum(1) / mask.sum(1)
     pooled /= (pooled**2).sum(1, keepdims=True) ** 0.5

@@ -1,1 +1,1 @@
-"""Plain Keras and TensorFlow models: what tfexport, stock tf2onnx and Keras's own ONNX export make of them."""
+"""Keras and TensorFlow models without a transformers configuration, exported by tfexport, stock tf2onnx and Keras itself."""

@@ -1,4 +1,4 @@
-"""Judge an ONNX file, of whichever tool: names, axes, operators, and outputs on shapes that no tool traced."""
+"""Judges an ONNX file of any tool: names, axes, operators, and outputs on shapes that were not traced."""
 
 from __future__ import annotations
 
@@ -30,11 +30,12 @@ _DTYPES = {
 
 
 def structure(file: Path, model: PlainModel) -> dict[str, Any]:
-    """What is seen in a file without running it.
+    """Inspect a file without running it.
 
     Returns:
-        ``inputs`` and ``outputs``: axes by name, as the file has them. ``names``, ``axes``: what is wrong with them, nothing
-        when all is well. ``nodes``, ``loops``, ``recurrent``: counts, those inside branches and loops too.
+        - ``inputs`` and ``outputs``: Axes in the file, by name.
+        - ``names`` and ``axes``: Faults of the names and axes; empty when there are none.
+        - ``nodes``, ``loops`` and ``recurrent``: Counts, including nodes in branches and loops.
     """
     graph = onnx.load(file, load_external_data=False).graph
     inputs, outputs = _axes(graph.input), _axes(graph.output)
@@ -52,7 +53,7 @@ def structure(file: Path, model: PlainModel) -> dict[str, Any]:
 
 
 def wrong_names(own: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
-    """Names of a file that are not the model's; every one is as ``found for own``."""
+    """Return the names in a file that differ from the model's, each in the form ``found for own``."""
     paired = paired_names(list(own), list(found))
     wrong = [f"{other} for {name}" for name, other in paired.items() if name != other]
     wrong += [f"nothing for {name}" for name in own if name not in paired]
@@ -60,7 +61,7 @@ def wrong_names(own: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
 
 
 def paired_names(own: Sequence[str], found: Sequence[str]) -> dict[str, str]:
-    """Which name of a file is meant by which of the model: the same, else one that holds it, else the next that is left."""
+    """Pair each name of the model with a name in the file: an equal one, else one that contains it, else the next free one."""
     paired = {name: name for name in own if name in found}
     for name in own:
         if name not in paired:
@@ -74,7 +75,7 @@ def paired_names(own: Sequence[str], found: Sequence[str]) -> dict[str, str]:
 
 
 def wrong_axes(own: Mapping[str, Sequence[Axis]], found: Mapping[str, Sequence[int | str | None]]) -> list[str]:
-    """Axes of a file that are not as the model has them: dynamic ones without a name or fixed, fixed ones left open."""
+    """Return the axes in a file that differ from the model's: dynamic ones that are unnamed or fixed, fixed ones left open."""
     wrong = []
     for name, other in paired_names(list(own), list(found)).items():
         axes, seen = own[name], found[other]
@@ -96,18 +97,20 @@ def wrong_axes(own: Mapping[str, Sequence[Axis]], found: Mapping[str, Sequence[i
 def agreement(
     file: Path, model: PlainModel, cases: Sequence[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]]
 ) -> dict[str, Any]:
-    """What ONNX Runtime makes of a file.
+    """Run a file in ONNX Runtime, and compare its outputs.
 
     Args:
-        file: the file.
-        model: what it was made of.
-        cases: inputs and outputs of the source model.
+        file: The file.
+        model: The model that it was made from.
+        cases: Inputs and outputs of the source model.
 
     Returns:
-        ``loads``: whether it is loaded, with ``load_problem``. ``matches``: whether every output of every case is within
-        1e-5 and 2e-5 of its largest magnitude. ``cases``: how many were run. ``max_error``: the largest one, None when no
-        output could be compared. ``problems``: of the cases, by their lengths. ``nodes_run``: what ONNX Runtime leaves of the
-        nodes, having computed what depends on weights alone and fused what it can.
+        - ``loads``: Whether the file loads; with ``load_problem`` if it does not.
+        - ``matches``: Whether every output of every case is within 1e-5 plus 2e-5 of its largest magnitude.
+        - ``cases``: Number of cases.
+        - ``max_error``: Largest error; None when no output could be compared.
+        - ``problems``: Problems of the cases, each with the lengths of the case.
+        - ``nodes_run``: Number of nodes that remain after ONNX Runtime has folded constants and fused operators.
     """
     options = session_options(threads=1)
     options.log_severity_level = 4
@@ -145,7 +148,7 @@ def agreement(
 
 
 def run(session: Any, arrays: Mapping[str, np.ndarray], outputs: Sequence[str]) -> dict[str, np.ndarray] | str:
-    """Outputs of a file by the names of the model; why there are none when it fails."""
+    """Return the outputs of a file by the names of the model, or the error when it fails."""
     values = {value.name: value for value in session.get_inputs()}
     feeds: dict[str, np.ndarray] = {
         other: arrays[name].astype(_DTYPES[values[other].type])

@@ -1,4 +1,4 @@
-"""The models: one function each, that makes it in this process. Keras and TensorFlow are imported when one is called."""
+"""The models: one function per model makes it in this process. Only the functions import Keras and TensorFlow."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def fer() -> Any:
 
 
 def deepcut() -> Any:
-    """deepcut's Thai word segmentation: the package's code builds it, and its trained weights are loaded into that."""
+    """deepcut's Thai word segmentation: the package's code builds it, and then loads its trained weights."""
     folder = fetch(DEEPCUT)
     model = runpy.run_path(str(folder / "model.py"))["get_convo_nn2"]()
     model.load_weights(str(folder / "weight" / "cnn_without_ne_ab.h5"))

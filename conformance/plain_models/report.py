@@ -18,7 +18,7 @@ _LONGEST = 330
 
 
 def table(results: Mapping[str, Any]) -> str:
-    """The results for readers."""
+    """Return the results as Markdown."""
     versions = results["environment"]["versions"]
     rows = results["rows"]
     processors = results["environment"]["cpus"]["usable"]
@@ -26,18 +26,18 @@ def table(results: Mapping[str, Any]) -> str:
         f"{name} {versions[name]}" for name in ("tensorflow", "keras", "tf-keras", "tf2onnx", "onnxruntime")
     )
     lines = [
-        "# Plain Keras and TensorFlow models: which tool makes what",
+        "# Keras and TensorFlow models, exported by three tools",
         "",
-        f"Made by `python -m conformance.plain_models`, with {packages}, on {processors} processors.",
+        f"`python -m conformance.plain_models` wrote this file, with {packages}, on {processors} processors.",
         "",
         *counted(rows),
         "",
-        "A file *matches* when ONNX Runtime's outputs are within 1e-5 and 2e-5 of the largest magnitude of the model's, on three",
-        "shapes that were not traced. *Nodes run* are those that ONNX Runtime has left when it has computed what depends on",
-        "weights alone and fused what it can. *MiB* is the peak of memory from the saved model to the file, above the imported",
-        "packages and the weights; *s* is the time of the same, on a machine that did other things too. Neither counts",
-        "tfexport's own validation, nor the making of the SavedModel that tf2onnx reads, which Keras's `export` makes, with its",
-        "names of outputs (`output_0`). Weights are random, but those of the first three models.",
+        "A file *matches* when ONNX Runtime's outputs are within 1e-5 plus 2e-5 of the largest magnitude of the model's, on",
+        "three shapes that were not traced. *Nodes run* is the number of nodes that remain after ONNX Runtime has folded",
+        "constants and fused operators. *MiB* is the peak memory from the saved model to the file, above the imported packages",
+        "and the weights. *s* is the time for the same, on a machine that also did other things. Neither includes tfexport's",
+        "own validation, nor the time to make the SavedModel that tf2onnx reads. Keras's `export` makes that one, with its own",
+        "output names (`output_0`). The first three models have trained weights; the others have random ones.",
         "",
         f"| {' | '.join(_HEAD)} |",
         f"|{'---|' * len(_HEAD)}",
@@ -49,7 +49,7 @@ def table(results: Mapping[str, Any]) -> str:
 
 
 def counted(rows: list[Mapping[str, Any]]) -> list[str]:
-    """One line a tool: how many models it takes, and how many files are right in what."""
+    """Return one line per tool: the number of models that it accepts, and of files that are correct."""
     lines = []
     for tool, name in TOOL_NAMES.items():
         mine = [row for row in rows if row["tool"] == tool and row["applies"]]
@@ -67,10 +67,10 @@ def counted(rows: list[Mapping[str, Any]]) -> list[str]:
 
 
 def cells(row: Mapping[str, Any]) -> list[str]:
-    """A row of the table, from the third column."""
+    """Return the cells of a row, from the third column."""
     rest = len(_HEAD) - 2
     if not row["applies"]:
-        return ["not such models", *[_NONE] * (rest - 1)]
+        return ["not accepted", *[_NONE] * (rest - 1)]
     if "failed" in row:
         return ["**no**", *[_NONE] * (rest - 1)]
     matches = _NONE
@@ -109,14 +109,14 @@ def _problems(rows: list[Mapping[str, Any]]) -> list[str]:
                 [f"{what}: {wrong[0]}" + (f", and {len(wrong) - 1} more" if len(wrong) > 1 else "")] if wrong else []
             )
         found += [f"`{other['way']}`: {other['outcome']}" for other in row.get("other_ways", [])]
-        told = "; ".join(each if len(each) <= _LONGEST else f"{each[:_LONGEST]} …" for each in found)
+        listed = "; ".join(each if len(each) <= _LONGEST else f"{each[:_LONGEST]} …" for each in found)
         if found:
             way = f" (`{row['way']}`)" if row["way"] else ""
-            lines.append(f"- {row['model']}, {TOOL_NAMES[row['tool']]}{way}: {told}")
+            lines.append(f"- {row['model']}, {TOOL_NAMES[row['tool']]}{way}: {listed}")
     return lines
 
 
 def line(row: Mapping[str, Any]) -> str:
-    """A row for the screen."""
-    told = f"  {row['failed'][:_LONGEST]}" if "failed" in row else ""
-    return f"{row['model']:27} {row['tool']:9} " + "  ".join(cells(row)).replace("**", "") + told
+    """Return a row as a line for the screen."""
+    failure = f"  {row['failed'][:_LONGEST]}" if "failed" in row else ""
+    return f"{row['model']:27} {row['tool']:9} " + "  ".join(cells(row)).replace("**", "") + failure

@@ -1,4 +1,4 @@
-"""What is known of a model before any tool sees it, said by hand: names, axes, and lengths to compare on."""
+"""The hand-written facts about a model: names, axes, and lengths to compare on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 Axis = int | str
-"""A length, or the name of a dynamic axis; the same name for what is as long."""
+"""A length, or the name of a dynamic axis; axes of one name have equal lengths."""
 Source = Literal["keras", "h5", "saved-model", "preset", "python"]
 _SHIFT = 0.3
 
@@ -19,10 +19,10 @@ class Input:
     """One input of a model.
 
     Attributes:
-        axes: one entry an axis.
-        content: numbers; pixels, from 0 to 255; ids below `limit`; a mask, ones and then zeros; padded ids, which are 0 from
-            where the mask would be.
-        limit: of ids.
+        axes: Axes, one entry per axis.
+        content: Kind of values: numbers; pixels from 0 to 255; ids below `limit`; a mask of ones and then zeros; padded ids,
+            which are 0 where the mask is 0.
+        limit: Upper limit of ids.
     """
 
     axes: tuple[Axis, ...]
@@ -30,7 +30,7 @@ class Input:
     limit: int = 2
 
     def array(self, lengths: Mapping[str, int], seed: int) -> np.ndarray:
-        """Values for a case: those of other seeds differ, numbers in the sign of their mean too."""
+        """Return the values for a case. They differ by seed; numbers also differ in the sign of their mean."""
         shape = tuple(lengths[axis] if isinstance(axis, str) else axis for axis in self.axes)
         random = np.random.default_rng([seed, *shape])
         if self.content == "numbers":
@@ -46,17 +46,17 @@ class Input:
 
 @dataclass(frozen=True)
 class PlainModel:
-    """A model of the benchmark.
+    """One model of the comparison.
 
     Attributes:
-        name: in the table.
-        build: makes it, with its weights.
-        inputs: by the name that the model has for each.
-        outputs: axes of each, by the name that the model has for it.
-        cases: sets of lengths of the dynamic axes to compare on.
-        source: what tfexport is given.
-        keras: ``"keras"``, ``"tf_keras"``, or nothing for a SavedModel alone.
-        recurrent: its recurrent layers, a bidirectional one once: each should be one operator.
+        name: Name in the table.
+        build: Function that returns the model with its weights.
+        inputs: Inputs, by the model's own name.
+        outputs: Axes of each output, by the model's own name.
+        cases: Lengths of the dynamic axes, one mapping per case.
+        source: Form of the model that tfexport receives.
+        keras: ``"keras"``, ``"tf_keras"``, or an empty text for a model that only exists as a SavedModel.
+        recurrent: Number of recurrent layers; a bidirectional one counts once, and each should be one operator.
     """
 
     name: str
@@ -69,5 +69,5 @@ class PlainModel:
     recurrent: int = 0
 
     def arrays(self, case: int) -> dict[str, np.ndarray]:
-        """Inputs of a case by name."""
+        """Return the inputs of a case by name."""
         return {name: each.array(self.cases[case], case) for name, each in self.inputs.items()}

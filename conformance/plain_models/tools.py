@@ -1,7 +1,7 @@
-"""What runs in the processes: a model is built and saved, a tool makes a file of it, the file is judged.
+"""The functions that run in processes: build and save a model, export it with a tool, judge the file.
 
-Each function runs in a process of its own. Those of the stock tools import nothing of tfexport that imports TensorFlow, and
-see to it: importing tfexport's backend, or exporting by Keras, patches tf2onnx for the process.
+Each function runs in its own process. Those of the stock tools import no module of tfexport that imports TensorFlow, and
+check that: tfexport's backend and Keras's export each patch tf2onnx for the whole process.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _LEAST, _MOST, _APART = 0.05, 100.0, 0.01
 
 
 def prepare(index: int, folder: Path) -> dict[str, Any]:
-    """Build a model, save it as each tool wants it, and note what it gives.
+    """Build a model, save it in the form that each tool reads, and record its outputs.
 
     Raises:
-        RuntimeError: its outputs would not tell a right file from a wrong one.
+        RuntimeError: The outputs would not distinguish a correct file from a wrong one.
     """
     model = MODELS[index]
     live = model.build()
@@ -78,7 +78,9 @@ def _check(references: Sequence[Mapping[str, np.ndarray]]) -> None:
         shortest = tuple(slice(0, min(lengths)) for lengths in zip(*(output.shape for output in outputs), strict=True))
         apart = float(np.ptp(np.stack([output[shortest] for output in outputs]), axis=0).max())
         if not _LEAST <= largest <= _MOST or apart < _APART * largest:
-            raise RuntimeError(f"{name} tells nothing: up to {largest:g}, and {apart:g} apart for other inputs")
+            raise RuntimeError(
+                f"{name} distinguishes no file: its values are up to {largest:g}, and differ by {apart:g} between inputs"
+            )
 
 
 def _weights_mib(model: PlainModel, live: Any) -> float:
@@ -87,7 +89,7 @@ def _weights_mib(model: PlainModel, live: Any) -> float:
 
 
 def _save(model: PlainModel, live: Any, folder: Path) -> str | None:
-    """Save a model as a SavedModel; what went wrong, or nothing."""
+    """Save a model as a SavedModel, and return the error, if any."""
     import tensorflow as tf
 
     try:
@@ -101,14 +103,14 @@ def _save(model: PlainModel, live: Any, folder: Path) -> str | None:
 
 
 def _file(model: PlainModel, folder: Path) -> Path:
-    """What is on disk of a model."""
+    """Return the path of a model on disk."""
     if model.source == "saved-model":
         return fetch(BASIC_PITCH) / "nmp"
     return fetch(FER) if model.build.__name__ == "fer" else folder / _FILES[model.source]
 
 
 def _live(model: PlainModel, folder: Path) -> Any:
-    """A live model, from its file where it has one."""
+    """Return a live model, from its file where it has one."""
     if model.source == "python":
         return model.build()
     if model.source == "preset":
@@ -121,24 +123,26 @@ def _live(model: PlainModel, folder: Path) -> Any:
 
 
 def with_tfexport(index: int, folder: Path, target: Path, arguments: Sequence[str]) -> dict[str, Any]:
-    """Export with tfexport; time and memory end before its own validation, whose verdict is kept beside ours."""
+    """Export with tfexport. Time and memory exclude its own validation, whose result is kept as ``own_verdict``."""
     from tfexport.backends import get_backend
     from tfexport.pipeline.export import export_model
 
     get_backend("tf")
     model = MODELS[index]
     clock = _Clock(model)
-    given = model.build() if model.source == "python" else _file(model, folder)
-    result = export_model(given, target.parent / "export", trust=True, keep_invalid=True, progress=clock.at("validate"))
+    source = model.build() if model.source == "python" else _file(model, folder)
+    result = export_model(
+        source, target.parent / "export", trust=True, keep_invalid=True, progress=clock.at("validate")
+    )
     clock.stop()
     (target.parent / "export" / ONNX).rename(target)
     for data in (target.parent / "export").glob("*.onnx_data"):
         data.rename(target.parent / data.name)
-    return clock.told | {"own_verdict": result.valid}
+    return clock.measured | {"own_verdict": result.valid}
 
 
 def with_tf2onnx(index: int, folder: Path, target: Path, arguments: Sequence[str]) -> dict[str, Any]:
-    """What ``python -m tf2onnx.convert`` runs, stock."""
+    """Run what ``python -m tf2onnx.convert`` runs, stock."""
     model = MODELS[index]
     if model.keras == "tf_keras":
         os.environ["TF_USE_LEGACY_KERAS"] = "1"
@@ -155,11 +159,11 @@ def with_tf2onnx(index: int, folder: Path, target: Path, arguments: Sequence[str
         raise RuntimeError(f"tf2onnx ended with exit code {error.code}") from error
     clock.stop()
     _unpatched()
-    return clock.told
+    return clock.measured
 
 
 def with_keras(index: int, folder: Path, target: Path, arguments: Sequence[str]) -> dict[str, Any]:
-    """``model.export(path, format="onnx")`` of Keras 3, stock."""
+    """Run ``model.export(path, format="onnx")`` of Keras 3, stock."""
     import keras
     import tf2onnx.convert  # noqa: F401
 
@@ -168,16 +172,16 @@ def with_keras(index: int, folder: Path, target: Path, arguments: Sequence[str])
         import keras_hub  # noqa: F401
     clock = _Clock(model)
     live = _live(model, folder)
-    _outputs(model, live, model.arrays(0))  # a model that was never called is refused
+    _outputs(model, live, model.arrays(0))  # Keras refuses a model that was never called
     live.export(str(target), format="onnx", verbose=False)
     clock.stop()
     assert keras.backend.backend() == "tensorflow"
     _unpatched(by_keras=True)
-    return clock.told
+    return clock.measured
 
 
 def _unpatched(by_keras: bool = False) -> None:
-    """See to it that stock was stock."""
+    """Raise an error if tf2onnx is patched, except by Keras where that is expected."""
     ours = [name for name in sys.modules if name.startswith("tfexport.backends.tensorflow")]
     keras = sys.modules.get("keras.src.export.tf2onnx_lib")
     patched = keras is not None and keras.patch_tf2onnx.cache_info().currsize > 0
@@ -186,10 +190,10 @@ def _unpatched(by_keras: bool = False) -> None:
 
 
 class _Clock:
-    """Time and memory from a file, or a function that builds the model, to an ONNX file; imports are made before.
+    """Time and memory from a file, or a function that builds the model, to an ONNX file, after all imports.
 
     Args:
-        model: whose weights are in memory whatever a tool does, and are not counted.
+        model: The model; its weights are in memory with any tool, and are not counted.
     """
 
     def __init__(self, model: PlainModel) -> None:
@@ -201,22 +205,22 @@ class _Clock:
         gc.collect()
         allowed = int((virtual_mib() + LIMIT_GIB * 1024) * 2**20)
         resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
-        self.told: dict[str, Any] = {}
+        self.measured: dict[str, Any] = {}
         self._before = resident_mib()
         reset_peak()
         self._start = time.perf_counter()
 
     def at(self, stage: str) -> Callable[[str], None]:
-        """What notes the file as written when a stage begins."""
+        """Return a callback that stops the clock when a stage begins."""
         return lambda begun: self.stop() if begun == stage else None
 
     def stop(self) -> None:
-        """The file is written: the first time counts, a later one says what the whole took."""
+        """Record that the file is written. The first call counts; a later one records the whole duration."""
         now = {
             "seconds": round(time.perf_counter() - self._start, 2),
             "above_imports_mib": round(peak_mib() - self._before, 1),
         }
-        self.told |= {f"whole_{name}": value for name, value in now.items()} if self.told else now
+        self.measured |= {f"whole_{name}": value for name, value in now.items()} if self.measured else now
 
 
 TOOLS: dict[str, Callable[[int, Path, Path, Sequence[str]], dict[str, Any]]] = {
@@ -227,7 +231,7 @@ TOOLS: dict[str, Callable[[int, Path, Path, Sequence[str]], dict[str, Any]]] = {
 
 
 def attempts(tool: str, model: PlainModel) -> list[list[str]]:
-    """The ways to use a tool, all of which are tried; none: it does not take such models."""
+    """Return the ways to use a tool, which are all tried; empty when it does not accept such models."""
     if tool == "keras":
         return [[]] if model.keras == "keras" else []
     if tool == "tfexport":
@@ -237,7 +241,7 @@ def attempts(tool: str, model: PlainModel) -> list[list[str]]:
 
 
 def judged(index: int, folder: Path, file: Path) -> dict[str, Any]:
-    """Judge a file by the outputs that were noted."""
+    """Judge a file by the recorded outputs."""
     model = MODELS[index]
     cases = []
     for case in range(len(model.cases)):

@@ -1,4 +1,4 @@
-"""Random weights of a Keras model with which its outputs are of order one, and differ from input to input."""
+"""Random weights for a Keras model, such that its outputs are of order one and differ between inputs."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 
 _FIXED = ("mean", "variance", "count")
-"""Of a Normalization layer: what its author saw in the data."""
+"""Weights of a Normalization layer, which hold statistics of the data."""
 
 
 def fill(model: Any, example: Any, seed: int = 0) -> Any:
-    """Give a model other weights, and its batch normalisations the statistics of an example, roughly.
+    """Replace the weights of a model, and set its batch normalisations to about the statistics of an example.
 
     Args:
-        model: of Keras 3 or tf_keras.
-        example: what it is called with.
-        seed: other seeds give others.
+        model: A model of Keras 3 or tf_keras.
+        example: Inputs to call it with.
+        seed: Seed of the random weights.
 
     Returns:
-        The model.
+        The same model.
     """
     model(example)
     random = np.random.default_rng(seed)
@@ -52,7 +52,7 @@ def _values(path: str, kind: str, shape: tuple[int, ...], random: np.random.Gene
 
 
 def _calibrate(model: Any, example: Any) -> None:
-    """What a batch normalisation sees of the example becomes its statistics: no layer's outputs fade or grow."""
+    """Set each batch normalisation to the statistics of the example, so that outputs neither fade nor grow."""
     layers = [layer for layer in model._flatten_layers() if type(layer).__name__ == "BatchNormalization"]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:

@@ -1,8 +1,8 @@
-"""Each row in a process of its own, with a limit of time and one of memory.
+"""Runs each row in its own process, with a limit of time and of memory.
 
 TensorFlow and PyTorch take ten seconds to import and a row takes two, so a *host* process imports them once and forks
-a child for every row: a crash, a leak or a patch left behind in one row cannot touch another. The host itself runs
-nothing, so that it has no threads to lose in a fork.
+a child for every row. A crash, a leak or a patch left behind in one row cannot affect another row. The host itself does
+not run models, so that it does not have threads that a fork would lose.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Limits:
-    """What a row may take.
+    """The limits of a row.
 
     Attributes:
-        seconds: wall time.
-        memory_mib: address space above that of the frameworks themselves.
+        seconds: Wall time, in seconds.
+        memory_mib: Address space above that of the frameworks themselves, in MiB.
     """
 
     seconds: float = 600.0
@@ -48,16 +48,16 @@ class Limits:
 
 
 class Host:
-    """A process that forks one child a row. Use one from one thread at a time; `close` ends it."""
+    """A process that forks one child per row. Only one thread at a time may use it; `close` ends it."""
 
     def __init__(self) -> None:
         environment = {
             **os.environ,
             "HF_HUB_OFFLINE": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
-            **dict.fromkeys(_THREADS, "1"),  # a core a row: rows run side by side
+            **dict.fromkeys(_THREADS, "1"),  # one core per row: rows run side by side
         }
-        self._said = TemporaryFile("w+")  # noqa: SIM115  what it prints, for the case that it dies
+        self._said = TemporaryFile("w+")  # noqa: SIM115  its output, for the message if it dies
         self._process = subprocess.Popen(
             [sys.executable, "-m", "conformance.zoo.isolation"],
             stdin=subprocess.PIPE,
@@ -69,7 +69,7 @@ class Host:
         )
 
     def run(self, row: Row, limits: Limits) -> Result:
-        """The result of a row. Whatever goes wrong in it is in the result.
+        """Return the result of a row; an error in the row is part of the result.
 
         Raises:
             RuntimeError: the host itself died.
@@ -101,7 +101,7 @@ _hosts = threading.local()
 
 
 def run_isolated(row: Row, limits: Limits) -> tuple[Row, Result]:
-    """A row and its result, from the host of this thread, which is started when first used."""
+    """Return a row and its result from the host of this thread, which is started on first use."""
     host = getattr(_hosts, "host", None) or Host()
     _hosts.host = host
     return row, host.run(row, limits)
@@ -111,7 +111,7 @@ def _serve() -> None:
     for module in _PRELOADED:
         importlib.import_module(module)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what the frameworks print is no answer
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the frameworks also print to it
     for line in sys.stdin:
         asked = json.loads(line)
         result = _fork(Row(**asked["row"]), Limits(**asked["limits"]))
@@ -150,7 +150,7 @@ def _result(row: Row, limits: Limits) -> Result:
 
 
 def _read(pipe: int, seconds: float) -> bytes | None:
-    """What a child wrote until it closed the pipe; None when it took too long."""
+    """Return the bytes that a child wrote until it closed the pipe; None when it took too long."""
     deadline = monotonic() + seconds
     parts: list[bytes] = []
     try:
@@ -176,7 +176,7 @@ def _death(status: int) -> str:
 
 
 def _main() -> Any:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the runner's; the end of its input ends this process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the runner handles Ctrl-C; the end of the input ends this process
     _serve()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 
 def tiny_model(framework: str, class_name: str, config: Any, seed: int = 0) -> Any:
-    """A model with random weights, none of which is constant.
+    """Make a model with random weights, none of which is constant.
 
     Biases that begin as zeros and scales that begin as ones hide mistakes (MobileBERT's whole head begins as zeros).
     """
@@ -16,7 +16,7 @@ def tiny_model(framework: str, class_name: str, config: Any, seed: int = 0) -> A
 
     random = np.random.default_rng(seed)
     if framework == "tf":
-        import tf_keras  # tf.keras is Keras 3 for good if it is read before transformers says otherwise
+        import tf_keras  # read before transformers chooses tf_keras, tf.keras stays Keras 3
 
         tf_keras.utils.set_random_seed(seed)
         model = getattr(transformers, class_name)(config)
@@ -42,4 +42,4 @@ def tiny_model(framework: str, class_name: str, config: Any, seed: int = 0) -> A
 def _varied(value: np.ndarray, random: np.random.Generator) -> np.ndarray:
     constant = value.dtype.kind == "f" and value.size and np.ptp(value) == 0
     varied = value + random.normal(0, 0.1, value.shape).astype(value.dtype) if constant else value
-    return np.asarray(varied, value.dtype)  # NumPy makes a number of the sum of two arrays without axes
+    return np.asarray(varied, value.dtype)  # the sum of two arrays without axes is a number in NumPy

@@ -1,4 +1,4 @@
-"""What a run of the zoo leaves: ``conformance/results/zoo.json``, and ``SUPPORT.md`` for readers."""
+"""The report of a run of the zoo: ``conformance/results/zoo.json``, and ``SUPPORT.md`` for readers."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write(rows: Sequence[Row], results: Mapping[str, Result]) -> None:
 
 @cache
 def seed() -> frozenset[tuple[str, str]]:
-    """The pairs of model type and feature that ``transformers.onnx`` knows."""
+    """Return the pairs of model type and feature that ``transformers.onnx`` knows."""
     from transformers.onnx.features import FeaturesManager
 
     return frozenset(
@@ -48,16 +48,16 @@ def seed() -> frozenset[tuple[str, str]]:
 
 
 def read() -> dict[str, Any]:
-    """The last full run."""
+    """Return the results of the last full run."""
     document: dict[str, Any] = json.loads(RESULTS.read_text())
     return document
 
 
 def summary(rows: Sequence[Row], results: Mapping[str, Result]) -> str:
-    """Counts, and every failure with its cause."""
-    lines = [f"{FRAMEWORK_NAMES[f]}: {told}" for f, told in _counts(rows, results).items()]
+    """Return the counts, and every failure with its cause."""
+    lines = [f"{FRAMEWORK_NAMES[f]}: {count}" for f, count in _counts(rows, results).items()]
     of_seed = [row for row in rows if (row.model_type, row.feature) in seed()]
-    lines += [f"{FRAMEWORK_NAMES[f]}, of transformers.onnx: {told}" for f, told in _counts(of_seed, results).items()]
+    lines += [f"{FRAMEWORK_NAMES[f]}, of transformers.onnx: {count}" for f, count in _counts(of_seed, results).items()]
     lines += [f"{row.name}: {results[row.name].problem}" for row in rows if not results[row.name].passed]
     return "\n".join(lines)
 
@@ -72,7 +72,7 @@ def _counts(rows: Sequence[Row], results: Mapping[str, Result]) -> dict[Framewor
 
 
 def render(document: Mapping[str, Any]) -> str:
-    """``SUPPORT.md``."""
+    """Return the text of ``SUPPORT.md``."""
     rows = document["rows"]
     versions = document["versions"]
     passed, of_seed = (
@@ -83,17 +83,18 @@ def render(document: Mapping[str, Any]) -> str:
     head = [
         "# What can be exported",
         "",
-        "Made by `make zoo` from the registry and its last full run; not edited by hand. Every row was exported from a",
-        "tiny model with random weights, loaded in ONNX Runtime, and compared with its source on three to five shapes",
-        "that it was not traced with; models with an attention mask also on rows padded left and right.",
+        "`make zoo` writes this file from the registry and its last full run; it is not edited by hand. Every row was exported",
+        "from a tiny model with random weights, loaded in ONNX Runtime, and compared with its source on three to five shapes",
+        "that were not traced. Models with an attention mask were also compared on rows padded left and right.",
         "",
         f"{document['created'][:10]}, with {', '.join(f'{name} {versions[name]}' for name in used if name in versions)}. "
         f"Passed: {passed}; of the rows of `transformers.onnx` among them: {of_seed}.",
         "",
-        "A cell has the files' opset and the largest absolute error over all cases and outputs; a dash: transformers has",
-        "no class in this framework. Where tokens are named, the files wrote so many a row with their cache, greedily, after",
-        "prompts padded on the left, each the one that the model itself writes without a cache; encoder-decoders that write",
-        "text were exported as the parts that clients load, merged too, and as one file.",
+        "A cell has the opset of the files and the largest absolute error over all cases and outputs. A dash means that",
+        "transformers lacks a class in this framework. A number of tokens means that the files generated as many tokens per row",
+        "with their cache, greedily, after prompts padded on the left; each token is the one that the model itself generates",
+        "without a cache. Encoder-decoders that generate text were exported as the parts that clients load, merged too, and as",
+        "one file.",
         "",
         "| model type | feature | TensorFlow | PyTorch |",
         "|---|---|---|---|",

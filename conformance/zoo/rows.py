@@ -26,18 +26,18 @@ from tfexport.validation.reference import Reference
 
 LEAST_CASES = 3
 LEAST_MAGNITUDE = 1e-3
-"""An output below it would make any comparison pass."""
+"""The least magnitude of an output: below it any comparison would pass."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What is exported.
+    """One export: a model type, a feature and a framework.
 
     Attributes:
-        model_type: with hyphens.
-        feature: the feature.
-        framework: "pt" or "tf".
-        model_class: the class that is exported.
+        model_type: Model type, with hyphens.
+        feature: Name of the feature.
+        framework: Framework, "pt" or "tf".
+        model_class: Name of the class that is exported.
     """
 
     model_type: str
@@ -47,24 +47,24 @@ class Row:
 
     @property
     def name(self) -> str:
-        """``bert/masked-lm/tf``."""
+        """Name of the row, such as ``bert/masked-lm/tf``."""
         return f"{self.model_type}/{self.feature}/{self.framework}"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a row.
+    """The outcome of a row.
 
     Attributes:
-        passed: whether the file is valid, on enough cases, with something to compare.
-        problem: what is wrong; None when nothing is.
-        opset: of the file.
-        cases: number of cases compared.
-        padded_cases: those among them with padding.
-        max_abs_error: largest absolute difference from the source, over all cases and outputs.
-        max_rel_error: the same, relative to the largest magnitude of the output.
-        generated: tokens a row that files with a cache wrote as the model itself does; 0 where none has one.
-        seconds: wall time, from the configuration to the verdict.
+        passed: Whether the file is valid on enough cases, with outputs that can be compared.
+        problem: Problem that was found; None for a row that passed.
+        opset: Opset of the file.
+        cases: Number of cases that were compared.
+        padded_cases: Number of those cases with padding.
+        max_abs_error: Largest absolute difference from the source, over all cases and outputs.
+        max_rel_error: Largest difference relative to the largest magnitude of the output.
+        seconds: Wall time from the configuration to the result.
+        generated: Tokens per row that files with a cache generated as the model itself does; 0 without a cache.
     """
 
     passed: bool
@@ -78,12 +78,12 @@ class Result:
     generated: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the fields as values for JSON."""
         return asdict(self)
 
 
 def rows() -> list[Row]:
-    """Every row: each declared feature in each framework that has a class for it."""
+    """Return every row: each declared feature in each framework that has a class for it."""
     return [
         Row(entry.model_type, entry.feature, framework, name)
         for entry in supported()
@@ -111,18 +111,18 @@ def check(row: Row, opset: int = DEFAULT_ONNX_OPSET) -> Result:
         max_abs_error=report.max_abs_error,
         max_rel_error=max((o.max_abs_error / o.reference_max for o in outputs if o.reference_max), default=None),
         seconds=round(perf_counter() - began, 2),
-        generated=min((told.steps for told in report.generation), default=0),
+        generated=min((text.steps for text in report.generation), default=0),
     )
 
 
 def export_and_validate(row: Row, folder: Path, opset: int = DEFAULT_ONNX_OPSET) -> ValidationReport:
-    """The report of a row's files, which holds names, order and axes against the declaration too.
+    """Export and validate a row; the report also compares names, order and axes with the declaration.
 
     An encoder-decoder that generates is exported in parts, and then whole.
     """
     config = tiny_config(row.model_type, row.feature)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the frameworks say while they make a model is not ours
+        warnings.simplefilter("ignore")  # the frameworks warn while they make a model
         model = tiny_model(row.framework, row.model_class, config)
     declaration = config_factory(row.model_type, row.feature)(config)
     tolerance = Tolerance(declaration.atol_for_validation)
@@ -138,7 +138,7 @@ def export_and_validate(row: Row, folder: Path, opset: int = DEFAULT_ONNX_OPSET)
         tolerance,
         tuple(case for report in reports for case in report.cases),
         "; ".join(report.problem for report in reports if report.problem) or None,
-        tuple(told for report in reports for told in report.generation),
+        tuple(text for report in reports for text in report.generation),
     )
 
 
@@ -148,7 +148,7 @@ def _problem(row: Row, report: ValidationReport) -> str | None:
     if len(report.cases) < LEAST_CASES:
         return f"only {len(report.cases)} cases"
     generates = row.feature.endswith(WITH_PAST) and row.feature.removesuffix(WITH_PAST) in GENERATING
-    if generates and not (report.generation and all(told.steps >= STEPS for told in report.generation)):
+    if generates and not (report.generation and all(text.steps >= STEPS for text in report.generation)):
         return f"wrote fewer than {STEPS} tokens"
     flat = sorted(_flat(report))
     return f"nothing to compare: {', '.join(flat)} is about zero" if flat else None

@@ -1,11 +1,11 @@
 """Run the zoo: every row as an independent job, on this machine or on a Dask cluster.
 
-    python -m conformance.zoo.run                               # all rows, on every core; goes on where it stopped
+    python -m conformance.zoo.run                               # all rows, on every core; resumes where it stopped
     python -m conformance.zoo.run --only 'bert/*' --only '*/tf' # some rows
     python -m conformance.zoo.run --cluster tcp://HOST:8786     # on a Dask cluster whose workers have this clone
 
-Each finished row is kept at once in a journal, with a fingerprint of the code that made it: a run that was stopped
-goes on with the rows that this code has not finished. A run of all rows writes ``conformance/results/zoo.json`` and
+Each finished row is kept at once in a journal, with a fingerprint of the code that made it. A run that was stopped
+resumes with the rows that this code has not finished. A run of all rows writes ``conformance/results/zoo.json`` and
 ``SUPPORT.md``.
 """
 
@@ -38,18 +38,18 @@ SOURCES = ("tfexport/**/*.py", "conformance/zoo/**/*.py")
 
 @dataclass(frozen=True)
 class Journal:
-    """Results of rows by their name, one JSON line each, of one state of the code.
+    """The results of rows, one JSON line per row, for one state of the code.
 
     Attributes:
-        path: the file.
-        fingerprint: of the code and of the packages that results must come from.
+        path: Path of the file.
+        fingerprint: Fingerprint of the code and of the packages that results must come from.
     """
 
     path: Path
     fingerprint: str
 
     def results(self) -> dict[str, Result]:
-        """What this code has finished."""
+        """Return the results that this code has finished, by the name of the row."""
         if not self.path.is_file():
             return {}
         lines = (_parsed(line) for line in self.path.read_text().splitlines())
@@ -68,7 +68,7 @@ class Journal:
 
 
 def fingerprint() -> str:
-    """SHA-256 of the exporter's and the zoo's sources and of the versions of the packages below them."""
+    """Return the SHA-256 of the sources of the exporter and the zoo, and of the versions of their packages."""
     digest = hashlib.sha256(json.dumps(installed_versions(), sort_keys=True).encode())
     for pattern in SOURCES:
         for file in sorted(ROOT.glob(pattern)):
@@ -82,14 +82,14 @@ def run(
     """Run the rows that the journal lacks.
 
     Args:
-        wanted: the rows.
-        journal: what is done already; filled as rows end.
-        limits: of each row.
-        jobs: rows at a time on this machine; -1 for one a core.
-        cluster: address of a Dask scheduler; None for this machine.
+        wanted: The rows.
+        journal: The results so far; each row is added when it ends.
+        limits: Limits of each row.
+        jobs: Number of simultaneous rows on this machine; -1 for one per core.
+        cluster: Address of a Dask scheduler; None for this machine.
 
     Returns:
-        Every wanted row's result, by the row's name.
+        The result of every wanted row, by the name of the row.
     """
     done = journal.results()
     left = [row for row in wanted if row.name not in done]
@@ -116,7 +116,7 @@ def _backend(cluster: str | None) -> Iterator[None]:
 
 @contextmanager
 def _progress(total: int, done: int) -> Iterator[Any]:
-    """A bar on a terminal, failures above it; a line a row elsewhere."""
+    """Show a bar on a terminal with the failures above it, and elsewhere one line per row."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     bar = Progress(*columns, TimeRemainingColumn(), console=console) if console.is_terminal else None
@@ -127,19 +127,19 @@ def _progress(total: int, done: int) -> Iterator[Any]:
         def advance(row: Row, result: Result) -> None:
             nonlocal count
             count += 1
-            told = f"{row.name}: {'passed' if result.passed else result.problem}"
+            line = f"{row.name}: {'passed' if result.passed else result.problem}"
             if bar is None or task is None:
-                console.print(f"{count}/{total} {told}", markup=False, highlight=False, soft_wrap=True)
+                console.print(f"{count}/{total} {line}", markup=False, highlight=False, soft_wrap=True)
             else:
                 bar.update(task, advance=1)
                 if not result.passed:
-                    console.print(told, markup=False, highlight=False)
+                    console.print(line, markup=False, highlight=False)
 
         yield advance
 
 
 def select(patterns: Iterable[str]) -> list[Row]:
-    """Rows whose names (``bert/masked-lm/tf``) match one of the patterns; all without patterns."""
+    """Return the rows whose names (``bert/masked-lm/tf``) match one of the patterns, or all rows without patterns."""
     chosen = list(patterns)
     return [row for row in rows() if not chosen or any(fnmatch.fnmatch(row.name, pattern) for pattern in chosen)]
 
@@ -153,15 +153,17 @@ def _parsed(line: str) -> Mapping[str, Any] | None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line. Returns 1 when a row failed."""
+    """Run the command line, and return 1 when a row failed."""
     parser = argparse.ArgumentParser(prog="python -m conformance.zoo.run", description="Run the zoo.")
     parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="rows, as in 'bert/*/tf'")
-    parser.add_argument("--jobs", type=int, default=-1, help="rows at a time here; one a core by default")
+    parser.add_argument(
+        "--jobs", type=int, default=-1, help="simultaneous rows on this machine; one per core by default"
+    )
     parser.add_argument("--cluster", metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786")
     parser.add_argument("--seconds", type=float, default=Limits.seconds, help="time limit of a row")
     parser.add_argument("--memory-mib", type=int, default=Limits.memory_mib, help="memory limit of a row, in MiB")
-    parser.add_argument("--fresh", action="store_true", help="forget what earlier runs finished")
-    parser.add_argument("--journal", type=Path, default=JOURNAL, help="where finished rows are kept")
+    parser.add_argument("--fresh", action="store_true", help="discard the results of earlier runs")
+    parser.add_argument("--journal", type=Path, default=JOURNAL, help="file in which finished rows are kept")
     options = parser.parse_args(arguments)
     if options.fresh:
         options.journal.unlink(missing_ok=True)

@@ -87,5 +87,5 @@ def test_a_wrong_length_is_refused(tmp_path: Path) -> None:
     model = onnx.load(tmp_path / "a.onnx", load_external_data=False)
     next(entry for entry in model.graph.initializer[1].external_data if entry.key == "length").value = "20"
     (tmp_path / "a.onnx").write_bytes(model.SerializeToString())
-    with pytest.raises(ValueError, match="one has 2048 bytes, and 20"):
+    with pytest.raises(ValueError, match="one has 2048 bytes, but its place in a.onnx_data has 20"):
         inspect(tmp_path)

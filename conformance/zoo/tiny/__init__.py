@@ -1,8 +1,8 @@
-"""Tiny configurations of every declared model type, one module a family.
+"""Tiny configurations of every declared model type, one module per family.
 
 Dimensions differ from one another (heads, layers, hidden, intermediate, vocabulary), so that a mixed-up axis shows.
-Weights are drawn wide (``initializer_range`` 0.3): with the usual 0.02 every output is nearly the same and a broken
-graph would pass.
+Weights have a wide distribution (``initializer_range`` 0.3): with the usual 0.02 every output is nearly the same, and a
+broken graph would pass.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TYPES = {normalise(name): name for name in CONFIG_MAPPING}
 
 
 def tiny_config(model_type: str, feature: str = "default") -> Any:
-    """A tiny configuration of a model type, for a feature."""
+    """Return a tiny configuration of a model type for a feature."""
     tiny = TINY[model_type]
     if callable(tiny):
         return tiny(feature)
@@ -36,7 +36,7 @@ def tiny_config(model_type: str, feature: str = "default") -> Any:
 
 
 def wide_config(model_type: str, **values: Any) -> Any:
-    """A configuration whose weights are drawn wide. ``model_type`` as transformers spells it."""
+    """Return a configuration with widely distributed weights; `model_type` has transformers' own spelling."""
     config_class = CONFIG_MAPPING[model_type]
     known = vars(config_class())
     return config_class(**{**{name: WIDE for name in _RANGES if name in known}, **values})
