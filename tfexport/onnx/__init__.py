@@ -1,11 +1,13 @@
-"""The API of ``transformers.onnx``: migrating is ``transformers.onnx`` -> ``tfexport.onnx`` in the import.
+"""The API of ``transformers.onnx`` 4.57. To migrate, replace ``transformers.onnx`` by ``tfexport.onnx`` in the import.
 
-Importing this package loads neither TensorFlow nor PyTorch; each name is imported when it is first used.
+The modules ``config``, ``convert``, ``features`` and ``utils`` have the same paths, and ``python -m tfexport.onnx`` has the same
+arguments. Importing this package loads neither TensorFlow nor PyTorch: each name is imported when it is first used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from tfexport.processes.lazy_imports import lazily
 
@@ -36,10 +38,16 @@ _HOMES = {
     "FeaturesManager": "onnx.features",
 }
 
+_MODULES = ("config", "convert", "features", "utils")
+
 __all__ = list(_HOMES)
 
-__getattr__ = lazily("tfexport", _HOMES)
+_find = lazily("tfexport", _HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    return import_module(f"{__name__}.{name}") if name in _MODULES else _find(name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted((*__all__, *_MODULES))
