@@ -1,8 +1,10 @@
-"""From a backend's graph to the file: opset, weights, contract, folding, checks, writing."""
+"""From a backend's graph to the file: opset, weights, passes, contract, checks, writing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import onnx
 import onnx_ir as ir
@@ -13,24 +15,24 @@ from tfexport.graph.attach import attach_weights
 from tfexport.graph.contract import Contract, Port, apply_contract, contract_of
 from tfexport.graph.merge import USE_CACHE, merge_decoders, merged_contract
 from tfexport.graph.opset import at_opset, check_opset
-from tfexport.graph.passes.cancel_transposes import CancelTransposes
-from tfexport.graph.passes.eliminate_identities import EliminateIdentities
-from tfexport.graph.passes.fold_recurrent_weights import FoldRecurrentWeights
-from tfexport.graph.passes.fold_transposes import FoldWeightTransposes
+from tfexport.graph.passes.base import Result
+from tfexport.graph.passes.levels import DEFAULT, LEVELS
 from tfexport.graph.writing import OnnxFiles, save, save_sharing
 
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """A graph that keeps the contract, with its weights attached and not yet read.
+    """A graph that keeps the contract, with its weights attached and not read yet.
 
     Attributes:
-        model: the IR model.
-        contract: its inputs and outputs.
-        opset: version of the default operator set.
-        route: how the backend converted it.
-        passes: what was applied to the backend's graph, in order.
-        notes: of the backend's graph.
+        model: IR model.
+        contract: Inputs and outputs of the model.
+        opset: Version of the default operator set.
+        route: Name of the backend's exporter that converted the model.
+        passes: Names of the passes and tools that changed the backend's graph, in order.
+        notes: Notes of the backend about the graph.
+        level: Level of optimisation.
+        matches: Number of matches of each pass of the level, zero included.
     """
 
     model: ir.Model
@@ -39,6 +41,8 @@ class OnnxGraph:
     route: str
     passes: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    level: str = DEFAULT
+    matches: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def weight_names(self) -> frozenset[str]:
@@ -46,13 +50,19 @@ class OnnxGraph:
         return frozenset(self.model.graph.initializers)
 
 
-def finish(graph: WeightlessGraph, contract: Contract, opset: int) -> OnnxGraph:
-    """Make a backend's graph the one that is written.
+def finish(graph: WeightlessGraph, contract: Contract, opset: int, level: str = DEFAULT) -> OnnxGraph:
+    """Turn a backend's graph into the graph that is written.
+
+    Args:
+        graph: The backend's graph, without weights.
+        contract: Inputs and outputs of the file.
+        opset: Version of the default operator set of the file.
+        level: One of `tfexport.graph.passes.levels.LEVELS`.
 
     Raises:
-        OpsetError: the opset cannot be had.
-        ContractError: the graph does not keep the contract.
-        ConversionError: onnx's checker refuses the graph.
+        OpsetError: The graph cannot be converted to the opset.
+        ContractError: The graph does not keep the contract.
+        ConversionError: The checker of onnx refuses the graph.
     """
     converted = at_opset(graph, opset)
     try:
@@ -60,17 +70,30 @@ def finish(graph: WeightlessGraph, contract: Contract, opset: int) -> OnnxGraph:
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         raise ConversionError(f"the converted graph ({graph.route}) is not valid ONNX: {error}") from error
     model = attach_weights(converted)
-    steps = (EliminateIdentities(), CancelTransposes(), FoldRecurrentWeights(), FoldWeightTransposes())
-    passes = (*converted.passes, *(type(step).__name__ for step in steps if step(model).modified))
+    matches = _run_passes(model, level)
+    passes = (*converted.passes, *(name for name, count in matches.items() if count))
     apply_contract(model, contract)
     model.producer_name = "tfexport"
-    return OnnxGraph(model, contract, opset, graph.route, passes, graph.notes)
+    return OnnxGraph(
+        model, contract, opset, graph.route, passes, graph.notes, level=level, matches=MappingProxyType(matches)
+    )
+
+
+def _run_passes(model: ir.Model, level: str) -> dict[str, int]:
+    """Run the passes of a level on a model, in place, and return the number of matches of each."""
+    matches: dict[str, int] = {}
+    for each in LEVELS[level]:
+        result = each(model)
+        assert isinstance(result, Result)
+        matches[each.name] = result.matches
+    return matches
 
 
 __all__ = [
+    "DEFAULT",
+    "LEVELS",
     "USE_CACHE",
     "Contract",
-    "EliminateIdentities",
     "OnnxFiles",
     "OnnxGraph",
     "Port",

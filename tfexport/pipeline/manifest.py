@@ -104,6 +104,8 @@ def _graph(graph: OnnxGraph, files: OnnxFiles) -> dict[str, Any]:
         "weight_bytes": files.weight_bytes,
         "data": None if files.data is None else files.data.name,
         "passes": list(graph.passes),
+        "level": graph.level,
+        "matches": dict(graph.matches),
         **_ports(graph.contract),
     }
 

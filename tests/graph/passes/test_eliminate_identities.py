@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx_ir.passes.common import IdentityEliminationPass
 
-from tfexport.graph import EliminateIdentities
+from tfexport.graph.passes.eliminate_identities import EliminateIdentities
 
 CHAIN = """
 <ir_version: 8, opset_import: ["" : 18]>
