@@ -1,4 +1,4 @@
-"""TensorFlow weights of BART, exported from PyTorch: tied embeddings, and a bias that is no parameter there."""
+"""TensorFlow weights of BART, exported from PyTorch: tied embeddings, and a bias that is not a parameter there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def test_the_file_computes_what_tensorflow_does(tmp_path: Path) -> None:
     result = tfexport.export_checkpoint(
         tmp_path / "bart", tmp_path / "out", feature="seq2seq-lm", framework="pt", monolith=True
     )
-    assert result.valid and result.manifest["source"]["missing_weights"] == []
+    assert result.valid
+    assert result.manifest["source"]["missing_weights"] == []
     random = np.random.default_rng(0)
     ids, decoder_ids = random.integers(5, 90, (2, 9)), random.integers(5, 90, (2, 4))
     masks = {"attention_mask": np.ones_like(ids), "decoder_attention_mask": np.ones_like(decoder_ids)}

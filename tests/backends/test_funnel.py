@@ -1,4 +1,4 @@
-"""Funnel Transformer, which pools by lengths: what its patches are for, and its variants."""
+"""Funnel Transformer, which pools by lengths: its patches, and its variants."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_the_shortest_row_whose_blocks_all_pool(overrides: dict[str, Any], short
 def test_still_needs_its_patches(
     framework: Framework, patches: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails when Funnel converts as transformers has it: the patch can go then (4.57.6)."""
+    """Fails once transformers (4.57.6) has a Funnel that converts unpatched. Then the patch can be removed."""
     kept = tuple(module for module in patches.MODULES if "funnel" not in module.__name__)
     assert len(kept) == len(patches.MODULES) - 1
     monkeypatch.setattr(patches, "MODULES", kept)
@@ -126,7 +126,7 @@ def test_still_needs_its_patches(
 
 @pytest.mark.filterwarnings("ignore:The initializer TruncatedNormal is unseeded:UserWarning")
 def test_the_patched_encoder_returns_what_was_asked_for() -> None:
-    """Hidden states and attentions too, as names and as a tuple."""
+    """Outputs include hidden states and attentions, by name and as a tuple."""
     import tensorflow as tf
 
     model = tiny_model("tf", "TFFunnelBaseModel", funnel())

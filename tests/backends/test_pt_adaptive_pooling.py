@@ -1,4 +1,4 @@
-"""Adaptive pooling by matrices, beside torch's own."""
+"""Adaptive pooling by matrices, compared with torch's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DETR and its kin on padded images: what the pixel mask hides changes nothing, in the model and in the file."""
+"""DETR and similar models on padded images: masked pixels change nothing, in the model and in the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROWS = (
 
 
 def _padded(inputs: dict[str, Any]) -> dict[str, Any]:
-    """Images of three sizes, padded to the largest at the bottom and on the right, as the image processor does it."""
+    """Return images of three sizes, padded to the largest at the bottom and on the right, as the image processor does."""
     mask = inputs["pixel_mask"].copy()
     height, width = mask.shape[1:]
     mask[1, height - height // 3 :], mask[1, :, width - 5 :] = 0, 0

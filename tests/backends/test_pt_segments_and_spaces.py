@@ -1,4 +1,4 @@
-"""Small functions of torch and transformers that a trace cannot take as they are."""
+"""Small functions of torch and transformers that cannot be traced unpatched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the patches of PyTorch's text models are for, and that they compute the same."""
+"""Patches of PyTorch's text models: each is needed, and computes the same values as the original."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tfexport.validation import case_inputs  # noqa: E402
 def test_still_needs_its_patch(
     model_type: str, model_class: str, patch: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fails when the model converts for all shapes as transformers has it: the patch can go then (4.57.6)."""
+    """Fails once the unpatched model of transformers (4.57.6) converts for all shapes. Then the patch can be removed."""
     kept = tuple(module for module in patches.MODULES if not module.__name__.endswith(f".{patch}"))
     assert len(kept) == len(patches.MODULES) - 1
     monkeypatch.setattr(patches, "MODULES", kept)

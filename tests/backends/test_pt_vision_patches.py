@@ -1,4 +1,4 @@
-"""What is replaced in PyTorch's vision models computes the same as what it replaces, at sizes odd and even."""
+"""Patches of PyTorch's vision models compute the same values as the originals, at odd and even sizes."""
 
 from __future__ import annotations
 

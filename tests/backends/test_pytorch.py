@@ -1,4 +1,4 @@
-"""The PyTorch backend, on tiny models, against torch itself."""
+"""The PyTorch backend on tiny models, compared with torch itself."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def assert_agrees(
 
 
 def wrapped(model: Any, layer: str, function: Callable[[Any], Any]) -> Any:
-    """A model one of whose layers' result goes through a function."""
+    """A model that applies a function to the result of one layer."""
     module = model.get_submodule(layer)
     forward = module.forward
     module.forward = lambda *arguments: function(forward(*arguments))
@@ -181,7 +181,7 @@ class TestPast:
 
 @pytest.fixture(scope="module", params=ROUTES)
 def masked_lm_graph(request: pytest.FixtureRequest) -> tuple[Any, OnnxConfig, WeightlessGraph]:
-    """A BERT whose embedding is tied, with its weightless graph, on each route."""
+    """Return a BERT with a tied embedding, and its weightless graph, for each route."""
     model, declaration = tiny("bert", "masked-lm")
     return model, declaration, BACKEND.convert(model, declaration, traced_inputs(declaration), 18, request.param)
 
@@ -316,7 +316,7 @@ class TestFailures:
 
 
 class TestUpstream:
-    """Fails when upstream has mended what `patches` works around."""
+    """Each test fails once upstream has fixed the defect that a patch works around."""
 
     def test_torchscript_cannot_trace_masks_made_with_vmap(self, monkeypatch: pytest.MonkeyPatch) -> None:
         model, declaration = tiny("gpt2")

@@ -1,4 +1,4 @@
-"""Loading into PyTorch classes: PyTorch checkpoints, and TensorFlow ones, which are converted."""
+"""Loading into PyTorch classes: from PyTorch checkpoints, and from TensorFlow checkpoints, which are converted."""
 
 from __future__ import annotations
 

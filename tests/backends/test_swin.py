@@ -1,4 +1,4 @@
-"""Swin for images of any size: whether its windows are shifted follows the image, as in the model."""
+"""Swin for images of any size: whether windows are shifted depends on the image, as in the model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _run(framework: str, config: Any, model: Any, height: int, width: int) -> tu
 
 @pytest.mark.parametrize("framework", ["pt", "tf"])
 def test_smaller_images_than_the_traced_one_are_not_shifted(framework: Any, tmp_path: Path) -> None:
-    """Maps of the last stage are 6 x 6 for 96 pixels, and one window for 64."""
+    """Maps of the last stage are 6 x 6 for 96 pixels, and one window for 64 pixels."""
     config = _config(96)
     declaration = config_factory("swin", "default")(config)
     export(None, tiny_model(framework, CLASSES[framework], config), declaration, 18, tmp_path / "model.onnx")
@@ -45,7 +45,7 @@ def test_smaller_images_than_the_traced_one_are_not_shifted(framework: Any, tmp_
 
 
 def test_a_pytorch_model_still_remembers_the_images_that_it_has_seen() -> None:
-    """transformers 4.57.6: fails when SwinLayer keeps its shift; the caveat can go then."""
+    """Fails once SwinLayer of transformers (4.57.6) keeps its shift. Then the caveat can be removed."""
     config = _config(64)
     _, before = _run("pt", config, model := tiny_model("pt", "SwinModel", config), 96, 96)
     _run("pt", config, model, 64, 64)

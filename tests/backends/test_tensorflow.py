@@ -1,4 +1,4 @@
-"""The weight-free conversion, on small functions whose values TensorFlow itself gives."""
+"""The weight-free conversion of small functions, compared with TensorFlow itself."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ class TestHandlers:
         np.testing.assert_allclose(run(converted(tf.math.erfc), x=ROWS)[0], tf.math.erfc(ROWS).numpy(), atol=1e-6)
 
     def test_erfc_is_still_missing_upstream(self) -> None:
-        """Fails when tf2onnx maps Erfc: our handler can go then (onnx/tensorflow-onnx #2347)."""
+        """Fails once tf2onnx maps Erfc (onnx/tensorflow-onnx #2347). Then our handler can be removed."""
         from tf2onnx import handler
 
         assert "Erfc" not in handler.tf_op.create_mapping(18, None)
@@ -184,7 +184,7 @@ class TestHandlers:
             np.testing.assert_array_equal(value, expected.numpy())
 
     def test_select_still_leaks_upstream(self) -> None:
-        """Fails when tf2onnx writes Where for a float Select: our handler can go then."""
+        """Fails once tf2onnx writes Where for a Select of floats. Then our handler can be removed."""
         import tf2onnx
 
         spec = (tf.TensorSpec([None, 4], tf.float32, name="x"),)

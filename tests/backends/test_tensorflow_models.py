@@ -29,7 +29,7 @@ class Declared(OnnxConfig):
 
 
 class Branching:
-    """A model whose Python branches on a tensor."""
+    """A model whose Python code branches on a tensor."""
 
     def call(self, input_ids: Any = None) -> None: ...
 
@@ -80,7 +80,7 @@ def test_what_tensorflow_cannot_trace_is_one_typed_error() -> None:
 
 
 def test_xlm_multiple_choice_loads_without_the_name_that_its_configuration_lacks(tmp_path: Path) -> None:
-    """transformers 4.57.6: TFXLMForMultipleChoice reads initializer_range, XLMConfig has init_std."""
+    """In transformers 4.57.6 TFXLMForMultipleChoice reads initializer_range, and XLMConfig has init_std."""
     checkpoint = tmp_path / "xlm"
     tiny_model("tf", "TFXLMForMultipleChoice", tiny_config("xlm")).save_pretrained(checkpoint)
     file = checkpoint / "config.json"
@@ -91,7 +91,7 @@ def test_xlm_multiple_choice_loads_without_the_name_that_its_configuration_lacks
 
 
 def test_deberta_still_needs_its_patch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails when DeBERTa converts as transformers has it: the patch can go then (4.57.6)."""
+    """Fails once the unpatched DeBERTa of transformers (4.57.6) converts. Then the patch can be removed."""
     config = tiny_config("deberta")
     declaration = config_factory("deberta", "default")(config)
     model = tiny_model("tf", "TFDebertaModel", config)

@@ -1,4 +1,4 @@
-"""What transformers' TensorFlow decoders do with a cache, and what stands in the way of a file of any length."""
+"""transformers' TensorFlow decoders with a cache, and the defects that prevent a file for any length."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tfexport.validation import flatten_inputs
 from tfexport.validation.reference import Reference
 
 
-def _subject(model_type: str, feature: str) -> Reference:
+def _reference(model_type: str, feature: str) -> Reference:
     config = tiny_config(model_type, feature)
     model = tiny_model("tf", model_class(model_type, feature, "tf"), config)
     return Reference(get_backend("tf"), model, config_factory(model_type, feature)(config))
@@ -48,8 +48,8 @@ def _file(reference: Reference, folder: Path) -> Path:
 
 
 def test_ctrl_itself_reads_the_last_token_alone_beside_a_cache() -> None:
-    """Fails when transformers mends it: then the patch, also of the reference, can go."""
-    reference = _subject("ctrl", "causal-lm")
+    """Fails once transformers fixes it. Then the patch can be removed, also for the reference."""
+    reference = _reference("ctrl", "causal-lm")
     ids = tf.constant([[5, 6, 7]])
     cache = [tf.zeros((2, 1, 4, 0, 8))] * 2
     with pytest.raises(tf.errors.InvalidArgumentError):
@@ -61,8 +61,8 @@ def test_ctrl_itself_reads_the_last_token_alone_beside_a_cache() -> None:
 
 @pytest.mark.parametrize("model_type", ["xglm", "mistral"])
 def test_a_cache_of_any_length_needs_its_guise(model_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails when transformers mends it."""
-    reference = _subject(model_type, "causal-lm-with-past")
+    """Fails once transformers fixes it."""
+    reference = _reference(model_type, "causal-lm-with-past")
     inputs = reference.inputs()
     with prepared(reference.model, reference.config):
         with patched_tensorflow():
@@ -75,20 +75,20 @@ def test_a_cache_of_any_length_needs_its_guise(model_type: str, monkeypatch: pyt
 
 
 def test_keys_of_t5_may_be_zero(tmp_path: Path) -> None:
-    """T5 of transformers takes a key that begins with zero for room in the cache; a file's cache has none."""
-    whole = _subject("t5", "seq2seq-lm-with-past")
+    """transformers' T5 treats a key that begins with zero as an unused place in the cache; a file's cache has none."""
+    whole = _reference("t5", "seq2seq-lm-with-past")
     later = whole.about(parts_of(whole.config)["decoder_with_past_model"])
     file = _file(later, tmp_path)
     inputs = later.inputs()
     for layer in inputs["past_key_values"]:
-        layer[0][0, 0, -1, 0] = 1e-30  # the model itself cannot be asked with a zero
+        layer[0][0, 0, -1, 0] = 1e-30  # the model itself treats a zero as an unused place
     expected = later.run(inputs)["logits"]
     for layer in inputs["past_key_values"]:
         layer[0][0, 0, -1, 0] = 0
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     (found,) = session.run(["logits"], flatten_inputs(later.config, inputs))
     np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert np.abs(later.run(inputs)["logits"] - expected).max() > 1e-3, "mended upstream"
+    assert np.abs(later.run(inputs)["logits"] - expected).max() > 1e-3, "fixed upstream"
     assert t5_positions.specs()
 
 
@@ -100,7 +100,7 @@ def test_keys_of_t5_may_be_zero(tmp_path: Path) -> None:
     ],
 )
 def test_no_branch_is_left_on_a_length(model_type: str, task: str, part: str, tmp_path: Path) -> None:
-    whole = _subject(model_type, f"{task}-with-past")
+    whole = _reference(model_type, f"{task}-with-past")
     graph = onnx.load(_file(whole.about(parts_of(whole.config)[part]), tmp_path)).graph
     assert "If" not in [node.op_type for node in graph.node]
 

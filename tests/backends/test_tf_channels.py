@@ -1,4 +1,4 @@
-"""Ops that tf2onnx maps by the wrong axis: the bias of channels first, a gather along the last axis."""
+"""Ops that tf2onnx maps along the wrong axis: the bias for channels first, and a gather along the last axis."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_bias_of_channels_last(bias: Any) -> None:
 
 
 def test_the_bias_is_still_silently_wrong(bias: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails when tf2onnx (1.17.0) adds it along the channels of a square image too: the handler can go then."""
+    """Fails once tf2onnx (1.17.0) adds it along the channels of a square image too. Then the handler can be removed."""
     monkeypatch.delitem(ops.HANDLERS, "BiasAdd")
     np.testing.assert_allclose(_converted(_with_bias(bias)), IMAGE + BIAS, rtol=1e-6)
 
@@ -74,7 +74,7 @@ def test_a_gather_without_batch_axes() -> None:
 
 
 def test_the_gather_is_still_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails when tf2onnx (1.17.0) counts axes from the last one: the handler can go then."""
+    """Fails once tf2onnx (1.17.0) normalises negative axes. Then the handler can be removed."""
     monkeypatch.delitem(ops.HANDLERS, "GatherV2")
     try:
         wrong = _converted(_shuffled)

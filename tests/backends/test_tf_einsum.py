@@ -35,7 +35,7 @@ def test_letters_are_free_ones() -> None:
 
 
 def test_it_still_fails_upstream() -> None:
-    """Fails when tf2onnx's pass for Einsum takes an ellipsis: our handler can go then."""
+    """Fails once tf2onnx's pass for Einsum accepts an ellipsis. Then our handler can be removed."""
     from tf2onnx.optimizer import einsum_optimizer
 
     with pytest.raises(ValueError, match="only contain"):

@@ -1,4 +1,4 @@
-"""IDEFICS, traced with a text of dynamic length."""
+"""IDEFICS traced with a text of dynamic length."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_patched_model_computes_the_same(model: Any, declaration: Any) -> No
 
 
 def test_it_still_fails_unpatched(model: Any, declaration: Any) -> None:
-    """Fails when transformers takes the longer of two dynamic lengths rightly: our patch can go then."""
+    """Fails once transformers computes the larger of two dynamic lengths correctly. Then our patch can be removed."""
     _, tensors = _feeds(declaration)
     with pytest.raises(tf.errors.InvalidArgumentError, match="reduction"):
         _traced(model, declaration).function(*tensors)

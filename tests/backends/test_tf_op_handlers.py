@@ -59,7 +59,7 @@ class TestOpsets:
 
     @pytest.mark.parametrize("opset", [LOWEST_OPSET, HIGHEST_OPSET])
     def test_a_select_of_rows_is_what_tensorflow_computes(self, opset: int) -> None:
-        """The first Select, whose vector chooses rows."""
+        """The first version of Select accepts a vector that chooses rows."""
         condition, x, y = np.array([True, False]), np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32)
         specs = [
             tf.TensorSpec([None], tf.bool, name="condition"),

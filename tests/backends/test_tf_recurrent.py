@@ -1,4 +1,4 @@
-"""Recurrent layers of Keras 3 and tf_keras: ONNX's operators where there is one, loops where there is none."""
+"""Recurrent layers of Keras 3 and tf_keras: ONNX's operators where they exist, loops elsewhere."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def random(*shape: int) -> np.ndarray:
 
 
 def sequences(layers: ModuleType, layer: Any, *before: Any) -> Any:
-    """A model of sequences of any length: layers in a row."""
+    """Return a model for sequences of any length, with its layers in a row."""
     x = inputs = layers.Input((None, FEATURES))
     for each in (*before, layer):
         x = each(x)
@@ -68,7 +68,7 @@ def sequences(layers: ModuleType, layer: Any, *before: Any) -> Any:
 
 
 def exported(model: Any, specs: Sequence[Any], opset: int = 18) -> ir.Model:
-    """The graph that is written, made as the line makes it."""
+    """Return the graph that is written, made as the pipeline makes it."""
 
     def call(*tensors: Any) -> list[Any]:
         found = tf.nest.flatten(model(tensors[0] if len(tensors) == 1 else list(tensors)))
@@ -89,7 +89,7 @@ def _port(name: str, value: Any) -> Port:
 
 
 def compared(model: Any, runs: Iterable[Sequence[np.ndarray]], *specs: Any, opset: int = 18) -> Counter[str]:
-    """Assert that a model's file gives what the model gives, eagerly; the ops of the file."""
+    """Assert that a model's file and the model, run eagerly, return the same; return the ops of the file."""
     specs = specs or (tf.TensorSpec([None, None, FEATURES], tf.float32, name="x"),)
     file = exported(model, specs, opset)
     session = onnxruntime.InferenceSession(ir.to_proto(file).SerializeToString(), providers=["CPUExecutionProvider"])
@@ -204,7 +204,7 @@ class TestOperators:
 
 @pytest.mark.parametrize("package", KERAS)
 class TestMasks:
-    """Right-padded, left-padded, with holes, and rows without any step."""
+    """Return masks that are right-padded, left-padded, with holes, and without any unmasked step."""
 
     RUNS = [(random(6, 5, FEATURES) * MASKS[:, :, np.newaxis],), (random(2, 3, FEATURES),)]
 
@@ -265,7 +265,7 @@ class TestTimeMajor:
 
 @pytest.mark.parametrize("package", KERAS)
 class TestLoops:
-    """What no operator computes."""
+    """Layers that no operator computes."""
 
     @pytest.mark.parametrize("masked", [False, True])
     @pytest.mark.parametrize("name", OPERATORS)
@@ -302,7 +302,7 @@ class TestLoops:
         assert recurrent(found) == {"Loop": 1}
 
     def test_double_precision(self, package: ModuleType) -> None:
-        """ONNX Runtime has the operators in float32 only."""
+        """ONNX Runtime has the operators only in float32."""
         inputs = package.Input((None, FEATURES), dtype="float64")
         model = package.Model(inputs, package.layers.LSTM(4, dtype="float64")(inputs))
         spec = tf.TensorSpec([None, None, FEATURES], tf.float64, name="x")
@@ -315,15 +315,15 @@ class TestLoops:
             exported(model, [tf.TensorSpec([2, None, FEATURES], tf.float32, name="x")])
 
 
-class TestMends:
-    """Without each, its cause is there: when one of these fails, what it names can go."""
+class TestWorkarounds:
+    """Each test fails once the cause of a workaround is gone. Then the workaround can be removed."""
 
     SPEC = tf.TensorSpec([None, None, FEATURES], tf.float32, name="x")
 
-    @pytest.mark.parametrize("mend", ["keras_recurrent", "tf_keras_recurrent"])
-    def test_layers_are_loops_without(self, mend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        self._without(mend, monkeypatch)
-        package = keras if mend == "keras_recurrent" else tf_keras
+    @pytest.mark.parametrize("name", ["keras_recurrent", "tf_keras_recurrent"])
+    def test_layers_are_loops_without(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._without(name, monkeypatch)
+        package = keras if name == "keras_recurrent" else tf_keras
         assert recurrent(compared(sequences(package, package.layers.LSTM(4)), LENGTHS)) == {"Loop": 1}
 
     def test_dropout_draws_seeds_without(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,8 +357,8 @@ class TestMends:
             exported(sequences(keras, keras.layers.LSTM(4)), [self.SPEC])
 
     @staticmethod
-    def _without(mend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        kept = tuple(module for module in patches.MODULES if not module.__name__.endswith(f".{mend}"))
+    def _without(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        kept = tuple(module for module in patches.MODULES if not module.__name__.endswith(f".{name}"))
         assert len(kept) == len(patches.MODULES) - 1
         monkeypatch.setattr(patches, "MODULES", kept)
 

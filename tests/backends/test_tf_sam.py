@@ -1,4 +1,4 @@
-"""Segment Anything from TensorFlow: traced without AutoGraph, and without conditionals in the file."""
+"""Segment Anything from TensorFlow: traced without AutoGraph, with no conditionals in the file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sam() -> tuple[Any, Any, Any]:
 
 @pytest.fixture
 def autographs(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each trace used AutoGraph."""
+    """Return whether each trace used AutoGraph."""
     used: list[bool] = []
     own = tracing._concrete
 
@@ -61,7 +61,7 @@ def test_it_is_traced_without_autograph(sam: Any, autographs: list[bool]) -> Non
 
 
 def test_the_decoder_still_branches(sam: Any, autographs: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fails when transformers (4.57.6) asks for no number of points in Python: the patch can go then."""
+    """Fails once transformers (4.57.6) has no Python condition on the number of points. Then the patch can be removed."""
     model, declaration, inputs = sam
     monkeypatch.setattr(patches, "MODULES", ())
     with patches.patched_tensorflow():

@@ -1,4 +1,4 @@
-"""What stands in for tensorflow_probability."""
+"""The stand-ins for tensorflow_probability."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from tfexport.backends.tensorflow.tracing import TracedFunction  # noqa: E402
 from tfexport.errors import ConversionError  # noqa: E402
 
 SUM, MIN, MAX, PROD = (getattr(tf.math, f"unsorted_segment_{name}") for name in ("sum", "min", "max", "prod"))
-IDS = np.array([2, 0, 2, -1, 5, 0], np.int32)  # segments 1, 3 and 4 are empty, and -1 is none
+IDS = np.array([2, 0, 2, -1, 5, 0], np.int32)  # segments 1, 3 and 4 are empty, and -1 is not a segment
 
 
 def _graph(op: Callable[..., Any], data: np.ndarray, opset: int = 18) -> Any:

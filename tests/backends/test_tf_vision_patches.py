@@ -1,4 +1,4 @@
-"""What is replaced for TensorFlow's vision models: it computes the same, and the transposes keep right shapes."""
+"""Patches of TensorFlow's vision models compute the same values, and transposes keep the right shapes."""
 
 from __future__ import annotations
 
@@ -53,22 +53,22 @@ def test_swiftformer(name: str) -> None:
 
 
 def test_grouped_convolutions() -> None:
-    """tf_keras has XLA compile them; the function is inlined all the same."""
+    """tf_keras marks their function for XLA; it is inlined nevertheless."""
     layer = tf_keras.layers.Conv2D(6, 3, strides=2, padding="same", groups=3)
     expected = layer(_map((7, 5)))
     graph = converted(layer, tf.TensorSpec([2, 7, 5, 3], tf.float32, name="x"))
     np.testing.assert_allclose(run(graph, x=_map((7, 5)).numpy())[0], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("mended", [True, False])
-def test_remainders_take_the_sign_of_the_divisor(mended: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not mended:
+@pytest.mark.parametrize("corrected", [True, False])
+def test_remainders_take_the_sign_of_the_divisor(corrected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not corrected:
         left_out = {"FloorDiv", "FloorMod"}
         kept = {name: handler for name, handler in ops.HANDLERS.items() if name not in left_out}
         monkeypatch.setattr(conversion, "HANDLERS", kept)
     graph = converted(lambda x: tf.math.floormod(x, 2), tf.TensorSpec([None], tf.int32, name="x"))
     found = run(graph, x=np.array([-3, -2, 3], np.int32))[0]
-    np.testing.assert_array_equal(found, [1, 0, 1] if mended else [-1, 0, 1])
+    np.testing.assert_array_equal(found, [1, 0, 1] if corrected else [-1, 0, 1])
 
 
 def test_floats_are_rounded_down_as_before() -> None:
@@ -85,10 +85,10 @@ class _OneSize(OnnxConfig):
     outputs = ports(last_hidden_state={0: "batch"})
 
 
-@pytest.mark.parametrize("mended", [True, False])
-def test_a_map_of_one_pixel(mended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """tf2onnx 1.17.0 forgets the shape of a square whose transpose it moves."""
-    if not mended:
+@pytest.mark.parametrize("corrected", [True, False])
+def test_a_map_of_one_pixel(corrected: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """tf2onnx 1.17.0 does not update the shape of a square whose transpose it moves."""
+    if not corrected:
         monkeypatch.setattr(conversion, "_REPLACED", {"optimize_transpose": TransposeOptimizer})
     config = wide_config("convnext", image_size=16, num_stages=3, hidden_sizes=[8, 12, 16], depths=[1, 1, 1])
     model = tiny_model("tf", "TFConvNextModel", config)
@@ -99,7 +99,7 @@ def test_a_map_of_one_pixel(mended: bool, tmp_path: Path, monkeypatch: pytest.Mo
     expected = BACKEND.run(model, declaration, inputs)["last_hidden_state"]
     (found,) = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]).run(None, dict(inputs))
     assert expected.shape == (2, 16, 1, 1)
-    if mended:
+    if corrected:
         np.testing.assert_allclose(found, expected, atol=1e-4)
     else:
         assert found.shape == (2, 16, 1, 16)

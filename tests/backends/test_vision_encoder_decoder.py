@@ -1,4 +1,4 @@
-"""Vision encoder-decoders: of several encoders and decoders, and in two parts as ``transformers.onnx`` has them."""
+"""Vision encoder-decoders with several encoders and decoders, and in two parts as in ``transformers.onnx``."""
 
 from __future__ import annotations
 

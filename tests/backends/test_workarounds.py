@@ -157,7 +157,7 @@ def test_the_versions_of_each_contain_the_one_that_is_tested(name: str) -> None:
     found = tested.get(versions.package) or tested[versions.package.replace("-", "_")]
     assert found in versions
     assert "0.1" not in versions
-    assert "999" not in versions  # a range with two ends: what comes next is looked at before it is patched
+    assert "999" not in versions  # each range has an end: a later version is reviewed before it is patched
 
 
 def test_a_patch_for_other_versions_is_not_applied(monkeypatch: pytest.MonkeyPatch) -> None:

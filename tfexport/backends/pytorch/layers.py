@@ -1,4 +1,4 @@
-"""What each module of a PyTorch model gives, in the order in which the modules end."""
+"""Outputs of each module of a PyTorch model, in the order in which the modules end."""
 
 from __future__ import annotations
 

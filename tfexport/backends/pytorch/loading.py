@@ -1,4 +1,4 @@
-"""Load a checkpoint into a PyTorch class of transformers."""
+"""Loading of a checkpoint into a PyTorch class of transformers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tfexport.backends import get_backend
 from tfexport.backends.base import LoadedModel
 from tfexport.backends.loading import from_pretrained_options, readable_errors
 from tfexport.backends.pytorch.weights import weight_names
+from tfexport.backends.variable_names import variable_name
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.checkpoints.transformers_api import (
@@ -24,21 +25,20 @@ from tfexport.checkpoints.transformers_api import (
 from tfexport.errors import MismatchedWeightsError
 
 _STATISTICS = {"moving_mean": "running_mean", "moving_variance": "running_var"}
-"""What batch normalisation calls its statistics, in TensorFlow and in PyTorch."""
+"""PyTorch's names of batch normalisation's statistics, by TensorFlow's."""
 _COUNTER = "num_batches_tracked"
 
 
 def load_model(
     checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice, attention: str | None = "eager"
 ) -> LoadedModel:
-    """Load a checkpoint; TensorFlow weights are converted when it holds no others.
+    """Load a checkpoint. TensorFlow weights are converted if it holds no others.
 
     Args:
-        checkpoint: what is loaded.
-        model_class: the class of transformers.
-        choice: whose weights are loaded.
-        attention: transformers' implementation of attention; None for the one that it takes by itself. Eager attention is
-            the one that is exported.
+        checkpoint: the checkpoint.
+        model_class: name of the class of transformers.
+        choice: the framework whose weights are loaded.
+        attention: transformers' implementation of attention; None for its default. Exports use eager attention.
 
     Raises:
         CheckpointError: the weights cannot be read or do not fit the model.
@@ -70,12 +70,10 @@ def _from_pytorch(
 def _from_tensorflow(
     checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice, attention: str | None
 ) -> tuple[Any, Iterable[str]]:
-    """Through the TensorFlow model: ``from_tf=True`` of transformers 4.57 fails on torch 2.13's meta device.
+    """Load the TensorFlow model and convert it: ``from_tf=True`` of transformers 4.57 fails on torch 2.13's meta device.
 
-    That will not be mended: transformers 5 has no TensorFlow.
+    transformers will not fix that: version 5 does not support TensorFlow.
     """
-    from tfexport.backends.tensorflow.weights import weight_name  # only where both frameworks are installed
-
     loaded = get_backend("tf").load(checkpoint, f"TF{model_class}", FrameworkChoice("tf", choice.reason, "tf"))
     with readable_errors(checkpoint, model_class):
         config = copy.deepcopy(checkpoint.config)
@@ -86,18 +84,18 @@ def _from_tensorflow(
         left = missing - _convert_what_is_left(model, variables, missing)
     _check_tied(model, variables, model_class)
     scope = loaded.model.name
-    absent = {name for name, variable in variables.items() if weight_name(variable, scope) in loaded.missing_weights}
+    absent = {name for name, variable in variables.items() if variable_name(variable, scope) in loaded.missing_weights}
     return model, {*_not_converted(model, left), *absent}
 
 
 def _convert_what_is_left(model: Any, variables: Mapping[str, Any], reported: Collection[str]) -> set[str]:
-    """Convert what transformers 4.57 leaves out, and say under which PyTorch names.
+    """Convert the weights that transformers 4.57 leaves out, and return their PyTorch names.
 
-    It converts no buffer, not even BART's bias of the logits or the statistics of a batch normalisation, and says so of
-    some alone; and it knows the names of an encoder-decoder's parts in the other direction only.
+    It converts no buffers, not even BART's bias of the logits or the statistics of a batch normalisation, and reports only
+    some of them. It maps the names of an encoder-decoder's parts only in the other direction.
 
     Returns:
-        Names in the state dict; and those of counters that nothing but training reads.
+        Names in the state dict, with the names of counters that only training reads.
     """
     parameters = {name for name, _ in model.named_parameters()} - set(reported)
     names = weight_names(model)
@@ -114,7 +112,7 @@ def _convert_what_is_left(model: Any, variables: Mapping[str, Any], reported: Co
 
 
 def _not_converted(model: Any, reported: Iterable[str]) -> Iterator[str]:
-    """Weights without a TensorFlow variable. The report also names the second name of each tied weight."""
+    """Return the weights without a TensorFlow variable. The report also lists the second name of each tied weight."""
     missing = set(reported)
     names = weight_names(model)
     converted = {names[name] for name in names if name not in missing}
@@ -122,20 +120,19 @@ def _not_converted(model: Any, reported: Iterable[str]) -> Iterator[str]:
 
 
 def _by_pytorch_name(model: Any, tf_model: Any) -> dict[str, Any]:
-    """A TensorFlow model's variables, by the PyTorch names that they are converted to."""
+    """Return a TensorFlow model's variables, by the PyTorch names of their converted weights."""
     names = set(model.state_dict())
     prefix = f"{model.base_model_prefix}."
     if any(name.startswith(prefix) for name in names):
-        prefix = ""  # a head's model; TensorFlow's base models have the prefix, PyTorch's have not
+        prefix = ""  # a model with a head; TensorFlow's base models have the prefix, PyTorch's do not
     rename = getattr(tf_model, "tf_to_pt_weight_rename", None)
     by_name = {}
     for variable in tf_model.weights:
         name, _ = pytorch_name(variable.name, prefix, variable.shape)
         aliases = [name, *(rename(name) if rename is not None else ())]
         aliases += [name.replace(theirs, ours) for theirs, ours in _STATISTICS.items() if name.endswith(theirs)]
-        if (
-            "/" not in variable.name
-        ):  # BART's bias of the logits is called the same in every model that BART is a part of
+        if "/" not in variable.name:
+            # BART's bias of the logits has the same name in every model that contains BART.
             within = [each for each in names if each.endswith(f".{name}")]
             aliases += within if len(within) == 1 else []
         by_name[next((alias for alias in aliases if alias in names), name)] = variable
@@ -143,7 +140,7 @@ def _by_pytorch_name(model: Any, tf_model: Any) -> dict[str, Any]:
 
 
 def _check_tied(model: Any, variables: Mapping[str, Any], model_class: str) -> None:
-    """Weights that are one in PyTorch must be equal in TensorFlow: its MobileBERT, for one, does not tie its decoder."""
+    """Refuse weights that PyTorch ties and that differ in TensorFlow: for example, its MobileBERT does not tie its decoder."""
     names = weight_names(model)
     for name, variable in variables.items():
         first = names.get(name, name)

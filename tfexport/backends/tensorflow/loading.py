@@ -1,4 +1,4 @@
-"""Load a checkpoint into a TensorFlow class of transformers."""
+"""Loading of a checkpoint into a TensorFlow class of transformers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import tensorflow as tf
 
 from tfexport.backends.base import LoadedModel
 from tfexport.backends.loading import from_pretrained_options, readable_errors
-from tfexport.backends.tensorflow.weights import weight_name
+from tfexport.backends.variable_names import variable_name
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.checkpoints.transformers_api import class_named, pytorch_name
 
 
 def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-    """Load a checkpoint; PyTorch weights are converted when it holds no others.
+    """Load a checkpoint. PyTorch weights are converted if it holds no others.
 
     Raises:
         CheckpointError: the weights cannot be read or do not fit the model.
@@ -25,7 +25,7 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
     options = from_pretrained_options(checkpoint, choice)
     config = copy.deepcopy(checkpoint.config)
     if not hasattr(config, "initializer_range") and hasattr(config, "init_std"):
-        # TFXLM's and TFFlaubert's multiple-choice heads read the name that their configurations lack (4.57.6).
+        # TFXLM's and TFFlaubert's multiple-choice heads read a name that their configurations lack (4.57.6).
         config.initializer_range = config.init_std
     vision = getattr(config, "vision_config", None)
     if vision is not None and not hasattr(vision, "num_channels"):
@@ -44,14 +44,14 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
 
 
 def _names(model: Any) -> frozenset[str]:
-    return frozenset(weight_name(variable, model.name) for variable in model.weights)
+    return frozenset(variable_name(variable, model.name) for variable in model.weights)
 
 
 def _missing_variables(model: Any, missing: Iterable[str]) -> Iterable[str]:
-    """Names, in graphs, of the variables that a loading report calls missing.
+    """Return the names, in graphs, of the variables that a loading report lists as missing.
 
-    The report names a layer or a variable without the model's own name (HDF5 and TensorFlow safetensors), or the
-    PyTorch parameter that a variable would have come from.
+    The report names a layer or a variable without the model's own name (HDF5 and TensorFlow safetensors), or the PyTorch
+    parameter that corresponds to a variable.
     """
     reported = set(missing)
     if not reported:
@@ -61,7 +61,7 @@ def _missing_variables(model: Any, missing: Iterable[str]) -> Iterable[str]:
         own = name.split("/", 1)[-1]
         candidates = {name, own, own.split("/", 1)[0], *_pytorch_names(model, variable)}
         if not candidates.isdisjoint(reported):
-            yield weight_name(variable, model.name)
+            yield variable_name(variable, model.name)
 
 
 def _pytorch_names(model: Any, variable: Any) -> Iterable[str]:
