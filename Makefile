@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := cpu,tensorflow,keras-hub,torch,benchmark,openvino,zoo,clients,dev
+EXTRAS := cpu,tensorflow,transformers,keras-hub,torch,benchmark,openvino,zoo,clients,dev
 comma := ,
 
 .PHONY: setup demo check quick test messages figures lock zoo bench clean

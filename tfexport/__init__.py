@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from tfexport.errors import RuntimeNotInstalledError as RuntimeNotInstalledError
     from tfexport.errors import TfExportError as TfExportError
     from tfexport.errors import TracingError as TracingError
+    from tfexport.errors import TransformersNotInstalledError as TransformersNotInstalledError
     from tfexport.errors import UnknownEngineError as UnknownEngineError
     from tfexport.errors import UnknownFrameworkError as UnknownFrameworkError
     from tfexport.errors import UnsupportedCheckpointError as UnsupportedCheckpointError
@@ -107,6 +108,7 @@ _HOMES = {
     "UnknownFrameworkError": "errors",
     "FrameworkNotInstalledError": "errors",
     "RuntimeNotInstalledError": "errors",
+    "TransformersNotInstalledError": "errors",
     "UnsupportedError": "errors",
     "UnsupportedModelTypeError": "errors",
     "UnsupportedFeatureError": "errors",

@@ -43,6 +43,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+TRANSFORMERS_EXTRA = "tfexport[transformers]"
+"""Name to install for checkpoints of transformers."""
+
 
 class TfExportError(Exception):
     """The root of all errors that are raised on purpose; `str(error)` is the whole message for the user."""
@@ -119,7 +122,7 @@ class TransformersNotInstalledError(TfExportError, ImportError):
 
     def __init__(self, package: str, purpose: str) -> None:
         super().__init__(
-            f"{package} is needed {purpose} and is not installed. Install tfexport[transformers] (the packages transformers "
+            f"{package} is needed {purpose} and is not installed. Install {TRANSFORMERS_EXTRA} (the packages transformers "
             "and huggingface-hub)."
         )
 

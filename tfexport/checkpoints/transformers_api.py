@@ -38,7 +38,7 @@ class NotLoadedError(Exception):
     """transformers cannot load a part of a checkpoint. The text says why."""
 
 
-def _imported(module: str, purpose: str = "for a checkpoint of transformers") -> Any:
+def _imported(module: str, purpose: str = "to read this checkpoint") -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:

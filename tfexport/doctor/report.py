@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 from tfexport.backends import missing_packages
 from tfexport.checkpoints.framework import EXTRAS, FRAMEWORK_NAMES, FRAMEWORKS, Framework
 from tfexport.doctor.probes import NOT_APPLIED
+from tfexport.errors import TRANSFORMERS_EXTRA
 from tfexport.pipeline.manifest import installed_versions
 
 Status = Literal["ok", "absent", "broken", "warning"]
@@ -107,6 +108,7 @@ def examine() -> Findings:
     versions = installed_versions()
     findings = [finding for framework in FRAMEWORKS for finding in _backend(framework, versions)]
     findings.append(_onnxruntime(versions))
+    findings += _transformers(versions)
     findings += known_breaks(versions)
     return Findings(versions, tuple(findings))
 
@@ -193,6 +195,12 @@ def _onnxruntime(versions: Mapping[str, str]) -> Finding:
         return Finding("ONNX Runtime", "broken", (done.stderr.strip().splitlines() or ["no message"])[-1])
     providers = json.loads(done.stdout.strip().splitlines()[-1])
     return Finding("ONNX Runtime", "ok", f"{shown}, execution providers: {', '.join(providers)}")
+
+
+def _transformers(versions: Mapping[str, str]) -> list[Finding]:
+    if "transformers" in versions:
+        return []
+    return [Finding("transformers", "absent", f"its checkpoints need it: pip install '{TRANSFORMERS_EXTRA}'")]
 
 
 def _minor(version: str) -> str:

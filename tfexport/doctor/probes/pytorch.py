@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from transformers import BertModel
-
 from tfexport.backends.pytorch import BACKEND, patches
+from tfexport.checkpoints.transformers_api import class_named
 from tfexport.doctor.probes.probe import probe
 
 
 def _model(config: Any) -> Any:
-    return BertModel(config).eval()
+    return class_named("BertModel")(config).eval()
 
 
 if __name__ == "__main__":

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from transformers import TFBertModel
-
 from tfexport.backends.tensorflow import BACKEND, ops, patches
+from tfexport.checkpoints.transformers_api import class_named
 from tfexport.doctor.probes.probe import probe
 
 
 def _model(config: Any) -> Any:
-    model = TFBertModel(config)
+    model = class_named("TFBertModel")(config)
     model.build_in_name_scope()
     return model
 
