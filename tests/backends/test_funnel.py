@@ -92,7 +92,9 @@ def test_the_shortest_row_is_that_of_pytorch(overrides: dict[str, Any], shortest
     model = tiny_model("pt", "FunnelModel", config)
     assert declaration._shortest_sequence_ == shortest
     assert declaration.default_sequence_length >= shortest
-    assert declaration._caveats_ == (f"takes rows of {shortest} tokens and more: each of its blocks pools.",)
+    assert declaration._caveats_ == (
+        f"accepts only rows of {shortest} tokens or more, because each of its blocks pools.",
+    )
     backend = get_backend("pt")
     backend.run(model, declaration, case_inputs(declaration, None, Case(2, shortest), "pt"))
     if shortest > 1:

@@ -74,7 +74,7 @@ def test_ernie_still_fails_on_types_of_tasks_of_choices() -> None:
 
 def test_xmod_tells_its_language() -> None:
     (caveat,) = config_factory("xmod", "default")(tiny_config("xmod"))._caveats_
-    assert caveat == "reads de_DE, the configuration's default_language, and no other language."
+    assert caveat == "reads only de_DE, the configuration's default_language."
 
 
 def test_outputs_that_are_a_tensor_a_layer_are_numbered() -> None:

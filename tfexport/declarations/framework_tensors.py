@@ -1,6 +1,7 @@
 """Dummy inputs as a framework's tensors, for ``generate_dummy_inputs(framework=...)``.
 
-The backends stand above the declarations, so nothing of them is imported here: a framework is its package and one function of it.
+The backends are above the declarations, so this module imports none of them. It knows the package of a framework and one
+function in it.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from tfexport.checkpoints.framework import EXTRAS, FRAMEWORK_NAMES, Framework, check_framework
+from tfexport.checkpoints.framework import EXTRAS, Framework, check_framework
 from tfexport.errors import FrameworkNotInstalledError
 
 _CONVERTERS: dict[Framework, tuple[str, str]] = {"pt": ("torch", "from_numpy"), "tf": ("tensorflow", "constant")}
-"""Package, and the function in it that makes a tensor of a NumPy array."""
+"""Package of each framework, and its function that converts a NumPy array to a tensor."""
 
 
 def to_framework(arrays: Mapping[str, Any], framework: Any) -> Mapping[str, Any]:
@@ -32,7 +33,7 @@ def to_framework(arrays: Mapping[str, Any], framework: Any) -> Mapping[str, Any]
     package, function = _CONVERTERS[chosen]
     if find_spec(package) is None:
         raise FrameworkNotInstalledError(
-            f"{FRAMEWORK_NAMES[chosen]} tensors were asked for, and {package} is not installed. Install {EXTRAS[chosen]}."
+            f"framework={chosen!r} was passed, and {package} is not installed. Install {EXTRAS[chosen]}."
         )
     convert = getattr(import_module(package), function)
     return {name: _map_arrays(value, convert) for name, value in arrays.items()}

@@ -1,4 +1,4 @@
-"""Replace an attribute for a while, and put back exactly what was there."""
+"""Replacement of an attribute for a limited time, after which exactly the original is restored."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class PatchingSpec:
     """An attribute to replace while a model is traced.
 
     Attributes:
-        o: the object (module, class, instance) that holds the attribute.
-        name: the attribute's name.
-        custom_op: what replaces it.
-        orig_op: what to put back; None means whatever is there when the patch is applied.
-        op_wrapper: applied to `custom_op` when patching. It is never applied to what is put back.
+        o: Object (module, class, instance) that holds the attribute.
+        name: Name of the attribute.
+        custom_op: Replacement.
+        orig_op: Value to restore; None for the value at the time of the patch.
+        op_wrapper: Function that wraps `custom_op` when patching. It is never applied to the restored value.
     """
 
     o: Any
@@ -32,9 +32,9 @@ class PatchingSpec:
     op_wrapper: Callable[..., Any] | None = None
 
     def apply(self) -> Callable[[], None]:
-        """Patch, and return the function that puts back what was there."""
+        """Patch, and return the function that restores the original."""
         own = vars(self.o).get(self.name, _ABSENT)  # the raw attribute: getattr would unwrap a staticmethod
-        found = getattr(self.o, self.name)  # a name that does not exist is a mistake in the spec
+        found = getattr(self.o, self.name)  # fails for a name that does not exist: a mistake in the spec
         inherited = own is _ABSENT and inspect.getattr_static(self.o, self.name, _ABSENT) is not _ABSENT
         setattr(self.o, self.name, self.custom_op if self.op_wrapper is None else self.op_wrapper(self.custom_op))
 

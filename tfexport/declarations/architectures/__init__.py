@@ -1,6 +1,6 @@
 """One declaration per model type, grouped by family. Importing this package registers them all.
 
-To add one, see CONTRIBUTING.md: a class in the module of its family, and nothing else.
+A new declaration is one class in the module of its family, or in a module of its own: see CONTRIBUTING.md.
 """
 
 from importlib import import_module

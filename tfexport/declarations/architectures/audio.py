@@ -1,7 +1,7 @@
 """Speech encoders, and models that turn speech into text.
 
-Waveforms go in as ``input_values`` alone, without a mask: what optimum's files take, and what the base models were
-trained with. Log-mel features go in as ``input_features``.
+Waveforms are the only input, ``input_values`` without a mask: optimum's files take the same, and the base models were trained
+so. Log-mel features are ``input_features``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tfexport.declarations.with_past import OnnxSeq2SeqConfigWithPast
 
 _FEATURES = ("default", "default-with-past", "speech2seq-lm", "speech2seq-lm-with-past")
 _STRIDE = 2
-"""Of each of Speech2Text's convolutions over the frames."""
+"""Stride of each convolution of Speech2Text over the frames."""
 
 
 class _Waveform(OnnxConfig):
@@ -27,12 +27,12 @@ class _Waveform(OnnxConfig):
 
     @property
     def _caveats_(self) -> tuple[str, ...]:
-        # transformers' Wav2Vec2FeatureExtractor says so of models whose convolutions are normalised layer by layer.
+        # transformers' Wav2Vec2FeatureExtractor documents this for models whose convolutions have layer normalisation.
         if getattr(self._config, "feat_extract_norm", "group") != "layer":
             return ()
         return (
-            "takes no attention_mask, which this model wants for rows of unequal length: padding is heard as silence. "
-            "Rows of one length, and batches of one, are not touched by it.",
+            "takes no attention_mask, which this model requires for rows of unequal length: padding is read as silence. "
+            "Rows of equal length and batches of one row are not affected.",
         )
 
 
@@ -47,7 +47,7 @@ class Wav2Vec2OnnxConfig(_Waveform):
 
 
 class _SpeechToText(OnnxSeq2SeqConfigWithPast):
-    """An encoder of log-mel features, and a decoder of text, which takes one token at a time with past."""
+    """An encoder of log-mel features and a decoder of text. With past, the decoder takes one token at a time."""
 
     def _with_decoder(self, inputs: OrderedDict[str, Any]) -> OrderedDict[str, Any]:
         inputs["decoder_input_ids"] = dict(ONE_TOKEN if self.use_past else DECODER_TEXT)
@@ -58,7 +58,7 @@ class _SpeechToText(OnnxSeq2SeqConfigWithPast):
 
 @register("speech-to-text", *_FEATURES)
 class Speech2TextOnnxConfig(_SpeechToText):
-    """Speech2Text: an encoder of log-mel features of any length, and a decoder of text."""
+    """Speech2Text: an encoder of log-mel features of any length and a decoder of text."""
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
@@ -73,14 +73,14 @@ class Speech2TextOnnxConfig(_SpeechToText):
 
 @register("whisper", *_FEATURES, "audio-classification")
 class WhisperOnnxConfig(_SpeechToText):
-    """Whisper: an encoder of log-mel features of exactly 30 seconds, and a decoder of text."""
+    """Whisper: an encoder of exactly 30 seconds of log-mel features and a decoder of text."""
 
     _encoder_states_ = PER_SAMPLE
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
         inputs: OrderedDict[str, Any] = OrderedDict(input_features=dict(PER_SAMPLE))
-        return inputs if self.task == "audio-classification" else self._with_decoder(inputs)  # the encoder alone
+        return inputs if self.task == "audio-classification" else self._with_decoder(inputs)
 
     def _encoder_length_(self, inputs: Mapping[str, Any]) -> int:
         return int(self._config.max_source_positions)

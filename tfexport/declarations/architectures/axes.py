@@ -1,4 +1,4 @@
-"""What declarations name their inputs and outputs with."""
+"""Named axes, and descriptors that declare inputs and outputs as class attributes."""
 
 from __future__ import annotations
 
@@ -12,25 +12,28 @@ TEXT = {0: "batch", 1: "sequence"}
 ENCODER_TEXT = {0: "batch", 1: "encoder_sequence"}
 DECODER_TEXT = {0: "batch", 1: "decoder_sequence"}
 ONE_TOKEN = {0: "batch"}
-"""The next token of a decoder that has a cache."""
+"""Axes of the next token of a decoder with a cache."""
 WHOLE_DECODED_TEXT = {0: "batch", 1: "past_decoder_sequence + sequence"}
-"""All tokens of a decoder: those in its cache, and the new ones."""
+"""Axes of all tokens of a decoder: those in its cache and the new ones."""
 IMAGE = {0: "batch", 2: "height", 3: "width"}
-"""Images of any size. The number of channels is fixed by the weights."""
+"""Axes of images of any size. The weights fix the number of channels."""
 IMAGE_OF_ONE_SIZE = {0: "batch"}
-"""Images of the one size that the model has positions for."""
+"""Axes of images whose size the model's position embeddings fix."""
 AUDIO = {0: "batch", 1: "samples"}
 FRAMES = {0: "batch", 1: "frames"}
-"""Features of audio, one vector each 10 ms."""
+"""Axes of audio features, one vector every 10 ms."""
 PER_SAMPLE = {0: "batch"}
 FEATURE_MAP = {0: "batch", 2: "feature_height", 3: "feature_width"}
-"""A map ``(batch, channels, height, width)`` that is smaller than the image."""
+"""Axes of a map ``(batch, channels, height, width)`` that is smaller than the image."""
 
 
 class ports:
-    """Inputs or outputs that do not depend on the task, as a class attribute: names with their axes, in order.
+    """Inputs or outputs that do not depend on the task, as a class attribute.
 
-    Reading it gives a copy, so that nobody changes a declaration by changing what it returned.
+    Reading the attribute returns a copy, so that a caller who changes it does not change the declaration.
+
+    Args:
+        axes: the names in order, each with its axes.
     """
 
     def __init__(self, **axes: Axes) -> None:
@@ -47,7 +50,7 @@ class text_inputs:
 
     Args:
         names: the inputs, in order.
-        where: the attribute of a configuration that must be positive for an input to be there, by the input's name.
+        where: the attribute of the configuration that must be positive for an input to exist, by the input's name.
     """
 
     def __init__(self, *names: str, where: Mapping[str, str] | None = None) -> None:
@@ -59,7 +62,7 @@ class text_inputs:
             return OrderedDict((name, dict(TEXT)) for name in self.names)
         choices = config.task == "multiple-choice"
         axes = {0: "batch", 1: "choice", 2: "sequence"} if choices else TEXT
-        return OrderedDict((name, dict(axes)) for name in self.names if self._is_there(name, config))
+        return OrderedDict((name, dict(axes)) for name in self.names if self._exists(name, config))
 
-    def _is_there(self, name: str, config: OnnxConfig) -> bool:
+    def _exists(self, name: str, config: OnnxConfig) -> bool:
         return name not in self.where or getattr(config._config, self.where[name], 0) > 0

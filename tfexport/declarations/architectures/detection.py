@@ -13,7 +13,7 @@ from tfexport.dummy_inputs.sizes import Axes
 PIXEL_MASK = {0: "batch", 1: "height", 2: "width"}
 
 _OBJECTS: Mapping[str, Mapping[str, Axes]] = {
-    # One row for each of the model's queries, whose number the weights fix.
+    # One row per query of the model. The weights fix the number of queries.
     "default": {"last_hidden_state": PER_SAMPLE},
     "object-detection": {"logits": PER_SAMPLE, "pred_boxes": PER_SAMPLE},
     "image-segmentation": {"logits": PER_SAMPLE, "pred_boxes": PER_SAMPLE, "pred_masks": FEATURE_MAP},
@@ -30,14 +30,14 @@ class _QueriesConfig(OnnxConfig):
 
 @register("conditional-detr", "default", "object-detection")
 class ConditionalDetrOnnxConfig(_QueriesConfig):
-    """Conditional DETR: DETR whose queries look at a place of their own."""
+    """Conditional DETR: DETR with queries that depend on a position."""
 
     inputs = ports(pixel_values=IMAGE, pixel_mask=PIXEL_MASK)
 
 
 @register("detr", "default", "object-detection", "image-segmentation")
 class DetrOnnxConfig(_QueriesConfig):
-    """DETR: a transformer that finds a set of objects in a convolutional network's map."""
+    """DETR: a transformer that finds a set of objects in the feature map of a convolutional network."""
 
     inputs = ports(pixel_values=IMAGE, pixel_mask=PIXEL_MASK)
 
@@ -51,7 +51,7 @@ class TableTransformerOnnxConfig(_QueriesConfig):
 
 @register("yolos", "default", "object-detection")
 class YolosOnnxConfig(_QueriesConfig):
-    """YOLOS: ViT with detection tokens, whose position embeddings are interpolated to the image's size."""
+    """YOLOS: ViT with detection tokens. Its position embeddings are interpolated to the image's size."""
 
     inputs = ports(pixel_values=IMAGE)
 

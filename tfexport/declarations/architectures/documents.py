@@ -1,4 +1,4 @@
-"""Models of documents, of tables, and Perceiver, which reads anything."""
+"""Models of documents and tables, and Perceiver, which reads text or images."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class LayoutLMOnnxConfig(OnnxConfig):
     "token-classification",
 )
 class LayoutLMv3OnnxConfig(OnnxConfig):
-    """LayoutLMv3: words, their boxes, and patches of the page's image, which has one size."""
+    """LayoutLMv3: words, their boxes, and patches of the page's image, whose size is fixed."""
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
-        # The order is that of transformers.onnx, whose files' users feed by position.
+        # The order is that of transformers.onnx, because users feed its files by position.
         boxes_first = self.task in ("default", "token-classification")
         middle = ("bbox", "attention_mask") if boxes_first else ("attention_mask", "bbox")
         inputs = OrderedDict((name, dict(TEXT)) for name in ("input_ids", *middle))
@@ -50,14 +50,14 @@ class LayoutLMv3OnnxConfig(OnnxConfig):
 
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
-        if self.task == "default":  # tokens, then a classification token and patches: longer than the text
+        if self.task == "default":  # tokens, then a classification token and patches
             return OrderedDict(last_hidden_state={0: "batch", 1: "sequence_and_patches"})
         return super().outputs
 
 
 @register("perceiver", "default", "masked-lm", "sequence-classification", "image-classification")
 class PerceiverOnnxConfig(OnnxConfig):
-    """Perceiver IO: a fixed number of latents that attend to any input."""
+    """Perceiver IO: a fixed number of latent vectors that attend to any input."""
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
@@ -67,7 +67,7 @@ class PerceiverOnnxConfig(OnnxConfig):
 
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
-        # As many vectors as latents, or as positions: however long the input is.
+        # The number of vectors is that of the latents, or of the positions, for inputs of any length.
         return OrderedDict((name, dict(PER_SAMPLE)) for name in super().outputs)
 
     def generate_dummy_inputs(  # type: ignore[override]
@@ -80,11 +80,11 @@ class PerceiverOnnxConfig(OnnxConfig):
         framework: Any = None,
         **kwargs: Any,
     ) -> Mapping[str, Any]:
-        """As `OnnxConfig.generate_dummy_inputs`; of the bare model, ``inputs`` are vectors in place of token ids.
+        """Return the inputs of `OnnxConfig.generate_dummy_inputs`, with vectors in place of token ids for the bare model.
 
         Returns:
-            ``inputs`` float32 ``(batch, sequence, d_model)`` of the bare model, which has no embeddings; int64
-            ``(batch, sequence)`` of models of text; float32 ``(batch, channels, height, width)`` of images.
+            ``inputs``, float32 ``(batch, sequence, d_model)`` for the bare model, which has no embeddings; int64
+            ``(batch, sequence)`` for models of text; float32 ``(batch, channels, height, width)`` for models of images.
         """
         made = super().generate_dummy_inputs(preprocessor, batch_size, seq_length, num_choices, is_pair, **kwargs)
         inputs = dict(made)
@@ -97,7 +97,7 @@ class PerceiverOnnxConfig(OnnxConfig):
 
 @register("tapas", "default", "masked-lm", "sequence-classification", "table-question-answering")
 class TapasOnnxConfig(OnnxConfig):
-    """TAPAS: BERT over a table's cells, whose seven token types say where each token stands in the table."""
+    """TAPAS: BERT over the cells of a table. Its seven token types give the position of each token in the table."""
 
     inputs = text_inputs("input_ids", "attention_mask", "token_type_ids")
 

@@ -22,23 +22,23 @@ from tfexport.declarations.with_past import WHOLE_SEQUENCE, OnnxSeq2SeqConfigWit
 from tfexport.dummy_inputs import InputRules
 
 _CONTEXTS = {0: "documents", 1: "context_sequence"}
-"""Texts that were retrieved: as many for each sample as the configuration's ``n_docs``."""
-_OF_ONE_PART = ("causal-lm", "text-encoding")
-"""Tasks of a decoder alone, or of an encoder alone."""
+"""Axes of retrieved texts: ``n_docs`` of the configuration per sample."""
+_ONE_SIDE_ONLY = ("causal-lm", "text-encoding")
+"""Tasks that use only the decoder, or only the encoder."""
 _DEFAULT = ("default", "default-with-past")
-_DECODER_ALONE = ("causal-lm", "causal-lm-with-past")
+_DECODER_ONLY = ("causal-lm", "causal-lm-with-past")
 _TRANSLATION = ("seq2seq-lm", "seq2seq-lm-with-past")
 _SEQ2SEQ = (*_DEFAULT, *_TRANSLATION)
-_BART = (*_DEFAULT, *_DECODER_ALONE, *_TRANSLATION, "sequence-classification", "question-answering")
+_BART = (*_DEFAULT, *_DECODER_ONLY, *_TRANSLATION, "sequence-classification", "question-answering")
 
 
 class seq2seq_inputs:
     """Inputs of an encoder-decoder, as a class attribute.
 
-    Names that begin with ``decoder_`` have the axes ``(batch, decoder_sequence)``, the others
-    ``(batch, encoder_sequence)``; with past the decoder takes one token at a time. Two kinds of task differ: a decoder
-    or an encoder alone takes the ids and their mask alone, ``(batch, sequence)``; and a sequence is classified by the
-    decoder's state at the encoder's end-of-sequence token, so that both texts are of one length.
+    Names that start with ``decoder_`` have the axes ``(batch, decoder_sequence)``, the others ``(batch, encoder_sequence)``. With
+    past the decoder takes one token at a time. Two kinds of task differ. A task of one side takes only the ids and their mask,
+    ``(batch, sequence)``. Sequence classification reads the decoder's state at the encoder's end-of-sequence token, so that both
+    texts have the same length.
 
     Args:
         names: the inputs, in order.
@@ -51,7 +51,7 @@ class seq2seq_inputs:
         task = "default" if config is None else config.task
         use_past = config is not None and config.use_past
         inputs: OrderedDict[str, Any]
-        if task in _OF_ONE_PART:
+        if task in _ONE_SIDE_ONLY:
             mask = {0: "batch", 1: WHOLE_SEQUENCE} if use_past else dict(TEXT)
             inputs = OrderedDict(input_ids=dict(TEXT), attention_mask=mask)
         else:
@@ -66,11 +66,11 @@ class seq2seq_inputs:
 
 
 class _EncoderDecoder(OnnxSeq2SeqConfigWithPast):
-    """An encoder and a decoder; for some tasks one of them alone."""
+    """An encoder and a decoder, of which some tasks use only one."""
 
     @property
     def _one_side_only_(self) -> bool:
-        return self.task in _OF_ONE_PART
+        return self.task in _ONE_SIDE_ONLY
 
 
 @register("bart", *_BART)
@@ -91,24 +91,24 @@ class BigBirdPegasusOnnxConfig(_EncoderDecoder):
         config = self._config
         if self.task == "causal-lm" or config.attention_type != "block_sparse":
             return ()
-        # transformers' BigBirdPegasusEncoder.forward changes its own attention type by this length.
+        # transformers' BigBirdPegasusEncoder.forward changes its attention type at this length.
         longest = (5 + 2 * config.num_random_blocks) * config.block_size
         return (
-            f"computes full attention in the encoder, as BigBird-Pegasus itself does up to {longest} tokens; beyond, its "
-            "attention is block-sparse and random, and this file's is not.",
+            f"computes full attention in the encoder, as BigBird-Pegasus does up to {longest} tokens. On longer texts the "
+            "model's attention is block-sparse and random, and the file's is not.",
         )
 
 
-@register("blenderbot", *_DEFAULT, *_DECODER_ALONE, *_TRANSLATION)
+@register("blenderbot", *_DEFAULT, *_DECODER_ONLY, *_TRANSLATION)
 class BlenderbotOnnxConfig(_EncoderDecoder):
     """Blenderbot: BART with normalisation first, for dialogue."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
-@register("blenderbot-small", *_DEFAULT, *_DECODER_ALONE, *_TRANSLATION)
+@register("blenderbot-small", *_DEFAULT, *_DECODER_ONLY, *_TRANSLATION)
 class BlenderbotSmallOnnxConfig(_EncoderDecoder):
-    """Blenderbot of 90M parameters: BART for dialogue."""
+    """Blenderbot with 90M parameters: BART for dialogue."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
@@ -126,7 +126,7 @@ class EncoderDecoderOnnxConfig(_EncoderDecoder):
 
 @register("led", *_SEQ2SEQ, "sequence-classification", "question-answering")
 class LEDOnnxConfig(_EncoderDecoder):
-    """LED: BART with Longformer's sliding windows, and global attention from chosen tokens, in its encoder."""
+    """LED: BART whose encoder has Longformer's sliding windows, and global attention from selected tokens."""
 
     inputs = seq2seq_inputs(
         "input_ids", "attention_mask", "global_attention_mask", "decoder_input_ids", "decoder_attention_mask"
@@ -135,7 +135,7 @@ class LEDOnnxConfig(_EncoderDecoder):
 
 @register("longt5", *_SEQ2SEQ)
 class LongT5OnnxConfig(_EncoderDecoder):
-    """LongT5: T5 with local attention, or local and transient-global, in its encoder."""
+    """LongT5: T5 whose encoder has local attention, or local and transient-global attention."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
@@ -147,7 +147,7 @@ class M2M100OnnxConfig(_EncoderDecoder):
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
-@register("marian", *_DEFAULT, *_TRANSLATION, *_DECODER_ALONE)
+@register("marian", *_DEFAULT, *_TRANSLATION, *_DECODER_ONLY)
 class MarianOnnxConfig(_EncoderDecoder):
     """Marian: translation between two languages."""
 
@@ -156,28 +156,28 @@ class MarianOnnxConfig(_EncoderDecoder):
 
 @register("mbart", *_BART)
 class MBartOnnxConfig(_EncoderDecoder):
-    """mBART: BART of many languages, with normalisation first."""
+    """mBART: BART for many languages, with normalisation first."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
 @register("mt5", *_SEQ2SEQ, "text-encoding")
 class MT5OnnxConfig(_EncoderDecoder):
-    """mT5: T5 of many languages, with gated feed-forward layers."""
+    """mT5: T5 for many languages, with gated feed-forward layers."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
-@register("pegasus", *_DEFAULT, *_DECODER_ALONE, *_TRANSLATION)
+@register("pegasus", *_DEFAULT, *_DECODER_ONLY, *_TRANSLATION)
 class PegasusOnnxConfig(_EncoderDecoder):
     """PEGASUS: trained on gap sentences, for summaries."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
 
-@register("plbart", *_DEFAULT, *_DECODER_ALONE, *_TRANSLATION, "sequence-classification")
+@register("plbart", *_DEFAULT, *_DECODER_ONLY, *_TRANSLATION, "sequence-classification")
 class PLBartOnnxConfig(_EncoderDecoder):
-    """PLBART: BART of programs and their documentation."""
+    """PLBART: BART for programs and their documentation."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 
@@ -197,7 +197,7 @@ class PLBartOnnxConfig(_EncoderDecoder):
     facts=ModelFacts(InputRules(text_parts=("generator",), decoder_parts=("generator",), tokenizer="generator")),
 )
 class RagOnnxConfig(OnnxSeq2SeqConfigWithPast):
-    """RAG behind its retriever, which is no part of the graph: the generator reads the contexts that it found."""
+    """RAG without its retriever: the generator reads the retrieved contexts, which are inputs of the graph."""
 
     _exported_in_parts_ = False  # no client loads a retriever and a generator separately
 
@@ -211,7 +211,7 @@ class RagOnnxConfig(OnnxSeq2SeqConfigWithPast):
 
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
-        # One row a document; RAG-Token may sum over the documents of a sample, RAG-Sequence does so only to generate.
+        # One row per document. RAG-Token can sum over the documents of a sample; RAG-Sequence sums only while it generates.
         architectures = getattr(self._config, "architectures", None) or ["RagTokenForGeneration"]
         sums = self.task == "seq2seq-lm" and self._config.do_marginalize and "Token" in architectures[0]
         return OrderedDict(logits={0: "batch" if sums else "documents", 1: "decoder_sequence"})
@@ -223,7 +223,7 @@ class RagOnnxConfig(OnnxSeq2SeqConfigWithPast):
 
 @register("t5", *_SEQ2SEQ, "text-encoding")
 class T5OnnxConfig(_EncoderDecoder):
-    """T5: relative positions, normalisation first and without a mean."""
+    """T5: relative positions, and normalisation first and without a mean."""
 
     inputs = seq2seq_inputs("input_ids", "attention_mask", "decoder_input_ids", "decoder_attention_mask")
 

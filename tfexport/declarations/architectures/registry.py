@@ -1,4 +1,4 @@
-"""The registry of declarations."""
+"""Registry of the declarations, by model type."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ TEXT_ENCODER_FEATURES = (
 
 @dataclass(frozen=True)
 class Declaration:
-    """What is registered for a model type.
+    """Declaration of a model type.
 
     Attributes:
-        model_type: with hyphens.
-        features: the features that can be exported, in the order declared.
-        config_class: the `OnnxConfig` that declares its inputs.
-        classes: model classes that transformers' own tables lack, by feature and framework, the usual one first.
+        model_type: Model type, with hyphens.
+        features: Features that can be exported, in the declared order.
+        config_class: Class of the declaration.
+        classes: Model classes that transformers' tables lack, by feature and framework, the usual one first.
     """
 
     model_type: str
@@ -40,10 +40,10 @@ class Declaration:
     classes: Mapping[str, Mapping[Framework, tuple[str, ...]]] = field(default_factory=dict)
 
     def model_classes(self, feature: str, framework: Framework) -> tuple[str, ...]:
-        """Names of the classes that load a feature in a framework, the usual one first; empty when there is none.
+        """Return the names of the classes that load a feature in a framework, the usual one first; empty without one.
 
         Raises:
-            UnsupportedFeatureError: no such feature.
+            UnsupportedFeatureError: the feature does not exist.
         """
         own = self.classes.get(feature, {}).get(framework)
         return task_of(feature).model_classes(framework, self.model_type) if own is None else own
@@ -58,17 +58,18 @@ def register(
     classes: Mapping[str, Mapping[Framework, tuple[str, ...]]] | None = None,
     facts: ModelFacts | None = None,
 ) -> Callable[[ConfigClass], ConfigClass]:
-    """Class decorator: declare a model type and its features.
+    """Return a class decorator that registers the declaration of a model type.
 
     Args:
-        model_type: as ``config.json`` has it.
-        features: what can be exported.
-        classes: model classes that transformers' own tables lack, by feature and framework, the usual one first. An
-            empty tuple says that a framework's class is not to be used.
+        model_type: the model type, as in ``config.json``.
+        features: the features that can be exported.
+        classes: model classes that transformers' tables lack, by feature and framework, the usual one first. An empty tuple
+            excludes the class of a framework.
+        facts: facts about the model type that its configuration does not state; None for the usual ones.
 
     Raises:
-        ValueError: the type is declared already, or a feature twice.
-        UnsupportedFeatureError: no such feature.
+        ValueError: the model type is declared already, or a feature is declared twice.
+        UnsupportedFeatureError: a feature does not exist.
     """
     name = normalise(model_type)
 
@@ -88,5 +89,5 @@ def register(
 
 
 def declarations() -> Mapping[str, Declaration]:
-    """Every declaration by model type, alphabetically."""
+    """Return every declaration by its model type, in alphabetical order."""
     return dict(sorted(_DECLARATIONS.items()))

@@ -34,7 +34,7 @@ class _Decoder(OnnxConfigWithPast):
 
     @property
     def values_override(self) -> Mapping[str, Any]:
-        # Classification heads look for the last token that is not padding, and refuse batches without a padding id.
+        # Classification heads read the last token that is not padding, and refuse batches without a padding id.
         overrides = dict(super().values_override or {})
         if self.task == "sequence-classification" and self._config.pad_token_id is None:
             overrides["pad_token_id"] = 0
@@ -59,7 +59,7 @@ class CodeGenOnnxConfig(_Decoder):
 
 @register("ctrl", *_GPT, "sequence-classification", facts=ModelFacts(stacks_cache=True))
 class CTRLOnnxConfig(_Decoder):
-    """CTRL: text steered by a control code, its first token."""
+    """CTRL: the first token of a text is a control code."""
 
     takes_position_ids = True
 
@@ -94,14 +94,14 @@ class GPTNeoOnnxConfig(_Decoder):
 
 @register("gpt-sw3", *_GPT, "sequence-classification", "token-classification")
 class GPTSw3OnnxConfig(_Decoder):
-    """GPT-SW3: GPT-2 for the languages of the north."""
+    """GPT-SW3: GPT-2 for the Nordic languages."""
 
     takes_position_ids = True
 
 
 @register("mistral", *_GPT, "question-answering", "sequence-classification", "token-classification")
 class MistralOnnxConfig(_Decoder):
-    """Mistral: attention in a sliding window, with fewer heads for keys and values."""
+    """Mistral: attention in a sliding window, with fewer heads for keys and values than for queries."""
 
     takes_position_ids = True
 
@@ -113,7 +113,7 @@ class OpenAIGPTOnnxConfig(_Decoder):
 
 @register("opt", *_GPT, "question-answering", "sequence-classification")
 class OPTOnnxConfig(_Decoder):
-    """OPT: positions counted by the mask."""
+    """OPT: positions are counted by the mask."""
 
 
 @register("xglm", *_GPT)
@@ -122,4 +122,4 @@ class XGLMOnnxConfig(_Decoder):
 
     @property
     def takes_position_ids(self) -> bool:  # type: ignore[override]
-        return self.task == "causal-lm"  # TFXGLMModel takes them and drops them (transformers 4.57.6)
+        return self.task == "causal-lm"  # TFXGLMModel takes them and ignores them (transformers 4.57.6)

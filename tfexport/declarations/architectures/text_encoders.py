@@ -37,11 +37,11 @@ class BigBirdOnnxConfig(OnnxConfig):
         config = self._config
         if config.attention_type != "block_sparse":
             return ()
-        # transformers' BigBirdModel.forward changes its own attention type by this length.
+        # transformers' BigBirdModel.forward changes its attention type at this length.
         longest = (5 + 2 * config.num_random_blocks) * config.block_size
         return (
-            f"computes full attention, as BigBird itself does up to {longest} tokens; beyond, BigBird's attention is "
-            "block-sparse and random, and this file's is not.",
+            f"computes full attention, as BigBird does up to {longest} tokens. On longer texts the model's attention is "
+            "block-sparse and random, and the file's is not.",
         )
 
 
@@ -68,14 +68,14 @@ class Data2VecTextOnnxConfig(OnnxConfig):
 
 @register("deberta", *(feature for feature in TEXT_ENCODER_FEATURES if feature != "multiple-choice"))
 class DebertaOnnxConfig(OnnxConfig):
-    """DeBERTa: disentangled attention; token types only where the configuration has some."""
+    """DeBERTa: disentangled attention. Token types are inputs where the configuration has some."""
 
     inputs = text_inputs("input_ids", "attention_mask", "token_type_ids", where=_IF_TYPES)
 
 
 @register("deberta-v2", *TEXT_ENCODER_FEATURES)
 class DebertaV2OnnxConfig(OnnxConfig):
-    """DeBERTa v2 and v3: disentangled attention; token types only where the configuration has some."""
+    """DeBERTa v2 and v3: disentangled attention. Token types are inputs where the configuration has some."""
 
     inputs = text_inputs("input_ids", "attention_mask", "token_type_ids", where=_IF_TYPES)
 
@@ -100,11 +100,11 @@ class DistilBertOnnxConfig(OnnxConfig):
     },
 )
 class DPROnnxConfig(OnnxConfig):
-    """DPR: a question or a context as one vector; and the reader, which finds a span in the better contexts."""
+    """DPR: an encoder of a question or a context to one vector, and a reader that finds a span in the contexts."""
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
-        names = ("input_ids", "attention_mask")  # all that the reader takes: its one segment holds two sentences
+        names = ("input_ids", "attention_mask")  # the reader's one segment holds two sentences
         return OrderedDict(
             (name, dict(TEXT)) for name in (names if self.task == "question-answering" else (*names, "token_type_ids"))
         )
@@ -118,18 +118,19 @@ class DPROnnxConfig(OnnxConfig):
 
 @register("electra", *TEXT_ENCODER_FEATURES, "causal-lm")
 class ElectraOnnxConfig(OnnxConfig):
-    """ELECTRA: an encoder trained to tell replaced tokens."""
+    """ELECTRA: an encoder trained to detect replaced tokens."""
 
     inputs = text_inputs("input_ids", "attention_mask", "token_type_ids")
 
 
 @register("ernie", *TEXT_ENCODER_FEATURES, "causal-lm", "next-sentence-prediction")
 class ErnieOnnxConfig(OnnxConfig):
-    """ERNIE: BERT with types of tasks, which only some configurations use."""
+    """ERNIE: BERT with task types, which only some configurations use."""
 
     _of_a_text = text_inputs("input_ids", "attention_mask", "token_type_ids", "task_type_ids")
     _of_choices = text_inputs("input_ids", "attention_mask", "token_type_ids")
-    """ErnieForMultipleChoice of transformers 4.57.6 does not join choices and batch in ``task_type_ids``, and fails."""
+    """Inputs for multiple choice. ErnieForMultipleChoice of transformers 4.57.6 fails on ``task_type_ids``, whose choices it does
+    not join with the batch."""
 
     @property
     def inputs(self) -> Mapping[str, Mapping[int, str]]:
@@ -138,7 +139,7 @@ class ErnieOnnxConfig(OnnxConfig):
 
 @register("esm", "default", "masked-lm", "sequence-classification", "token-classification")
 class EsmOnnxConfig(OnnxConfig):
-    """ESM: proteins, an amino acid a token."""
+    """ESM: an encoder of proteins, with one token per amino acid."""
 
     inputs = text_inputs("input_ids", "attention_mask")
 
@@ -152,7 +153,7 @@ class FlaubertOnnxConfig(OnnxConfig):
 
 @register("funnel", *TEXT_ENCODER_FEATURES)
 class FunnelOnnxConfig(OnnxConfig):
-    """Funnel Transformer: blocks that each halve the sequence; a decoder restores it, save in the base model."""
+    """Funnel Transformer: each block halves the sequence. A decoder restores it, except in the base model."""
 
     inputs = text_inputs("input_ids", "attention_mask", "token_type_ids")
 
@@ -175,19 +176,19 @@ class FunnelOnnxConfig(OnnxConfig):
 
     @property
     def _caveats_(self) -> tuple[str, ...]:
-        return (f"takes rows of {self._shortest_sequence_} tokens and more: each of its blocks pools.",)
+        return (f"accepts only rows of {self._shortest_sequence_} tokens or more, because each of its blocks pools.",)
 
     def _takes(self, length: int) -> bool:
-        """Whether each block but the first pools a row of `length` tokens, and has a position for each distance."""
+        """Return whether every block except the first pools a row of `length` tokens and has a position for each distance."""
         config = self._config
-        *pooled, last = self._lengths(length)
+        *pooled, last = self._lengths_of_blocks(length)
         every_block_pools = all(tokens > (2 if config.separate_cls else 1) for tokens in pooled)
         distances = [tokens * 2**block for block, tokens in enumerate([*pooled, last]) if block]
         has_positions = config.attention_type == "factorized" or all(far < 2 * length for far in distances)
         return every_block_pools and has_positions
 
-    def _lengths(self, length: int) -> list[int]:
-        """Tokens in each block, of a row of `length` tokens: halved, and half a token is one."""
+    def _lengths_of_blocks(self, length: int) -> list[int]:
+        """Return the number of tokens in each block for a row of `length` tokens: halved per block, and rounded up."""
         config = self._config
         more = 1 if config.separate_cls and not config.truncate_seq else 0
         lengths = [length]
@@ -198,14 +199,14 @@ class FunnelOnnxConfig(OnnxConfig):
 
 @register("ibert", *TEXT_ENCODER_FEATURES)
 class IBertOnnxConfig(OnnxConfig):
-    """I-BERT: RoBERTa made for integer arithmetic."""
+    """I-BERT: RoBERTa for integer arithmetic."""
 
     inputs = text_inputs("input_ids", "attention_mask")
 
 
 @register("longformer", *TEXT_ENCODER_FEATURES)
 class LongformerOnnxConfig(OnnxConfig):
-    """Longformer: attention in a sliding window, and global attention from chosen tokens."""
+    """Longformer: attention in a sliding window, and global attention from selected tokens."""
 
     inputs = text_inputs("input_ids", "attention_mask", "global_attention_mask")
 
@@ -230,14 +231,14 @@ class MobileBertOnnxConfig(OnnxConfig):
 
 @register("mpnet", *TEXT_ENCODER_FEATURES)
 class MPNetOnnxConfig(OnnxConfig):
-    """MPNet: positions counted from the padding index, and a bias by distance."""
+    """MPNet: positions are counted from the padding index, and attention has a bias by distance."""
 
     inputs = text_inputs("input_ids", "attention_mask")
 
 
 @register("rembert", *TEXT_ENCODER_FEATURES, "causal-lm")
 class RemBertOnnxConfig(OnnxConfig):
-    """RemBERT: BERT whose input and output embeddings are decoupled."""
+    """RemBERT: BERT with separate input and output embeddings."""
 
     inputs = text_inputs("input_ids", "attention_mask", "token_type_ids")
 
@@ -248,14 +249,14 @@ class RemBertOnnxConfig(OnnxConfig):
 
 @register("roberta", *TEXT_ENCODER_FEATURES, "causal-lm")
 class RobertaOnnxConfig(OnnxConfig):
-    """RoBERTa: positions counted from the padding index."""
+    """RoBERTa: positions are counted from the padding index."""
 
     inputs = text_inputs("input_ids", "attention_mask")
 
 
 @register("roberta-prelayernorm", *TEXT_ENCODER_FEATURES, "causal-lm")
 class RobertaPreLayerNormOnnxConfig(OnnxConfig):
-    """RoBERTa with layer norms ahead of each part."""
+    """RoBERTa with layer normalisation before each part of a layer."""
 
     inputs = text_inputs("input_ids", "attention_mask")
 
@@ -269,7 +270,7 @@ class RoFormerOnnxConfig(OnnxConfig):
 
 @register("squeezebert", *TEXT_ENCODER_FEATURES)
 class SqueezeBertOnnxConfig(OnnxConfig):
-    """SqueezeBERT: grouped convolutions in place of dense layers."""
+    """SqueezeBERT: BERT with grouped convolutions in place of dense layers."""
 
     inputs = text_inputs("input_ids", "attention_mask", "token_type_ids")
 
@@ -283,14 +284,14 @@ class XLMOnnxConfig(OnnxConfig):
 
 @register("xlm-roberta", *TEXT_ENCODER_FEATURES, "causal-lm")
 class XLMRobertaOnnxConfig(OnnxConfig):
-    """XLM-RoBERTa: RoBERTa in a hundred languages."""
+    """XLM-RoBERTa: RoBERTa for a hundred languages."""
 
     inputs = text_inputs("input_ids", "attention_mask")
 
 
 @register("xlm-roberta-xl", *TEXT_ENCODER_FEATURES, "causal-lm")
 class XLMRobertaXLOnnxConfig(OnnxConfig):
-    """XLM-RoBERTa XL: larger, with layer norms ahead of each part."""
+    """XLM-RoBERTa XL: a larger XLM-RoBERTa, with layer normalisation before each part of a layer."""
 
     inputs = text_inputs("input_ids", "attention_mask")
 
@@ -305,17 +306,17 @@ class XLMRobertaXLOnnxConfig(OnnxConfig):
     "token-classification",
 )
 class XLNetOnnxConfig(OnnxConfig):
-    """XLNet: two-way attention by distance. The file predicts every position, without permutation or memory."""
+    """XLNet: bidirectional attention by distance. The file predicts every position, without permutation or memory."""
 
     inputs = text_inputs("input_ids", "attention_mask", "token_type_ids")
 
 
 @register("xmod", *TEXT_ENCODER_FEATURES, "causal-lm")
 class XmodOnnxConfig(OnnxConfig):
-    """X-MOD: XLM-RoBERTa with adapters for each language. The file reads the configuration's default language."""
+    """X-MOD: XLM-RoBERTa with one adapter per language. The file uses the configuration's default language."""
 
     inputs = text_inputs("input_ids", "attention_mask")
 
     @property
     def _caveats_(self) -> tuple[str, ...]:
-        return (f"reads {self._config.default_language}, the configuration's default_language, and no other language.",)
+        return (f"reads only {self._config.default_language}, the configuration's default_language.",)

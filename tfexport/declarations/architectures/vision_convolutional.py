@@ -1,4 +1,4 @@
-"""Vision models of convolutions, and of convolutions with attention."""
+"""Vision models with convolutions, and with convolutions and attention."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tfexport.dummy_inputs.sizes import Axes
 
 
 class _VisionConfig(OnnxConfig):
-    """A model whose base gives `hidden`, and whose heads give logits for an image or for each place of a map."""
+    """A model whose base returns `hidden`, and whose heads return logits for an image or for each position of a map."""
 
     hidden: ClassVar[Mapping[str, Axes]] = {"last_hidden_state": FEATURE_MAP}
 
@@ -52,13 +52,13 @@ class CvtOnnxConfig(_VisionConfig):
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
         outputs = OrderedDict(super().outputs)
         if self.task == "default" and self._config.cls_token[-1]:
-            outputs["cls_token_value"] = PER_SAMPLE  # which is no place of the map
+            outputs["cls_token_value"] = PER_SAMPLE  # it is not a position of the map
         return outputs
 
 
 @register("efficientformer", "default", "image-classification")
 class EfficientFormerOnnxConfig(_VisionConfig):
-    """EfficientFormer: pooling, then attention with biases for a map of one size."""
+    """EfficientFormer: pooling, then attention with biases for a map of a fixed size."""
 
     inputs = ports(pixel_values=IMAGE_OF_ONE_SIZE)
     hidden = _OF_ONE_SIZE
@@ -73,7 +73,7 @@ class EfficientNetOnnxConfig(_VisionConfig):
 
 @register("levit", "default", "image-classification")
 class LevitOnnxConfig(_VisionConfig):
-    """LeViT: convolutions, then attention with biases for a map of one size."""
+    """LeViT: convolutions, then attention with biases for a map of a fixed size."""
 
     inputs = ports(pixel_values=IMAGE_OF_ONE_SIZE)
     hidden = _OF_ONE_SIZE
@@ -97,7 +97,7 @@ class MobileNetV2OnnxConfig(_VisionConfig):
 
 @register("mobilevit", "default", "image-classification", "semantic-segmentation")
 class MobileViTOnnxConfig(_VisionConfig):
-    """MobileViT: inverted residuals, and attention between patches of their maps."""
+    """MobileViT: inverted residuals, and attention between patches of their feature maps."""
 
     inputs = ports(pixel_values=IMAGE)
     hidden = _WITH_POOLER
@@ -105,7 +105,7 @@ class MobileViTOnnxConfig(_VisionConfig):
 
 @register("mobilevitv2", "default", "image-classification", "semantic-segmentation")
 class MobileViTV2OnnxConfig(_VisionConfig):
-    """MobileViT v2: MobileViT with attention of linear cost."""
+    """MobileViT v2: MobileViT with attention at linear cost."""
 
     inputs = ports(pixel_values=IMAGE)
     hidden = _WITH_POOLER
@@ -113,14 +113,14 @@ class MobileViTV2OnnxConfig(_VisionConfig):
 
 @register("poolformer", "default", "image-classification")
 class PoolFormerOnnxConfig(_VisionConfig):
-    """PoolFormer: a transformer with pooling in attention's place."""
+    """PoolFormer: a transformer with pooling in place of attention."""
 
     inputs = ports(pixel_values=IMAGE)
 
 
 @register("pvt", "default", "image-classification")
 class PvtOnnxConfig(_VisionConfig):
-    """PVT: a pyramid of transformers, with positions for images of one size."""
+    """PVT: a pyramid of transformers, with positions for images of a fixed size."""
 
     inputs = ports(pixel_values=IMAGE_OF_ONE_SIZE)
     hidden = _OF_ONE_SIZE
@@ -128,7 +128,7 @@ class PvtOnnxConfig(_VisionConfig):
 
 @register("regnet", "default", "image-classification")
 class RegNetOnnxConfig(_VisionConfig):
-    """RegNet: bottlenecks of grouped convolutions."""
+    """RegNet: bottlenecks with grouped convolutions."""
 
     inputs = ports(pixel_values=IMAGE)
 

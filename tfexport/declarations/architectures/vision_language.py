@@ -23,10 +23,10 @@ from tfexport.dummy_inputs.sizes import Axes
 
 _TEXTS = {0: "text_batch", 1: "sequence"}
 _IMAGES = {0: "image_batch"}
-"""Images that are compared with texts: there may be more or fewer of them than of texts."""
+"""Axes of images that are compared with texts. Their numbers can differ."""
 _IMAGES_OF_A_TEXT = {0: "batch", 1: "images"}
 _BOXES = {0: "batch", 1: "boxes"}
-"""Regions of an image."""
+"""Axes of the regions of an image."""
 _DECODED_TEXT = {0: "batch", 1: "past_decoder_sequence + sequence"}
 
 _ENDS_WITH_TOKEN = ModelFacts(InputRules(ends_with_token=True))
@@ -34,7 +34,11 @@ _ENDS_WITH_TOKEN = ModelFacts(InputRules(ends_with_token=True))
 
 
 class _by_task:
-    """Inputs or outputs by task, as a class attribute; for a task that is not named, its usual outputs."""
+    """Inputs or outputs by task, as a class attribute. A task without an entry has its usual outputs.
+
+    Args:
+        by_task: the names with their axes, by task with underscores.
+    """
 
     def __init__(self, **by_task: Mapping[str, Axes]) -> None:
         self.by_task = {name.replace("_", "-"): axes for name, axes in by_task.items()}
@@ -46,9 +50,9 @@ class _by_task:
 
 
 class _Contrastive(OnnxConfig):
-    """Two towers, and how near each text is to each image."""
+    """Two encoders, and the similarity of each text to each image."""
 
-    default_fixed_batch = 3  # of texts, and fewer images: one number must not pass for the other
+    default_fixed_batch = 3  # texts; there are fewer images, so that a swapped axis shows
 
     outputs = _by_task(
         default={
@@ -62,7 +66,7 @@ class _Contrastive(OnnxConfig):
 
 @register("blip", "default", "vision2seq-lm")
 class BlipOnnxConfig(_Contrastive):
-    """BLIP: CLIP's towers by default; a decoder that looks at an image for captions."""
+    """BLIP: CLIP's two encoders by default, and a decoder that writes captions for an image."""
 
     inputs = _by_task(
         default={"input_ids": _TEXTS, "pixel_values": _IMAGES, "attention_mask": _TEXTS},
@@ -72,14 +76,14 @@ class BlipOnnxConfig(_Contrastive):
 
 @register("chinese-clip", "default")
 class ChineseCLIPOnnxConfig(_Contrastive):
-    """Chinese CLIP: BERT beside a vision transformer."""
+    """Chinese CLIP: BERT and a vision transformer."""
 
     inputs = ports(input_ids=_TEXTS, pixel_values=_IMAGES, attention_mask=_TEXTS)
 
 
 @register("clip", "default", "image-classification", facts=_ENDS_WITH_TOKEN)
 class CLIPOnnxConfig(_Contrastive):
-    """CLIP: text and images in one space; the vision tower alone for classification."""
+    """CLIP: text and images in one space. Image classification uses only the vision encoder."""
 
     inputs = _by_task(
         default={"input_ids": _TEXTS, "pixel_values": _IMAGES, "attention_mask": _TEXTS},
@@ -89,7 +93,7 @@ class CLIPOnnxConfig(_Contrastive):
 
 @register("clip-text-model", "default", classes={"default": {"tf": ("TFCLIPTextModel",)}}, facts=_ENDS_WITH_TOKEN)
 class CLIPTextOnnxConfig(OnnxConfig):
-    """The text tower of CLIP, on its own."""
+    """The text encoder of CLIP."""
 
     inputs = ports(input_ids=TEXT, attention_mask=TEXT)
     outputs = ports(last_hidden_state=TEXT, pooler_output=PER_SAMPLE)
@@ -97,7 +101,7 @@ class CLIPTextOnnxConfig(OnnxConfig):
 
 @register("clip-vision-model", "default", classes={"default": {"tf": ("TFCLIPVisionModel",)}})
 class CLIPVisionOnnxConfig(OnnxConfig):
-    """The vision tower of CLIP, on its own."""
+    """The vision encoder of CLIP."""
 
     inputs = ports(pixel_values=IMAGE_OF_ONE_SIZE)
     outputs = ports(last_hidden_state=PER_SAMPLE, pooler_output=PER_SAMPLE)
@@ -105,14 +109,14 @@ class CLIPVisionOnnxConfig(OnnxConfig):
 
 @register("groupvit", "default", facts=_ENDS_WITH_TOKEN)
 class GroupViTOnnxConfig(_Contrastive):
-    """GroupViT: CLIP whose vision tower groups what belongs together."""
+    """GroupViT: CLIP whose vision encoder groups regions of an image."""
 
     inputs = ports(input_ids=_TEXTS, pixel_values=_IMAGES, attention_mask=_TEXTS)
 
 
 @register("idefics", "default", "pretraining")
 class IdeficsOnnxConfig(OnnxConfig):
-    """IDEFICS: a decoder of text with gated attention to images in between."""
+    """IDEFICS: a decoder of text whose layers alternate with gated attention to images."""
 
     inputs = ports(
         input_ids=TEXT,
@@ -124,7 +128,7 @@ class IdeficsOnnxConfig(OnnxConfig):
 
 @register("lxmert", "default", "question-answering", "pretraining")
 class LxmertOnnxConfig(OnnxConfig):
-    """LXMERT: text beside regions of an image that a detector found."""
+    """LXMERT: text, and regions of an image that a detector has found."""
 
     inputs = ports(input_ids=TEXT, visual_feats=_BOXES, visual_pos=_BOXES, attention_mask=TEXT, token_type_ids=TEXT)
     outputs = _by_task(
@@ -140,20 +144,20 @@ class LxmertOnnxConfig(OnnxConfig):
 
 @register("owlvit", "default", facts=_ENDS_WITH_TOKEN)
 class OwlViTOnnxConfig(_Contrastive):
-    """OWL-ViT: CLIP, trained to find objects by their names."""
+    """OWL-ViT: CLIP trained to find objects by their names."""
 
     inputs = ports(input_ids=_TEXTS, pixel_values=_IMAGES, attention_mask=_TEXTS)
 
 
 class VisionEncoderDecoderEncoderOnnxConfig(OnnxConfig):
-    """The encoder of a vision encoder-decoder, on its own."""
+    """The encoder of a vision encoder-decoder."""
 
     inputs = ports(pixel_values=IMAGE_OF_ONE_SIZE)
     outputs = ports(last_hidden_state=PER_SAMPLE)
 
 
 class VisionEncoderDecoderDecoderOnnxConfig(OnnxConfig):
-    """The decoder of a vision encoder-decoder, on its own: text beside what the encoder made."""
+    """The decoder of a vision encoder-decoder: text and the encoder's output."""
 
     inputs = ports(
         input_ids=_DECODED_TEXT,
@@ -168,7 +172,7 @@ class VisionEncoderDecoderDecoderOnnxConfig(OnnxConfig):
 
 @register("vision-encoder-decoder", "vision2seq-lm", "vision2seq-lm-with-past")
 class VisionEncoderDecoderOnnxConfig(OnnxSeq2SeqConfigWithPast):
-    """Any vision encoder with any text decoder that looks at what it made."""
+    """Any vision encoder with any text decoder that attends to its output."""
 
     _encoder_states_ = PER_SAMPLE
 
@@ -192,10 +196,10 @@ class VisionEncoderDecoderOnnxConfig(OnnxSeq2SeqConfigWithPast):
         return {"decoder.use_cache": self.use_past} if hasattr(self._config.decoder, "use_cache") else {}
 
     def _encoder_length_(self, inputs: Mapping[str, Any]) -> None:
-        return None  # patches, special tokens, or windows that were merged
+        return None  # patches, special tokens or merged windows
 
     def get_encoder_config(self, encoder_config: Any) -> OnnxConfig:
-        """The declaration of ``model.encoder``.
+        """Return the declaration of ``model.encoder``.
 
         Args:
             encoder_config: ``model.config.encoder``.
@@ -203,13 +207,13 @@ class VisionEncoderDecoderOnnxConfig(OnnxSeq2SeqConfigWithPast):
         return VisionEncoderDecoderEncoderOnnxConfig(encoder_config)
 
     def get_decoder_config(self, encoder_config: Any, decoder_config: Any, feature: str = "default") -> OnnxConfig:
-        """The declaration of ``model.decoder``.
+        """Return the declaration of ``model.decoder``.
 
-        Where the two are not equally wide, ``model.enc_to_dec_proj`` stands between them, in neither part.
+        Where encoder and decoder differ in width, ``model.enc_to_dec_proj`` connects them and belongs to neither part.
 
         Args:
             encoder_config: ``model.config.encoder``.
-            decoder_config: ``model.config.decoder``; it learns how wide its input is, as ``encoder_hidden_size``.
+            decoder_config: ``model.config.decoder``. The width of its input is written into it as ``encoder_hidden_size``.
             feature: ``"causal-lm"`` for a decoder with its head.
         """
         own_width = getattr(decoder_config, "cross_attention_hidden_size", None) is None
@@ -220,6 +224,6 @@ class VisionEncoderDecoderOnnxConfig(OnnxSeq2SeqConfigWithPast):
 
 @register("vision-text-dual-encoder", "default")
 class VisionTextDualEncoderOnnxConfig(_Contrastive):
-    """Any vision encoder beside any text encoder, compared as CLIP does."""
+    """Any vision encoder and any text encoder, compared as in CLIP."""
 
     inputs = ports(input_ids=_TEXTS, pixel_values=_IMAGES, attention_mask=_TEXTS)

@@ -17,11 +17,11 @@ PER_PATCH = {0: "batch", 1: "patches"}
 
 
 class _images:
-    """Images as a class attribute; for masked image modelling also which patches are masked.
+    """Images as a class attribute, and for masked image modelling also the mask of the patches.
 
     Args:
-        axes: of the images.
-        one_size_for: tasks whose head takes images of one size only.
+        axes: the axes of the images.
+        one_size_for: tasks whose head accepts only images of one size.
     """
 
     def __init__(self, axes: Axes, one_size_for: tuple[str, ...] = ()) -> None:
@@ -32,13 +32,13 @@ class _images:
         task = "default" if config is None else config.task
         axes = IMAGE_OF_ONE_SIZE if task in self.one_size_for else self.axes
         inputs = OrderedDict(pixel_values=dict(axes))
-        if task == "masked-im":  # images of one size have one number of patches
+        if task == "masked-im":  # images of one size all have the same number of patches
             inputs["bool_masked_pos"] = dict(PER_PATCH if axes == IMAGE else PER_SAMPLE)
         return inputs
 
 
 class _PatchesConfig(OnnxConfig):
-    """A model that reads an image as a sequence of patches, whose length is fixed where the image's size is."""
+    """A model that reads an image as a sequence of patches. Images of a fixed size have a fixed number of patches."""
 
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
@@ -59,13 +59,13 @@ class _PatchesConfig(OnnxConfig):
     classes={"masked-im": {"pt": ("BeitForMaskedImageModeling",)}},
 )
 class BeitOnnxConfig(_PatchesConfig):
-    """BEiT: trained to tell the visual words of masked patches. Positions are interpolated to the image's size."""
+    """BEiT: trained to predict the visual words of masked patches. Positions are interpolated to the image's size."""
 
     inputs = _images(IMAGE, one_size_for=("semantic-segmentation",))
 
     @property
     def outputs(self) -> Mapping[str, Mapping[int, str]]:
-        # Its masked-im head tells a word for each patch, not pixels.
+        # Its masked-im head returns one word per patch, not pixels.
         return OrderedDict(logits=dict(PER_PATCH)) if self.task == "masked-im" else super().outputs
 
 
@@ -85,14 +85,14 @@ class DeiTOnnxConfig(_PatchesConfig):
 
 @register("dinov2", "default", "image-classification")
 class Dinov2OnnxConfig(_PatchesConfig):
-    """DINOv2: ViT whose position embeddings are interpolated to the image's size."""
+    """DINOv2: ViT with position embeddings that are interpolated to the image's size."""
 
     inputs = _images(IMAGE)
 
 
 @register("imagegpt", "default", "image-classification")
 class ImageGPTOnnxConfig(OnnxConfig):
-    """ImageGPT: GPT-2 over the colours of an image's pixels, one token each."""
+    """ImageGPT: GPT-2 over the colours of an image, with one token per pixel."""
 
     inputs = ports(input_ids=TEXT)
 
@@ -102,13 +102,13 @@ class ImageGPTOnnxConfig(OnnxConfig):
 
     @property
     def values_override(self) -> Mapping[str, Any] | None:
-        # transformers 4.57.6 adds to the length of the cache, also where there is none: without one it fails.
+        # transformers 4.57.6 adds to the length of the cache also where the cache is absent, and fails then.
         return {"use_cache": True}
 
 
 @register("swin", "default", "image-classification", "masked-im")
 class SwinOnnxConfig(_PatchesConfig):
-    """Swin: attention in shifted windows, over maps that shrink. Its masked-im head draws a square."""
+    """Swin: attention in shifted windows, over maps that shrink. Its masked-im head returns a square image."""
 
     inputs = _images(IMAGE, one_size_for=("masked-im",))
 
@@ -121,15 +121,15 @@ class SwinOnnxConfig(_PatchesConfig):
         smallest = min(height // patch_height, width // patch_width) // shrunk
         if self.task == "masked-im" or smallest > config.window_size:
             return ()
-        # transformers' SwinLayer.set_shift_and_window_size writes a shift of 0 into the PyTorch model for good.
+        # transformers' SwinLayer.set_shift_and_window_size writes a shift of 0 into the PyTorch model and never resets it.
         return (
-            f"does not shift the last windows of images larger than {height}x{width} pixels, as the TensorFlow model; "
-            "a PyTorch model does so until the first image of that size that it sees, and never again.",
+            f"does not shift the last windows of images larger than {height}x{width} pixels, like the TensorFlow model. The "
+            "PyTorch model shifts them until it reads its first image of that size, and not after it.",
         )
 
 
 def _sides(size: Any) -> tuple[int, int]:
-    """Height and width, which a configuration has as one number where they are equal."""
+    """Return height and width. A configuration has one number where they are equal."""
     height, width = size if isinstance(size, Iterable) else (size, size)
     return int(height), int(width)
 
@@ -144,10 +144,10 @@ class ViTOnnxConfig(_PatchesConfig):
 # It sorts the noise, and equal numbers have no order.
 @register("vit-mae", "default", "pretraining", facts=ModelFacts(InputRules(distinct_values=("noise",))))
 class ViTMAEOnnxConfig(_PatchesConfig):
-    """ViTMAE: an encoder of a few patches, chosen by noise, and a decoder that draws the others.
+    """ViTMAE: an encoder of a few patches, selected by noise, and a decoder that reconstructs the others.
 
-    The noise, which the model would draw at random, is an input: the file is a function of what it is given. The
-    patches with the least noise are kept; ascending noise keeps the first ones.
+    The model draws the noise at random. In the file it is an input, so that the outputs depend only on the inputs. The patches
+    with the least noise are kept: ascending noise keeps the first ones.
     """
 
     inputs = ports(pixel_values=IMAGE_OF_ONE_SIZE, noise=PER_SAMPLE)
@@ -159,7 +159,7 @@ _PER_POINTS = {0: "batch", 1: "point_batch"}
 
 @register("sam", "mask-generation")
 class SamOnnxConfig(OnnxConfig):
-    """Segment Anything: masks of what is at the given points, three for each set of points."""
+    """Segment Anything: masks of the objects at given points, three per set of points."""
 
     inputs = ports(pixel_values=IMAGE_OF_ONE_SIZE, input_points=_POINTS, input_labels=_POINTS)
     outputs = ports(iou_scores=_PER_POINTS, pred_masks=_PER_POINTS)
@@ -167,7 +167,7 @@ class SamOnnxConfig(OnnxConfig):
 
 @register("sam-vision-model", "default")
 class SamVisionOnnxConfig(OnnxConfig):
-    """The image encoder of Segment Anything: a map of features, of one size."""
+    """The image encoder of Segment Anything: a feature map of a fixed size."""
 
     inputs = ports(pixel_values=IMAGE_OF_ONE_SIZE)
     outputs = ports(last_hidden_state=PER_SAMPLE)
