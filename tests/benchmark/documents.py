@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tfexport.benchmark.cell_results import CellResult, Launch, comparisons
 from tfexport.benchmark.cells import Axes, Cell, Setting
-from tfexport.benchmark.measured import Launch, Measured, comparisons
 from tfexport.benchmark.results import SCHEMA_VERSION, check
 from tfexport.benchmark.stopwatch import Span
 from tfexport.benchmark.worker import Loaded, Round
@@ -62,19 +62,21 @@ def launches(
     return made
 
 
-def cell(engine: str, setting: Setting = SETTING, made: list[Launch] | None = None) -> Measured:
+def cell(engine: str, setting: Setting = SETTING, made: list[Launch] | None = None) -> CellResult:
     """A measured cell."""
-    return Measured(Cell(engine, "cpu", setting), parity={"problem": None, "max_abs_error": 2e-6}, launches=made or [])
+    return CellResult(
+        Cell(engine, "cpu", setting), parity={"problem": None, "max_abs_error": 2e-6}, launches=made or []
+    )
 
 
-def without_number(engine: str, status: str, problem: str, setting: Setting = SETTING) -> Measured:
+def without_number(engine: str, status: str, problem: str, setting: Setting = SETTING) -> CellResult:
     """A cell that was refused or that failed."""
     made = cell(engine, setting)
     made.give_up(status, problem)
     return made
 
 
-def document(*groups: Sequence[Measured], **changed: Any) -> dict[str, Any]:
+def document(*groups: Sequence[CellResult], **changed: Any) -> dict[str, Any]:
     """A results document of some groups, each of one setting.
 
     Args:

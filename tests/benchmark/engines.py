@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tfexport.benchmark.engines.onnx_runtime import OnnxRuntime
-from tfexport.benchmark.work import Work
+from tfexport.benchmark.run_spec import RunSpec
 
 MODULE = "tests.benchmark.engines"
 
@@ -70,7 +70,7 @@ class Raises(OnnxRuntime):
 
     name = "raises"
 
-    def load(self, work: Work) -> None:
+    def load(self, spec: RunSpec) -> None:
         raise RuntimeError("a library is missing")
 
 

@@ -120,7 +120,7 @@ class TestGeometricMean:
         assert found.geometric_mean == pytest.approx((2 / 8) ** 0.5, rel=1e-4)
         assert found.by_engine == {"ort": found.geometric_mean}
 
-    def test_is_told_by_engine(self) -> None:
+    def test_is_reported_by_engine(self) -> None:
         """An engine that nobody touched is as slow as before: it is not the machine."""
         old, new = (
             document([cell("ort", SETTING, launches(ours)), cell("tf-xla", SETTING, launches(20.0))])
@@ -138,7 +138,7 @@ class TestWarnings:
         assert compare(one(10.0, 1), one(10.0, 2)).warnings == ()
 
     @pytest.mark.parametrize(
-        ("changed", "told"),
+        ("changed", "warning"),
         [
             ({"cpu": "Another"}, "processor: Some Processor (avx2, fma) before, Another now"),
             ({"cpus": {"usable": 4}}, "usable processors: 2 before, 4 now"),
@@ -148,11 +148,11 @@ class TestWarnings:
             ({"gpus": [{"name": "A GPU", "driver": "550"}]}, "GPU: none before, A GPU (driver 550) now"),
         ],
     )
-    def test_another_machine_is_told(self, changed: dict[str, Any], told: str) -> None:
+    def test_another_machine_is_reported(self, changed: dict[str, Any], warning: str) -> None:
         old = document([cell("ort", SETTING, launches(10.0))])
         new = document([cell("ort", SETTING, launches(10.0, seed=1))], **changed)
-        assert compare(old, new).warnings == (told,)
-        assert compare(old, new).lines()[0] == f"warning: {told}"
+        assert compare(old, new).warnings == (warning,)
+        assert compare(old, new).lines()[0] == f"warning: {warning}"
 
     def test_packages_that_compute_nothing_are_left_out(self) -> None:
         new = document(
@@ -161,17 +161,17 @@ class TestWarnings:
         )
         assert compare(one(10.0, 2), new).warnings == ()
 
-    def test_another_file_is_told(self) -> None:
+    def test_another_file_is_reported(self) -> None:
         old, new = one(10.0, 1), one(10.0, 2)
         new["targets"][0]["files"]["model.onnx"]["sha256"] = "1" * 64
-        assert compare(old, new).warnings == ("minilm: model.onnx is another file than before",)
+        assert compare(old, new).warnings == ("minilm: model.onnx is not the same file as before",)
 
-    def test_a_busy_machine_and_few_launches_are_told(self) -> None:
+    def test_a_busy_machine_and_few_launches_are_reported(self) -> None:
         busy, few = one(100.0, 1, others_cpus=0.84), one(100.0, 2, number=2)
         assert compare(busy, few).warnings == (
-            "others kept up to 0.8 processors busy while the old results were measured",
-            "the new results have 1 cell of fewer than 3 launches, too few to tell how processes differ: a "
-            "difference can be chance",
+            "other processes kept up to 0.8 processors busy while the old results were measured",
+            "the new results have 1 cell with fewer than 3 launches, too few to know how much processes differ: a "
+            "difference may be chance",
         )
 
 
@@ -188,7 +188,7 @@ def test_nothing_is_changed_and_the_dict_is_json() -> None:
 
     old, new = one(10.0, 1), one(20.0, 2)
     kept = copy.deepcopy((old, new))
-    told = json.loads(json.dumps(compare(old, new).as_dict(), allow_nan=False))
+    found = json.loads(json.dumps(compare(old, new).as_dict(), allow_nan=False))
     assert (old, new) == kept
-    assert told["regressions"] == ["minilm, 8x128, 2 threads, host, ort"]
-    assert told["changes"][0]["verdict"] == "slower"
+    assert found["regressions"] == ["minilm, 8x128, 2 threads, host, ort"]
+    assert found["changes"][0]["verdict"] == "slower"

@@ -21,7 +21,7 @@ from tfexport.benchmark.cells import Cell, Setting
 from tfexport.benchmark.engines.onnx_runtime import OnnxRuntimeCudaGraph, Session
 from tfexport.benchmark.environment import gpus
 from tfexport.benchmark.memory import gpu_mib
-from tfexport.benchmark.work import Model, Work
+from tfexport.benchmark.run_spec import Model, RunSpec
 from tfexport.errors import PlacementError
 
 CUDA = "CUDAExecutionProvider"
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def work(path: Path, boundary: Any = "host", precision: str = "fp32") -> Work:
+def run_spec(path: Path, boundary: Any = "host", precision: str = "fp32") -> RunSpec:
     setting = Setting("file", 1, None, 0, 1, 1, boundary, precision)
-    return Work(Model("file", {path.stem: path}), Cell("ort", "cuda", setting))
+    return RunSpec(Model("file", {path.stem: path}), Cell("ort", "cuda", setting))
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def test_a_session_computes_on_cuda(tmp_path: Path) -> None:
-    found = Session(matmul_file(tmp_path / "chain.onnx", width=8), work(tmp_path / "chain.onnx"))
+    found = Session(matmul_file(tmp_path / "chain.onnx", width=8), run_spec(tmp_path / "chain.onnx"))
     assert found.session.get_providers()[0] == CUDA
     assert found.assignment.share == 1.0
     assert found.provider_options["use_tf32"] == "0"
@@ -69,7 +69,7 @@ def test_what_cuda_does_not_compute_is_named(tmp_path: Path) -> None:
     path = tmp_path / "det.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
     with pytest.raises(PlacementError, match=r"1 of .* nodes compute on the CPU.*Det \(the determinant\)"):
-        Session(path, work(path))
+        Session(path, run_spec(path))
 
 
 def test_a_cuda_graph_reads_what_it_is_fed(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_cuda_graph_reads_what_it_is_fed(tmp_path: Path) -> None:
     plain = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     shapes = {each.name: [4 if isinstance(size, str) else size for size in each.shape] for each in plain.get_inputs()}
     engine = OnnxRuntimeCudaGraph()
-    engine.load(work(path, "device"))
+    engine.load(run_spec(path, "device"))
     for seed in range(3):
         random = np.random.default_rng(seed)
         inputs = {name: random.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}

@@ -14,7 +14,7 @@ from tfexport import export_checkpoint
 from tfexport.benchmark import Options, Request, benchmark
 from tfexport.benchmark.cells import Cell, Setting
 from tfexport.benchmark.engines import engines
-from tfexport.benchmark.work import Model, Work
+from tfexport.benchmark.run_spec import Model, RunSpec
 
 QUICK = Options(
     threads=(1,), launches=1, round_s=0.01, time_limit_s=1.0, batch_sizes=(2,), sequence_lengths=(5,), tokens=(6,)
@@ -121,4 +121,4 @@ def test_compiled_tensorflow_writes_no_single_token(writer: Callable[[str], Path
     """When transformers has mended it, `check` can go."""
     engine = engines(writes=True)["tf-xla"]
     setting = Setting("m", 1, 5, 1, 1, 1, "host", "fp32")
-    assert "one token" in str(engine.check(Work(Model("m"), Cell("tf-xla", "cpu", setting))))
+    assert "only one token" in str(engine.check(RunSpec(Model("m"), Cell("tf-xla", "cpu", setting))))

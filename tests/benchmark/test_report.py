@@ -94,9 +94,9 @@ class TestRows:
             return row.notes
 
         assert notes() == ()
-        assert notes(noise=0.5) == ("the median is not known to 3 %",)
-        assert notes(steady=False) == ("warming up ended before calls were steady (launches: 3 of 3)",)
-        assert notes(others_cpus=0.31) == ("others kept 0.3 processors busy meanwhile",)
+        assert notes(noise=0.5) == ("the median is not known to within 3 %",)
+        assert notes(steady=False) == ("warming up ended before the times were steady (launches: 3 of 3)",)
+        assert notes(others_cpus=0.31) == ("other processes kept 0.3 processors busy in the meantime",)
         assert notes(others_cpus=0.1) == ()
 
     def test_many_outliers_are_noted(self) -> None:
@@ -159,7 +159,7 @@ class TestMarkdown:
         assert "Some Processor (avx2, fma); 2 processors usable; Python 3.11.9, onnxruntime 1.24.0" in text
         assert "from NumPy arrays to NumPy arrays, copies included" in text and "(device)" not in text
         assert "time limit" not in text
-        assert "The time limit of 110 s came before" in markdown(made | {"ended": "time limit"})
+        assert "The time limit of 110 s was reached before" in markdown(made | {"ended": "time limit"})
 
     def test_what_is_in_the_document_is_no_markup(self) -> None:
         setting = replace(SETTING, target="a|b <script>")
@@ -188,14 +188,16 @@ class TestCommaSeparated:
                 assert float(line["median_ms"]) == row.times.median_ms
                 assert (float(line["median_low_ms"]), float(line["median_high_ms"])) == row.times.interval_ms
                 assert int(line["calls"]) == row.times.samples
-            if row.against is not None:
+            if row.speedup is not None:
                 assert (float(line["times_as_fast"]), line["verdict"]) == (
-                    row.against.times_as_fast,
-                    row.against.verdict,
+                    row.speedup.times_as_fast,
+                    row.speedup.verdict,
                 )
 
     def test_columns_are_those_of_every_document(self) -> None:
-        alone = document([without_number("ort", "refused", "ort has no boundary device; it has host")])
+        alone = document(
+            [without_number("ort", "refused", "ort does not support the boundary device; it supports host")]
+        )
         assert list(lines_of(alone)[0]) == list(lines_of(usual())[0])
         assert lines_of(alone)[0]["median_ms"] == lines_of(alone)[0]["peak_rss_mib"] == ""
 
@@ -305,7 +307,7 @@ class TestPage:
         )
         text = Page(html(made)).text
         assert "ort is not compared with tf-xla: its outputs disagree" in text
-        assert "ort was measured alone" in text
+        assert "ort is the only engine that was measured" in text
 
 
 class TestSummary:

@@ -79,7 +79,7 @@ class TestParityGate:
 
     def test_other_names_are_missing_outputs(self, chain: Path) -> None:
         cells = measured(chain, f"{MODULE}:Renames")
-        assert "the output(s) h4 are missing; there are h4:0" in cells["Renames"]["problem"]
+        assert "it lacks the outputs h4; it has h4:0" in cells["Renames"]["problem"]
 
 
 class TestFailures:
@@ -105,11 +105,13 @@ class TestFailures:
             benchmark([chain], Options(providers=("cuda",)).over(QUICK))
 
     def test_an_unknown_engine_lists_the_known(self, chain: Path) -> None:
-        with pytest.raises(UnknownEngineError, match="no engine 'onnx'.*ort, .*tf-eager"):
+        with pytest.raises(UnknownEngineError, match="the engine 'onnx' does not exist.*ort, .*tf-eager"):
             benchmark([chain], Options(engines=("onnx",)).over(QUICK))
 
     def test_an_engine_whose_package_is_absent(self, chain: Path) -> None:
-        with pytest.raises(EngineNotInstalledError, match=r"needs no-such-package.*tfexport\[absent\]"):
+        with pytest.raises(
+            EngineNotInstalledError, match=r"requires no-such-package, which is not.*tfexport\[absent\]"
+        ):
             benchmark([chain], Options(engines=(f"{MODULE}:Absent",)).over(QUICK))
 
     def test_a_framework_needs_a_checkpoint(self, chain: Path) -> None:
@@ -118,10 +120,10 @@ class TestFailures:
 
     def test_a_boundary_that_an_engine_lacks_is_refused(self, chain: Path) -> None:
         cells = measured(chain, f"{MODULE}:CpuOnly", boundaries=("device",))
-        assert cells["CpuOnly"]["problem"] == "host-only has no boundary device; it has host"
+        assert cells["CpuOnly"]["problem"] == "host-only does not support the boundary device; it supports host"
 
     def test_two_targets_of_one_name(self, chain: Path) -> None:
-        with pytest.raises(InputsError, match="several targets are called chain"):
+        with pytest.raises(InputsError, match="several targets have the name chain"):
             benchmark([chain, chain], QUICK)
 
 
@@ -182,7 +184,7 @@ def test_a_failing_disk_leaves_the_old_results(chain: Path, tmp_path: Path) -> N
     document = benchmark([chain], Options(engines=("ort",)).over(QUICK))
     write(target, document)
     before = target.read_bytes()
-    with pytest.raises(ResultsError, match="no results file"):
+    with pytest.raises(ResultsError, match="not a results file"):
         write(target, {**document, "groups": "none"})
     assert target.read_bytes() == before
     assert list(tmp_path.iterdir()) == [target]

@@ -1,4 +1,4 @@
-"""Cells, suites and what a command line says."""
+"""Cells, suites, and the arguments of a command line."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class TestCells:
         assert Cell("ort", "cpu", setting).key == "minilm, 8x128, 2 threads, host, ort"
 
     @pytest.mark.parametrize(
-        ("axes", "told"),
+        ("axes", "message"),
         [
             ({"batches": (0,)}, "batches has 0"),
-            ({"boundaries": ("gpu",)}, "'gpu' is no boundary"),
-            ({"precisions": ("int8",)}, "'int8' is no precision"),
-            ({"engines": ()}, "no engines"),
+            ({"boundaries": ("gpu",)}, "'gpu' is not a known boundary"),
+            ({"precisions": ("int8",)}, "'int8' is not a known precision"),
+            ({"engines": ()}, "engines is empty"),
             ({"tokens": (0,)}, "tokens has 0"),
         ],
     )
-    def test_what_makes_no_sense_is_refused(self, axes: dict[str, object], told: str) -> None:
-        with pytest.raises(InputsError, match=told):
+    def test_a_value_that_is_not_valid_is_refused(self, axes: dict[str, object], message: str) -> None:
+        with pytest.raises(InputsError, match=message):
             Axes(**{"engines": ("ort",), **axes})  # type: ignore[arg-type]
 
 
@@ -105,8 +105,8 @@ class TestArguments:
         assert numbers("--batch-sizes", "1,8") == (1, 8)
         assert texts(None) is None
 
-    def test_a_word_is_no_number(self) -> None:
-        with pytest.raises(InputsError, match=r"--batch-sizes is 'one'; expected whole numbers"):
+    def test_a_word_is_not_a_number(self) -> None:
+        with pytest.raises(InputsError, match=r"--batch-sizes is 'one'\. Expected whole numbers"):
             numbers("--batch-sizes", "one")
 
     def test_targets_have_names(self) -> None:
@@ -121,10 +121,10 @@ class TestArguments:
 
 
 class TestFiles:
-    def test_an_axis_that_does_not_tell_must_be_named(self, tmp_path: Path) -> None:
+    def test_an_axis_of_unknown_length_must_be_named(self, tmp_path: Path) -> None:
         model = read(matmul_file(tmp_path / "chain.onnx", width=4))
         model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = "frames"
-        with pytest.raises(InputsError, match="axis 1 of the input h0 is called 'frames'.*--axis frames=LENGTH"):
+        with pytest.raises(InputsError, match="the name of axis 1 of the input h0 is 'frames'.*--axis frames=LENGTH"):
             random_inputs(model, 2, 3, {})
         assert random_inputs(model, 2, 3, {"frames": 7})["h0"].shape == (2, 7)
 
@@ -134,7 +134,7 @@ class TestFiles:
 
     def test_a_broken_file_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "model.onnx").write_bytes(b"no graph")
-        with pytest.raises(CheckpointError, match="no ONNX file"):
+        with pytest.raises(CheckpointError, match="not an ONNX file"):
             open_target(Request(str(tmp_path / "model.onnx")), tmp_path, lambda _: None)
 
     def test_a_checkpoint_that_cannot_be_exported_says_why(self, tmp_path: Path) -> None:

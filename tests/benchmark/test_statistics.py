@@ -78,7 +78,7 @@ class TestRatio:
         assert ratio([[[1.0], [1.0], [9.0]]], [[[2.0], [2.0]]]).median == 2.0
 
     def test_no_round_in_common_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="no round"):
+        with pytest.raises(ValueError, match="no rounds"):
             ratio([[[1.0]]], [[]])
 
     def test_of_two_runs_is_wider(self) -> None:
@@ -107,5 +107,5 @@ class TestSummary:
         assert summarise([[[1.0] * 9 + [2.0]]]).outliers == 0
 
     def test_nothing_cannot_be_summarised(self) -> None:
-        with pytest.raises(ValueError, match="no value"):
+        with pytest.raises(ValueError, match="no values"):
             summarise([[]])

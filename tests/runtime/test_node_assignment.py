@@ -12,10 +12,9 @@ import pytest
 from benchmarks.calibration import matmul_file
 from tfexport.benchmark.cells import Cell, Setting
 from tfexport.benchmark.engines.onnx_runtime import Session
-from tfexport.benchmark.work import Model, Work
+from tfexport.benchmark.run_spec import Model, RunSpec
 from tfexport.errors import PlacementError, ProviderError
 from tfexport.runtime.names import CPU, provider_name, short_name
-from tfexport.runtime.node_assignment import assignment_of
 
 CUDA = "CUDAExecutionProvider"
 OFFERED = ("TensorrtExecutionProvider", CUDA, CPU)
@@ -42,7 +41,7 @@ class Part:
 
 
 def placed(asked: str, **ops: list[str]) -> Any:
-    return assignment_of(
+    return placement_of(
         asked, [Part(f"{name}ExecutionProvider", [Assigned(op) for op in found]) for name, found in ops.items()]
     )
 
@@ -74,7 +73,7 @@ def test_shapes_may_be_computed_on_the_cpu() -> None:
 
 
 def test_an_op_of_another_domain_computes() -> None:
-    found = assignment_of(CUDA, [Part(CPU, [Assigned("Gather"), Assigned("Attention", "com.microsoft")])])
+    found = placement_of(CUDA, [Part(CPU, [Assigned("Gather"), Assigned("Attention", "com.microsoft")])])
     assert [node.op for node in found.fallen_back] == ["com.microsoft.Attention"]
 
 
@@ -86,13 +85,13 @@ def test_on_the_cpu_nothing_falls_back() -> None:
     placed(CPU, CPU=["MatMul", "Erf"]).check()
 
 
-def work(path: Path, provider: str) -> Work:
+def run_spec(path: Path, provider: str) -> RunSpec:
     setting = Setting("chain", 1, None, 0, 1, 1, "host", "fp32")
-    return Work(Model("chain", {"chain": path}), Cell("ort", provider, setting))
+    return RunSpec(Model("chain", {"chain": path}), Cell("ort", provider, setting))
 
 
 def test_a_session_proves_its_placement(tmp_path: Path) -> None:
-    found = Session(matmul_file(tmp_path / "chain.onnx", width=8, layers=3), work(tmp_path / "chain.onnx", "cpu"))
+    found = Session(matmul_file(tmp_path / "chain.onnx", width=8, layers=3), run_spec(tmp_path / "chain.onnx", "cpu"))
     assert found.assignment.by_provider == {CPU: 6}
     assert found.assignment.as_dict()["ops"] == {"MatMul": 3, "Softsign": 3}
     assert found.describe()["intra_op_num_threads"] == 1
@@ -101,4 +100,4 @@ def test_a_session_proves_its_placement(tmp_path: Path) -> None:
 @pytest.mark.skipif(CUDA in onnxruntime.get_available_providers(), reason="this ONNX Runtime offers CUDA")
 def test_a_session_on_cuda_is_refused_here(tmp_path: Path) -> None:
     with pytest.raises(ProviderError, match="'cuda' was asked for"):
-        Session(matmul_file(tmp_path / "chain.onnx", width=8), work(tmp_path / "chain.onnx", "cuda"))
+        Session(matmul_file(tmp_path / "chain.onnx", width=8), run_spec(tmp_path / "chain.onnx", "cuda"))

@@ -1,6 +1,6 @@
-"""Latency that can be believed: one process a cell, rounds in random order, intervals, and no number for a wrong output.
+"""Reliable latency: one process per cell, rounds in random order, intervals, and no number for a wrong output.
 
-Importing this package imports nothing that an engine imports: that is timed.
+Importing this package imports nothing that an engine imports, because that import is timed.
 """
 
 from __future__ import annotations

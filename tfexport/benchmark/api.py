@@ -1,4 +1,4 @@
-"""The whole benchmark: from targets to a results document."""
+"""The whole benchmark, from targets to a results document."""
 
 from __future__ import annotations
 
@@ -34,29 +34,29 @@ def benchmark(
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Measure targets, and say how their first engine compares with the others.
+    """Measure targets, and compare the first engine of each with the others.
 
     Args:
-        targets: exported directories, ONNX files or checkpoints, with options of their own or without.
-        options: for all of them.
-        name: of the results; the targets' by default.
-        folder: where checkpoints are exported to, and kept; a temporary one by default.
-        progress: called with the share that is done, and what is being done.
+        targets: Exported directories, ONNX files or checkpoints, each with or without options of its own.
+        options: Options of all targets.
+        name: Name of the results; the names of the targets by default.
+        folder: Folder in which checkpoints are exported and kept; a temporary one by default.
+        progress: Function that is called with the share that is done, and the name of the step.
 
     Returns:
-        A document as in ``results.schema.json``: `tfexport.benchmark.write` writes it, `tfexport.benchmark.report` renders it.
-        Interrupted while it measures (Ctrl-C), it returns what was measured until then, without groups of which nothing was.
+        A document as in ``results.schema.json``. `tfexport.benchmark.write` writes it; `tfexport.benchmark.report` renders it.
+        After an interruption (Ctrl-C) it holds what was measured until then, without the groups that were not begun.
 
     Raises:
         RuntimeNotInstalledError: ONNX Runtime is not installed.
-        BenchmarkError: what was asked for cannot be measured here: an engine, a provider, a target.
-        CheckpointError: there is no such target.
-        InputsError: a setting that makes no sense.
+        BenchmarkError: An engine, a provider or a target cannot be measured here.
+        CheckpointError: A target does not exist.
+        InputsError: A setting is not valid.
     """
     if not targets:
-        raise InputsError("there is nothing to measure: name an exported directory, an ONNX file or a checkpoint.")
+        raise InputsError("found nothing to measure. Name an exported directory, an ONNX file or a checkpoint.")
     import_runtime()
-    say = progress or (lambda share, text: None)
+    announce = progress or (lambda share, text: None)
     requests = [_request(each) for each in targets]
     shared = options or Options()
     require(MEASURING)
@@ -66,7 +66,8 @@ def benchmark(
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-benchmark-")))
         where.mkdir(parents=True, exist_ok=True)
         opened = [
-            (open_target(request, where, lambda text: say(0.0, text)), own.over(shared)) for request, own in requests
+            (open_target(request, where, lambda text: announce(0.0, text)), own.over(shared))
+            for request, own in requests
         ]
         _check_names([target.model.name for target, _ in opened])
         planned = {target.model.name: (target, axes_of(target, asked)) for target, asked in opened}
@@ -75,9 +76,9 @@ def benchmark(
             check_engines(target, axes)
         groups = []
         for called, (target, axes) in planned.items():
-            say(0.0, f"running {called} in {reference_of(target)} for reference")
+            announce(0.0, f"running {called} in {reference_of(target)} for reference")
             groups += make_groups(target, axes, scratch / called)
-        ended = measure(groups, limits, begin, say)
+        ended = measure(groups, limits, begin, announce)
     return {
         "schema_version": SCHEMA_VERSION,
         "created": created(),
@@ -95,19 +96,18 @@ def benchmark(
 
 
 def axes_of(target: Target, options: Options) -> Axes:
-    """The settings of one target: what was asked for, else what suits it.
+    """Return the settings of one target: those of the options, or else its defaults.
 
-    By default one engine runs the exported file, OpenVINO does where it is installed, and so does the framework that it was
-    made from, where the checkpoint is at hand, as its users would run it.
+    By default ONNX Runtime runs the exported file, OpenVINO runs it too if it is installed, and the framework of the
+    checkpoint runs the checkpoint, if that is known, in the way that its users would.
     """
     chosen = options.engines or _default_engines(target)
     cpus = usable_cpus()
-    short = target.writes
     return Axes(
         engines=tuple(chosen),
         providers=options.providers or ("cpu",),
-        batches=options.batch_sizes or ((1,) if short else (1, 8)),
-        sequences=options.sequence_lengths or ((16,) if short else (128,)),
+        batches=options.batch_sizes or ((1,) if target.writes else (1, 8)),
+        sequences=options.sequence_lengths or ((16,) if target.writes else (128,)),
         threads=tuple(dict.fromkeys(_threads(each, cpus) for each in options.threads or (ALL,))),
         boundaries=options.boundaries or ("host",),  # type: ignore[arg-type]  # checked by Axes
         streams=options.streams or (1,),
@@ -129,7 +129,9 @@ def _threads(asked: int | str, cpus: int) -> int:
     try:
         return int(asked)
     except ValueError as error:
-        raise InputsError(f"{asked!r} is no number of threads; expected a whole number, or {ALL!r}.") from error
+        raise InputsError(
+            f"{asked!r} is not a number of threads. Expected a whole number, or {ALL!r} (--threads, threads=...)."
+        ) from error
 
 
 def _request(target: Request | tuple[Request, Options] | str | Path) -> tuple[Request, Options]:
@@ -141,7 +143,9 @@ def _request(target: Request | tuple[Request, Options] | str | Path) -> tuple[Re
 def _check_names(names: Sequence[str]) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise InputsError(f"several targets are called {', '.join(twice)}. Give each a name of its own (NAME=TARGET).")
+        raise InputsError(
+            f"several targets have the name {', '.join(twice)}. Name each of them differently (NAME=TARGET)."
+        )
 
 
 def _descriptions(planned: dict[str, tuple[Target, Axes]]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a command line says, as values."""
+"""Values of the command line's arguments."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from tfexport.errors import InputsError
 
 
 def texts(value: str | None) -> tuple[str, ...] | None:
-    """A comma-separated list; None for none."""
+    """Return the items of a comma-separated list; None for None."""
     return None if value is None else tuple(each.strip() for each in value.split(",") if each.strip())
 
 
 def numbers(option: str, value: str | None) -> tuple[int, ...] | None:
-    """A comma-separated list of whole numbers; None for none.
+    """Return the whole numbers of a comma-separated list; None for None.
 
     Raises:
-        InputsError: it holds something else.
+        InputsError: An item is not a whole number.
     """
     found = texts(value)
     try:
         return None if found is None else tuple(map(int, found))
     except ValueError as error:
-        raise InputsError(f"{option} is {value!r}; expected whole numbers, as 1,8.") from error
+        raise InputsError(f"{option} is {value!r}. Expected whole numbers, for example 1,8.") from error
 
 
 def as_requests(
     targets: Iterable[str], feature: str, framework: str | None, reference: str | None, axes: Iterable[str]
 ) -> list[Request]:
-    """Targets as they are named on a command line: ``PATH``, or ``NAME=PATH``.
+    """Return targets as a command line names them: ``PATH`` or ``NAME=PATH``.
 
     Raises:
-        InputsError: an axis without a length.
+        InputsError: An axis has no length.
     """
     lengths = dict(_axis(each) for each in axes)
     found = []
@@ -46,5 +46,5 @@ def as_requests(
 def _axis(text: str) -> tuple[str, int]:
     name, _, length = text.rpartition("=")
     if not name or not length.isdigit() or int(length) < 1:
-        raise InputsError(f"--axis is {text!r}; expected NAME=LENGTH, as audio_frames=100.")
+        raise InputsError(f"--axis is {text!r}. Expected NAME=LENGTH, for example audio_frames=100.")
     return name, int(length)

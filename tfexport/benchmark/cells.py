@@ -1,4 +1,4 @@
-"""What is measured: one engine, on one input, at one setting. Cells of one group are compared with each other."""
+"""Cells: one engine, on one input, at one setting. Cells of one group are compared with each other."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Any, Literal
 from tfexport.errors import InputsError
 
 Boundary = Literal["host", "device"]
-"""What the time of a call holds. host: from NumPy arrays to NumPy arrays, copies included. device: the inputs are where the
-engine computes, and the outputs stay there; a call ends when they are done."""
+"""Boundary of the time of a call. host: from NumPy arrays to NumPy arrays, copies included. device: inputs and outputs stay on
+the engine's device; a call ends when its outputs are computed."""
 
 BOUNDARIES: tuple[Boundary, ...] = ("host", "device")
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
-"""fp32 computes in float32 everywhere; tf32 lets CUDA multiply in TensorFloat-32; bf16 and fp16 compute in those."""
+"""fp32 computes in float32 everywhere. tf32 lets CUDA multiply in TensorFloat-32. bf16 and fp16 compute in those types."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What all cells of a group share.
+    """The setting that all cells of a group share.
 
     Attributes:
-        target: name of what is measured.
-        batch: samples a call.
-        sequence: tokens a row; None for a model without such an axis.
-        tokens: that are written a call; 0 for a model that does not write text.
-        threads: that the engine may use.
-        streams: calls that are under way at a time.
-        boundary: what the time of a call holds.
-        precision: in which the engine computes.
+        target: Name of the target.
+        batch: Samples per call.
+        sequence: Tokens per row; None for a model without an axis of tokens.
+        tokens: Tokens that are written per call; 0 for a model that does not write text.
+        threads: Threads that the engine may use.
+        streams: Calls that run at the same time.
+        boundary: Boundary of the time of a call.
+        precision: Precision in which the engine computes.
     """
 
     target: str
@@ -44,7 +44,7 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """For people: ``minilm, 8x128, 2 threads, host``."""
+        """Name in reports: ``minilm, 8x128, 2 threads, host``."""
         shape = str(self.batch) if self.sequence is None else f"{self.batch}x{self.sequence}"
         parts = [self.target, shape]
         if self.tokens:
@@ -58,11 +58,11 @@ class Setting:
 
     @property
     def inputs(self) -> str:
-        """Names the inputs: settings of the same inputs share them."""
+        """Name of the inputs. Settings with the same inputs share it."""
         return f"{self.batch}x{self.sequence or 0}x{self.tokens}"
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the setting as values of JSON."""
         return asdict(self)
 
 
@@ -71,9 +71,9 @@ class Cell:
     """One engine at one setting.
 
     Attributes:
-        engine: its name.
-        provider: where it computes, as the user calls it: ``cpu``, ``cuda``.
-        setting: of its group.
+        engine: Name of the engine.
+        provider: Execution provider, as users write it: ``cpu``, ``cuda``.
+        setting: Setting of its group.
     """
 
     engine: str
@@ -82,29 +82,29 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """For people, within a group."""
+        """Name within its group, in reports."""
         return self.engine if self.provider == "cpu" else f"{self.engine} on {self.provider}"
 
     @property
     def key(self) -> str:
-        """The same in every results file for the same measurement."""
+        """Key of the measurement, the same in every results file."""
         return f"{self.setting.name}, {self.name}"
 
 
 @dataclass(frozen=True)
 class Axes:
-    """What is combined, each with each.
+    """Values of each setting, which are combined in every way.
 
     Attributes:
-        engines: names.
-        providers: where engines compute.
-        batches: samples a call.
-        sequences: tokens a row.
-        threads: that an engine may use.
-        boundaries: what the time of a call holds.
-        streams: calls under way at a time.
-        precisions: in which engines compute.
-        tokens: that a model which writes text writes: 1 for the time to the first one.
+        engines: Names of the engines.
+        providers: Execution providers.
+        batches: Samples per call.
+        sequences: Tokens per row.
+        threads: Threads that an engine may use.
+        boundaries: Boundaries of the time of a call.
+        streams: Calls that run at the same time.
+        precisions: Precisions in which engines compute.
+        tokens: Tokens that a text-generation model writes per call; 1 measures the time to the first token.
     """
 
     engines: tuple[str, ...]
@@ -120,22 +120,22 @@ class Axes:
     def __post_init__(self) -> None:
         for name, values in asdict(self).items():
             if not values:
-                raise InputsError(f"no {name} are given; expected one at least.")
+                raise InputsError(f"{name} is empty. Expected at least one value.")
             if len(set(values)) < len(values):
-                raise InputsError(f"{name} has a value twice: {', '.join(map(str, values))}.")
+                raise InputsError(f"{name} has a value twice: {', '.join(map(str, values))}. Expected each only once.")
             if isinstance(values[0], int):
                 _check_positive(name, values)
         _check_known("boundary", self.boundaries, BOUNDARIES)
         _check_known("precision", self.precisions, PRECISIONS)
 
     def settings(self, target: str, *, has_sequence: bool, writes: bool, longest: int | None) -> list[Setting]:
-        """The settings of one target.
+        """Return the settings of one target.
 
         Args:
-            target: its name.
-            has_sequence: whether it has an axis of tokens.
-            writes: whether it writes text.
-            longest: the longest row that it takes, what it writes included; None for any.
+            target: Name of the target.
+            has_sequence: Whether it has an axis of tokens.
+            writes: Whether it writes text.
+            longest: Length of the longest row that it accepts, written tokens included; None for any length.
         """
         written = self.tokens if writes else (0,)
         lengths: Sequence[int | None] = self.sequences if has_sequence else (None,)
@@ -148,26 +148,26 @@ class Axes:
         ]
 
     def cells(self, setting: Setting) -> list[Cell]:
-        """The cells of a group."""
+        """Return the cells of a group."""
         return [Cell(engine, provider, setting) for provider in self.providers for engine in self.engines]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the axes as values of JSON."""
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
 
 def setting_from(values: Mapping[str, Any]) -> Setting:
-    """A setting from its JSON."""
+    """Return a setting from its values in JSON."""
     return Setting(**values)
 
 
 def _check_positive(name: str, values: Sequence[int]) -> None:
     wrong = [value for value in values if value < 1]
     if wrong:
-        raise InputsError(f"{name} has {wrong[0]}; expected whole numbers from 1 on.")
+        raise InputsError(f"{name} has {wrong[0]}. Expected whole numbers of at least 1.")
 
 
 def _check_known(name: str, values: Sequence[str], known: Sequence[str]) -> None:
     unknown = [value for value in values if value not in known]
     if unknown:
-        raise InputsError(f"{unknown[0]!r} is no {name}; there are {', '.join(known)}.")
+        raise InputsError(f"{unknown[0]!r} is not a known {name}. Expected one of {', '.join(known)}.")

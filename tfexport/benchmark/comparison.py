@@ -1,4 +1,4 @@
-"""Two results files: what became faster, what slower, and what has no number any more."""
+"""Compare two results files: which cells became faster or slower, and which have lost their number."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tfexport.reporting.formatting import aligned, plural, significant, with_int
 Verdict = Literal[
     "faster", "slower", "no difference", "unknown", "lost", "gained", "no number", "only in old", "only in new"
 ]
-"""faster, slower: the interval of the ratio leaves out 1, and the ratio is beyond the margin. unknown: of too few rounds. lost:
-measured before, and refused or failed now; gained: the other way round. no number: neither has one."""
+"""faster, slower: the interval of the ratio excludes 1, and the ratio is beyond the margin. unknown: there were too few rounds.
+lost: measured before, and refused or failed now; gained: the reverse. no number: measured in neither file."""
 REGRESSIONS: tuple[Verdict, ...] = ("slower", "lost")
 COLUMNS = ("cell", "old ms", "new ms", "times as fast", "verdict")
 _LEAST_LAUNCHES = 3
-"""Where processes differ by 2 %, one in eight comparisons of the same with the same finds a difference with two launches, one
-in twelve with three, one in eighty with five (simulated)."""
+"""Launches from which a comparison is reliable. In a simulation whose processes differ by 2 %, comparing an engine with itself
+finds a difference once in eight times with two launches, once in twelve with three, and once in eighty with five."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Change:
     """One cell of either file.
 
     Attributes:
-        key: of the cell.
-        engine: its name within its group; empty for a cell of one file alone.
-        verdict: on the new file.
-        old_ms: its median before; None where it has none.
-        new_ms: its median now; None where it has none.
-        times_as_fast: as before; below 1 when it became slower. None where one of the two has no number.
-        interval: 95 %, of the ratio; None where it is not known.
-        problem: why it has no number now; None when it has one.
+        key: Key of the cell.
+        engine: Name within its group; empty for a cell that is only in one file.
+        verdict: Verdict on the new file.
+        old_ms: Median in the old file; None when it has none.
+        new_ms: Median in the new file; None when it has none.
+        times_as_fast: Ratio of old to new time, below 1 when the cell became slower; None when a file has no number.
+        interval: 95 % interval of the ratio; None when it is not known.
+        problem: Reason why it has no number in the new file; None when it has one.
     """
 
     key: str
@@ -51,20 +51,20 @@ class Change:
 
     @property
     def row(self) -> tuple[str, ...]:
-        """For a table of `COLUMNS`."""
+        """Cells of a table with `COLUMNS`."""
         old, new = ("" if value is None else significant(value) for value in (self.old_ms, self.new_ms))
         times = "" if self.times_as_fast is None else with_interval(self.times_as_fast, self.interval)
-        told = f"{self.verdict}: {self.problem}" if self.verdict == "lost" else self.verdict
-        return self.key, old, new, times, told
+        verdict = f"{self.verdict}: {self.problem}" if self.verdict == "lost" else self.verdict
+        return self.key, old, new, times, verdict
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two results files say of each other.
+    """Comparison of two results files.
 
     Attributes:
-        changes: every cell, in the new file's order, then those of the old one alone.
-        warnings: what else differs, or was amiss: their times may differ because of that.
+        changes: All cells in the order of the new file, then those that are only in the old one.
+        warnings: Other differences and disturbances, which may have changed the times.
     """
 
     changes: tuple[Change, ...]
@@ -72,38 +72,36 @@ class Comparison:
 
     @property
     def regressions(self) -> tuple[Change, ...]:
-        """Cells that became slower, or lost their number."""
+        """Cells that became slower or lost their number."""
         return tuple(change for change in self.changes if change.verdict in REGRESSIONS)
 
     @property
     def geometric_mean(self) -> float | None:
-        """How many times as fast the cells became that both files measured; None when there is none."""
+        """Geometric mean of the ratios of all cells that both files measured; None when there is none."""
         return _mean(self.changes)
 
     @property
     def by_engine(self) -> dict[str, float]:
-        """The same of each engine: where one that nobody touched has changed too, the machine has."""
+        """Geometric mean by engine. If an engine that nobody changed became slower too, the machine did."""
         engines = dict.fromkeys(change.engine for change in self.changes)
         means = {engine: _mean(change for change in self.changes if change.engine == engine) for engine in engines}
         return {engine: mean for engine, mean in means.items() if mean is not None}
 
     def lines(self) -> list[str]:
-        """For a terminal: warnings, every cell, what they amount to, and the regressions at the end."""
+        """Return lines for a terminal: warnings, every cell, the means, and the regressions at the end."""
         lines = [f"warning: {warning}" for warning in self.warnings]
         lines += aligned([COLUMNS, *(change.row for change in self.changes)])
         verdicts = [change.verdict for change in self.changes]
         lines.append(", ".join(f"{verdicts.count(each)} {each}" for each in dict.fromkeys(verdicts)))
         if self.geometric_mean is not None:
             engines = ", ".join(f"{engine} {significant(mean)}" for engine, mean in self.by_engine.items())
-            lines.append(
-                f"{significant(self.geometric_mean)} times as fast as before in the geometric mean ({engines})"
-            )
+            lines.append(f"geometric mean: {significant(self.geometric_mean)} times as fast as before ({engines})")
         regressions = abbreviate(change.key for change in self.regressions)
         lines.append(f"regressions: {regressions}" if regressions else "no regression")
         return lines
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the comparison as values of JSON."""
         return {
             "changes": [asdict(change) for change in self.changes],
             "regressions": [change.key for change in self.regressions],
@@ -117,23 +115,23 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any], margin: float = stat
     """Compare two results documents, cell by cell.
 
     Args:
-        old: as in ``results.schema.json``.
-        new: the same, later.
-        margin: a ratio nearer to 1 is no difference that matters, whatever its interval.
+        old: Document as in ``results.schema.json``.
+        new: Later document of the same form.
+        margin: Smallest difference of a ratio from 1 that counts, whatever its interval.
 
     Raises:
-        ResultsError: they have no cell in common.
+        ResultsError: The documents have no cell in common.
     """
     before, after = _cells(old), _cells(new)
     if not before.keys() & after.keys():
         raise ResultsError(
             f"the two results have no cell in common. The old one has {abbreviate(before, 3) or 'none'}; the new one has "
-            f"{abbreviate(after, 3) or 'none'}. Measure the same targets, by the same names, at the same settings."
+            f"{abbreviate(after, 3) or 'none'}. Measure the same targets under the same names at the same settings."
         )
     keys = dict.fromkeys([*after, *before])
     return Comparison(
         tuple(_change(key, before.get(key), after.get(key), margin) for key in keys),
-        (*differences(old, new), *_other_files(old, new), *_amiss("old", before), *_amiss("new", after)),
+        (*differences(old, new), *_other_files(old, new), *_doubts("old", before), *_doubts("new", after)),
     )
 
 
@@ -167,24 +165,24 @@ def _mean(changes: Iterable[Change]) -> float | None:
 
 
 def _other_files(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterable[str]:
-    """A line for each file of a target that is not what it was."""
+    """Yield a warning per file of a target that changed."""
     before = {target["name"]: target["files"] for target in old["targets"]}
     for target in new["targets"]:
         for name, file in target["files"].items():
             known = before.get(target["name"], {}).get(name)
             if known is not None and known["sha256"] != file["sha256"]:
-                yield f"{target['name']}: {name} is another file than before"
+                yield f"{target['name']}: {name} is not the same file as before"
 
 
-def _amiss(which: str, cells: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    """A line for what makes the times of one file doubtful."""
+def _doubts(which: str, cells: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    """Yield the reasons to doubt the times of one file."""
     launches = [cell["launches"] for cell in cells.values() if cell["status"] == MEASURED]
     few = sum(len(each) < _LEAST_LAUNCHES for each in launches)
     if few:
         yield (
-            f"the {which} results have {plural(few, 'cell')} of fewer than {_LEAST_LAUNCHES} launches, too few to tell how "
-            "processes differ: a difference can be chance"
+            f"the {which} results have {plural(few, 'cell')} with fewer than {_LEAST_LAUNCHES} launches, too few to know how "
+            "much processes differ: a difference may be chance"
         )
     busy = max((others_cpus(each) or 0.0 for each in launches), default=0.0)
     if busy >= BUSY:
-        yield f"others kept up to {busy:.1f} processors busy while the {which} results were measured"
+        yield f"other processes kept up to {busy:.1f} processors busy while the {which} results were measured"

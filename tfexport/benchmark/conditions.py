@@ -1,4 +1,4 @@
-"""What of a results file's environment makes its times what they are."""
+"""The parts of a results file's environment that influence its times."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ PACKAGES = (
     "optimum-onnx",
     "numpy",
 )
-"""Packages that compute, or that call what does."""
+"""Packages that compute, or that call packages which compute."""
 
 
 def hardware(document: Mapping[str, Any]) -> dict[str, str]:
-    """What it ran on, by name; what is not known is left out."""
+    """Return facts about the hardware by name; unknown ones are left out."""
     before = document["environment"]["before"]
     cpus = before["cpus"]
-    told = {
+    facts = {
         "processor": before["cpu"],
         "usable processors": cpus.get("usable"),
         "governor": cpus.get("governor"),
         "GPU": ", ".join(f"{gpu['name']} (driver {gpu['driver']})" for gpu in before.get("gpus", ())) or None,
     }
-    return {name: str(value) for name, value in told.items() if value is not None}
+    return {name: str(value) for name, value in facts.items() if value is not None}
 
 
 def software(document: Mapping[str, Any]) -> dict[str, str]:
-    """Versions of Python and of the packages that matter, those that were installed."""
+    """Return the versions of Python and of the installed packages that matter."""
     before = document["environment"]["before"]
     versions = before["versions"]
     python = {"Python": str(before["python"])} if "python" in before else {}
@@ -43,12 +43,12 @@ def software(document: Mapping[str, Any]) -> dict[str, str]:
 
 
 def variables(document: Mapping[str, Any]) -> dict[str, str]:
-    """Environment variables that change speeds, those that were set."""
+    """Return the environment variables that were set and influence speed."""
     return dict(document["environment"]["before"].get("variables", {}))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """A line for whatever makes times of two results files hard to compare."""
+    """Return a sentence per difference that makes the times of two results files hard to compare."""
     before, after = ({**hardware(each), **software(each), **variables(each)} for each in (old, new))
     return [
         f"{name}: {before.get(name, 'none')} before, {after.get(name, 'none')} now"

@@ -1,4 +1,4 @@
-"""What a measurement ran on: the machine, what may be used of it, what else ran, and which software."""
+"""The environment of a measurement: the machine, the processors that may be used, its load, and its software."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
     "NVIDIA_TF32_OVERRIDE",
 )
-"""Environment variables that change speeds."""
+"""Environment variables that influence speed."""
 _CGROUP = Path("/sys/fs/cgroup")
 _CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 
 
 def machine() -> dict[str, Any]:
-    """What a results file says of it: nothing in it names the machine or its user."""
+    """Return the facts of a results file about the machine. None of them names the machine or its user."""
     import psutil
 
     return {
@@ -81,21 +81,22 @@ def machine() -> dict[str, Any]:
 
 
 def load_average() -> list[float]:
-    """Of the last 1, 5 and 15 minutes."""
+    """Return the load averages of the last 1, 5 and 15 minutes."""
     return [round(load, 2) for load in os.getloadavg()]
 
 
 def usable_cpus() -> int:
-    """Processors that this process may keep busy: those of its affinity, and no more than its cgroup lets it have.
+    """Return the number of processors that this process may keep busy: those of its affinity, up to its cgroup's quota.
 
-    ONNX Runtime, TensorFlow and PyTorch count the machine's (onnxruntime issue 29510), so they are told.
+    ONNX Runtime, TensorFlow and PyTorch count the machine's processors (onnxruntime issue 29510), so that their threads are
+    set explicitly.
     """
     quota = cgroup_cpus()
     return max(1, min(len(_affinity()), int(quota) if quota is not None else len(_affinity())))
 
 
 def cgroup_cpus() -> float | None:
-    """Processors that the cgroup's quota amounts to; None without a quota."""
+    """Return the number of processors that the cgroup's quota amounts to; None without a quota."""
     line = _first_line(_CGROUP / "cpu.max")
     if line is not None:
         quota, _, period = line.partition(" ")
@@ -107,7 +108,7 @@ def cgroup_cpus() -> float | None:
 
 
 def cpu_model() -> str:
-    """The processor's name, and the vector instructions that it has."""
+    """Return the name of the processor, with its vector instructions."""
     fields: dict[str, str] = {}
     info = Path("/proc/cpuinfo")
     for line in info.read_text().splitlines() if info.is_file() else ():
@@ -120,7 +121,7 @@ def cpu_model() -> str:
 
 
 def gpus() -> list[dict[str, Any]]:
-    """Each GPU that NVML tells of, as it is now; none without NVML."""
+    """Return the current state of each GPU that NVML reports; none without NVML."""
     try:
         import pynvml
     except ImportError:
@@ -138,24 +139,24 @@ def gpus() -> list[dict[str, Any]]:
 def _gpu(nvml: Any, index: int) -> dict[str, Any]:
     device = nvml.nvmlDeviceGetHandleByIndex(index)
 
-    def told(name: str, *arguments: Any) -> Any:
-        """What NVML says; None where this GPU, or this user, is not told."""
+    def query(name: str, *arguments: Any) -> Any:
+        """Return a value of NVML; None when it is not supported on this GPU, or not permitted to this user."""
         try:
             return getattr(nvml, f"nvmlDeviceGet{name}")(device, *arguments)
         except nvml.NVMLError:
             return None
 
-    memory = told("MemoryInfo")
-    power = told("PowerUsage")
+    memory = query("MemoryInfo")
+    power = query("PowerUsage")
     return {
-        "name": told("Name"),
+        "name": query("Name"),
         "driver": nvml.nvmlSystemGetDriverVersion(),
         "memory_gib": None if memory is None else round(memory.total / 2**30, 1),
-        "sm_clock_mhz": told("ClockInfo", nvml.NVML_CLOCK_SM),
-        "memory_clock_mhz": told("ClockInfo", nvml.NVML_CLOCK_MEM),
-        "throttle_reasons": told("CurrentClocksThrottleReasons"),
+        "sm_clock_mhz": query("ClockInfo", nvml.NVML_CLOCK_SM),
+        "memory_clock_mhz": query("ClockInfo", nvml.NVML_CLOCK_MEM),
+        "throttle_reasons": query("CurrentClocksThrottleReasons"),
         "power_w": None if power is None else power / 1000,
-        "temperature_c": told("Temperature", nvml.NVML_TEMPERATURE_GPU),
+        "temperature_c": query("Temperature", nvml.NVML_TEMPERATURE_GPU),
     }
 
 

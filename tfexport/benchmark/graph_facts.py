@@ -1,4 +1,4 @@
-"""Facts of an ONNX file: ops, opset, axes, inputs of random values."""
+"""Facts about an ONNX file: ops, opset and axes; and random inputs for it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ _MASK = "mask"
 
 
 def read(path: Path) -> onnx.ModelProto:
-    """A file without its external data.
+    """Return the model of a file, without its external data.
 
     Raises:
-        CorruptCheckpointError: it is no ONNX file.
+        CorruptCheckpointError: It is not an ONNX file.
     """
     try:
         model = onnx.load(str(path), load_external_data=False)
     except (OSError, DecodeError) as error:
-        raise CorruptCheckpointError(f"{path} is no ONNX file that can be read: {error}.") from error
+        raise CorruptCheckpointError(
+            f"{path} is not an ONNX file that can be read: {error}. Export it again."
+        ) from error
     if not model.graph.output:
-        raise CorruptCheckpointError(f"{path} is no ONNX file: it has no output.")
+        raise CorruptCheckpointError(f"{path} is not an ONNX file: it has no output. Export it again.")
     return model
 
 
 def facts(model: onnx.ModelProto) -> dict[str, Any]:
-    """Of a results file: number of nodes, ops with those of subgraphs, opset, dynamic axes."""
+    """Return the facts of a results file: number of nodes, ops (subgraphs included), opset, axes of inputs and outputs."""
     ops = Counter(f"{node.domain}.{node.op_type}" if node.domain else node.op_type for node in all_nodes(model.graph))
     return {
         "nodes": sum(ops.values()),
@@ -48,36 +50,36 @@ def facts(model: onnx.ModelProto) -> dict[str, Any]:
 
 
 def real_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    """The inputs that are no weights."""
+    """Return the inputs that are not weights."""
     weights = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in weights]
 
 
 def shape_of(value: onnx.ValueInfoProto) -> list[int | str]:
-    """A length or a name for each axis; an empty name for an axis without."""
+    """Return the length or the name of each axis; an empty name for an axis that has neither."""
     return [
         axis.dim_value if axis.HasField("dim_value") else axis.dim_param for axis in value.type.tensor_type.shape.dim
     ]
 
 
 def has_sequence(model: onnx.ModelProto) -> bool:
-    """Whether an input has an axis of tokens."""
+    """Return whether an input has an axis of tokens."""
     return any(_is(axis, _SEQUENCE) for value in real_inputs(model) for axis in shape_of(value))
 
 
 def random_inputs(
     model: onnx.ModelProto, batch: int, sequence: int | None, axes: Mapping[str, int]
 ) -> dict[str, np.ndarray]:
-    """Inputs of a file of which nothing else is known: masks of ones, other integers 0 or 1, normal floats.
+    """Return inputs for a file without a declaration: masks of ones, other integers 0 or 1, normally distributed floats.
 
     Args:
-        model: the file.
-        batch: length of axes whose name has ``batch``, and of a first axis without a name.
-        sequence: length of axes whose name has ``sequence``, ``seq``, ``length``, ``time`` or ``token``.
-        axes: lengths of others, by their names.
+        model: Model of the file.
+        batch: Length of axes whose name contains ``batch``, and of a first axis without a name.
+        sequence: Length of axes whose name contains ``sequence``, ``seq``, ``length``, ``time`` or ``token``.
+        axes: Lengths of other axes by name.
 
     Raises:
-        InputsError: an axis whose length is not known, or a dtype that cannot be drawn.
+        InputsError: The length of an axis is not known, or values of a dtype cannot be drawn.
     """
     random = np.random.default_rng((batch, sequence or 0))
     arrays = {}
@@ -96,7 +98,8 @@ def _drawn(name: str, shape: list[int], dtype: np.dtype[Any], random: np.random.
     if dtype.kind == "f":
         return random.standard_normal(shape).astype(dtype)
     raise InputsError(
-        f"the input {name} has dtype {dtype}, for which no values are drawn. Benchmark a checkpoint instead."
+        f"the input {name} has dtype {dtype}. Values can be drawn only for integers, booleans and floats. Benchmark the "
+        "checkpoint in place of the file."
     )
 
 
@@ -110,8 +113,8 @@ def _length(name: str, index: int, axis: int | str, batch: int, sequence: int | 
     if sequence is not None and _is(axis, _SEQUENCE):
         return sequence
     raise InputsError(
-        f"axis {index} of the input {name} is called {axis or 'nothing'!r}, which does not say how long it is. "
-        f"Give its length with --axis {axis or 'NAME'}=LENGTH."
+        f"the name of axis {index} of the input {name} is {axis!r}, which does not say how long it is. "
+        f"Pass its length by --axis {axis or 'NAME'}=LENGTH."
     )
 
 
@@ -120,15 +123,18 @@ def _is(axis: int | str, words: tuple[str, ...]) -> bool:
 
 
 def half_precision(source: Path, target: Path) -> None:
-    """A file's copy that computes in float16, with the same inputs and outputs (ONNX Runtime's own conversion).
+    """Write a copy of a file that computes in float16, with the same inputs and outputs, by ONNX Runtime's own conversion.
 
     Raises:
-        BenchmarkError: its weights do not fit in one file.
+        BenchmarkError: The weights do not fit into one file.
     """
+    # Imported here, because only fp16 needs it: it imports much of ONNX Runtime's tools.
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     try:
         converted = convert_float_to_float16(onnx.load(str(source)), keep_io_types=True, disable_shape_infer=True)
         onnx.save(converted, str(target))
     except ValueError as error:  # protobuf's limit of 2 GiB
-        raise BenchmarkError(f"{source.name} could not be made float16: {error}") from error
+        raise BenchmarkError(
+            f"{source.name} could not be converted to float16: {error}. Leave fp16 out of --precisions."
+        ) from error

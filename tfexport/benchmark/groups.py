@@ -1,4 +1,4 @@
-"""The groups of a target: its cells by setting, each with the work it is to do, its inputs and the reference's outputs."""
+"""The groups of a target: its cells by setting, with their inputs and the outputs of the reference."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tfexport.benchmark.cell_results import CellResult, comparisons
 from tfexport.benchmark.cells import Axes, Setting
 from tfexport.benchmark.engines import Engine, engine, installed, missing
 from tfexport.benchmark.graph_facts import half_precision
-from tfexport.benchmark.measured import Measured, comparisons
 from tfexport.benchmark.reference import distinct, make_references, save
+from tfexport.benchmark.run_spec import Model, RunSpec
 from tfexport.benchmark.targets import Target
-from tfexport.benchmark.work import Model, Work
 from tfexport.checkpoints.checkpoint import open_checkpoint
 from tfexport.errors import BenchmarkError, ProcessError
+from tfexport.onnx.features import FeaturesManager
 from tfexport.processes.isolation import call_isolated
 from tfexport.runtime.providers import check_providers
 
@@ -27,37 +28,38 @@ class Group:
     """The cells of one setting.
 
     Attributes:
-        target: what is measured.
-        setting: that all cells share.
-        cells: in the order asked for.
-        inputs: the file of the inputs.
-        outputs: the file of the reference's outputs.
+        target: Target that is measured.
+        setting: Setting that all cells share.
+        cells: Cells in the order asked for.
+        inputs: File of the inputs.
+        outputs: File of the reference's outputs.
+        specs: Run of each cell, by its key.
     """
 
     target: Target
     setting: Setting
-    cells: list[Measured]
+    cells: list[CellResult]
     inputs: Path
     outputs: Path
-    works: dict[str, Work] = field(default_factory=dict)
+    specs: dict[str, RunSpec] = field(default_factory=dict)
 
     @property
-    def alive(self) -> list[Measured]:
-        """The cells that still are to get a number."""
+    def alive(self) -> list[CellResult]:
+        """Cells that may still get a number."""
         return [cell for cell in self.cells if cell.alive]
 
     @property
     def begun(self) -> bool:
-        """Whether anything was measured."""
+        """Whether at least one round was measured."""
         return any(cell.rounds for cell in self.cells)
 
     @property
     def precise(self) -> bool:
-        """Whether every median is known well enough."""
+        """Whether every median is known precisely enough."""
         return all(cell.precise for cell in self.alive)
 
     def as_dict(self) -> dict[str, Any]:
-        """For a results file."""
+        """Return the group as values of a results file."""
         return {
             "name": self.setting.name,
             "setting": self.setting.as_dict(),
@@ -67,10 +69,10 @@ class Group:
 
 
 def reference_of(target: Target) -> str:
-    """The engine that every other one must agree with.
+    """Return the name of the engine that every other one must agree with.
 
-    The framework that the files were made from; where it is not installed, the other one, with the same checkpoint; without a
-    checkpoint, ONNX Runtime without its optimisations.
+    It is the framework that the files were exported from. If that is not installed, it is the other framework with the same
+    checkpoint. Without a checkpoint it is ONNX Runtime without its optimisations.
     """
     if target.framework is None:
         return _OWN
@@ -79,21 +81,24 @@ def reference_of(target: Target) -> str:
 
 
 def make_groups(target: Target, axes: Axes, folder: Path) -> list[Group]:
-    """The groups of a target; the reference is run for their inputs.
+    """Return the groups of a target, after running the reference on their inputs.
 
     Args:
-        target: what is measured.
-        axes: its settings.
-        folder: for inputs and outputs.
+        target: Target to measure.
+        axes: Settings of the target.
+        folder: Folder for inputs and outputs.
 
     Raises:
-        BenchmarkError: the reference fails, or every row is longer than the model takes.
+        BenchmarkError: The reference fails, or every row is longer than the model accepts.
     """
     settings = axes.settings(
         target.model.name, has_sequence=target.has_sequence, writes=target.writes, longest=target.longest
     )
     if not settings:
-        raise BenchmarkError(f"every row asked for is longer than {target.model.name} takes: {target.longest} tokens.")
+        raise BenchmarkError(
+            f"every row is longer than the {target.longest} tokens that {target.model.name} accepts. Pass shorter "
+            "--sequence-lengths, or fewer --tokens."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     target = replace(target, model=_with_checkpoints(target, axes, folder))
     inputs = distinct(settings)
@@ -108,10 +113,10 @@ def make_groups(target: Target, axes: Axes, folder: Path) -> list[Group]:
 
 
 def _with_checkpoints(target: Target, axes: Axes, folder: Path) -> Model:
-    """The model with a checkpoint for each framework that runs it, so that no engine has to import the other one.
+    """Return the model with a checkpoint for each framework that runs it, so that no engine imports the other framework.
 
     Raises:
-        BenchmarkError: the weights cannot be converted.
+        BenchmarkError: The weights cannot be converted.
     """
     model = target.model
     if model.checkpoint is None:
@@ -130,8 +135,6 @@ def _with_checkpoints(target: Target, axes: Axes, folder: Path) -> Model:
 
 
 def _convert(model: Model, framework: str, folder: Path) -> None:
-    from tfexport.onnx.features import FeaturesManager
-
     assert model.feature is not None and model.checkpoint is not None
     FeaturesManager.get_model_from_feature(model.feature, model.checkpoint, framework).save_pretrained(folder)
 
@@ -140,22 +143,22 @@ def _group(target: Target, axes: Axes, setting: Setting, folder: Path) -> Group:
     group = Group(
         target,
         setting,
-        [Measured(cell) for cell in axes.cells(setting)],
+        [CellResult(cell) for cell in axes.cells(setting)],
         folder / f"{setting.inputs}.inputs.npz",
         folder / f"{setting.inputs}.outputs.npz",
     )
     for cell in group.cells:
         found = engine(cell.cell.engine, writes=target.writes)
-        work = Work(_model_for(found, target.model, setting, folder), cell.cell)
-        group.works[cell.cell.key] = work
-        refused = _refused(found, work)
+        spec = RunSpec(_model_for(found, target.model, setting, folder), cell.cell)
+        group.specs[cell.cell.key] = spec
+        refused = _refused(found, spec)
         if refused is not None:
             cell.give_up("refused", refused)
     return group
 
 
 def _model_for(found: type[Engine], model: Model, setting: Setting, folder: Path) -> Model:
-    """The model, with files that compute in float16 where an engine computes as its files say."""
+    """Return the model, with files that compute in float16 for an engine that takes its precision from its files."""
     if setting.precision != "fp16" or not found.converts_files:
         return model
     files = {stem: folder / f"{stem}.fp16.onnx" for stem in model.files}
@@ -166,33 +169,33 @@ def _model_for(found: type[Engine], model: Model, setting: Setting, folder: Path
 
 
 def check_engines(target: Target, axes: Axes) -> None:
-    """Refuse what cannot be measured before anything is.
+    """Check engines and providers before anything is measured.
 
     Raises:
-        UnknownEngineError: there is no such engine.
-        EngineNotInstalledError: its package is not installed.
-        BenchmarkError: it needs a checkpoint, and there is none.
-        ProviderError: ONNX Runtime does not offer a provider.
+        UnknownEngineError: An engine does not exist.
+        EngineNotInstalledError: The package of an engine is not installed.
+        BenchmarkError: An engine requires a checkpoint, and none is known.
+        ProviderError: The installed ONNX Runtime does not offer a provider.
     """
     for found in installed(axes.engines, writes=target.writes):
         if found.needs_checkpoint and target.model.checkpoint is None:
             raise BenchmarkError(
-                f"the engine {found.name} runs a checkpoint, and none of {target.model.name} is known. "
-                "Name it with --reference CHECKPOINT."
+                f"the engine {found.name} runs a checkpoint, and the checkpoint of {target.model.name} is not known. "
+                "Name it by --reference CHECKPOINT."
             )
         if found.providers is None:
             check_providers(axes.providers)
 
 
-def _refused(found: Any, work: Work) -> str | None:
-    """Why an engine does not do some work; None when it does."""
-    setting, provider = work.cell.setting, work.cell.provider
-    for what, value, known in (
+def _refused(found: Any, spec: RunSpec) -> str | None:
+    """Return why an engine cannot run a cell; None when it can."""
+    setting, provider = spec.cell.setting, spec.cell.provider
+    for name, value, known in (
         ("provider", provider, found.providers),
         ("precision", setting.precision, found.precisions),
         ("boundary", setting.boundary, found.boundaries),
     ):
         if known is not None and value not in known:
-            return f"{found.name} has no {what} {value}; it has {', '.join(known)}"
-    reason: str | None = found.check(work)
+            return f"{found.name} does not support the {name} {value}; it supports {', '.join(known)}"
+    reason: str | None = found.check(spec)
     return reason

@@ -1,4 +1,4 @@
-"""Memory of this process, and of a GPU by this process."""
+"""Memory of this process, and GPU memory of this process."""
 
 from __future__ import annotations
 
@@ -8,44 +8,44 @@ from pathlib import Path
 
 from tfexport.pipeline.stages import peak_rss_mib
 
-_KIB_A_MIB = 1024
+_KIB_PER_MIB = 1024
 _STATUS = Path("/proc/self/status")
 
 
 def resident_mib() -> float:
-    """Resident memory now, in MiB."""
+    """Return the resident memory now, in MiB."""
     import psutil
 
     return float(psutil.Process().memory_info().rss / 2**20)
 
 
 def virtual_mib() -> float:
-    """Address space now, in MiB."""
+    """Return the address space now, in MiB."""
     import psutil
 
     return float(psutil.Process().memory_info().vms / 2**20)
 
 
 def peak_mib() -> float:
-    """Peak resident memory since the process began, or since `reset_peak`, in MiB."""
-    # Not getrusage on Linux: a process begins there with the peak of the one that started it.
+    """Return the peak of resident memory since the process began or since `reset_peak`, in MiB."""
+    # Not getrusage on Linux: there a process starts with the peak of its parent.
     return _status("VmHWM") if sys.platform == "linux" else peak_rss_mib()
 
 
 def reset_peak() -> None:
-    """Let the peak begin anew at what is resident now (Linux; ``man 5 proc``, clear_refs)."""
+    """Reset the peak to the memory that is resident now (Linux; ``man 5 proc``, clear_refs)."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 def _status(field: str) -> float:
     for line in _STATUS.read_text().splitlines():
         if line.startswith(f"{field}:"):
-            return int(line.split()[1]) / _KIB_A_MIB
+            return int(line.split()[1]) / _KIB_PER_MIB
     raise OSError(f"{_STATUS} has no {field}")
 
 
 def gpu_mib() -> float | None:
-    """GPU memory of this process now, in MiB, over all devices; None without NVML, a GPU, or the right to ask."""
+    """Return the GPU memory of this process now, in MiB, over all devices; None without NVML, a GPU, or the permission."""
     try:
         import pynvml
     except ImportError:

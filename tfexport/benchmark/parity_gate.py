@@ -1,4 +1,4 @@
-"""The gate: outputs that disagree with the reference get no number."""
+"""The parity gate: an engine whose outputs disagree with the reference gets no number."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import numpy as np
 from tfexport.validation.comparison import Tolerance, compare_output
 
 TOKENS = "tokens"
-_LOOSE = {"fp32": 1.0, "tf32": 100.0, "fp16": 500.0, "bf16": 2000.0}
-"""How much more a precision may differ than float32 may. Of a product of two numbers with 24, 11, 11 and 8 bits of mantissa, one
-rounding is 1, 8192, 8192 and 65536 times as large; sums average most of it out."""
+_FACTORS = {"fp32": 1.0, "tf32": 100.0, "fp16": 500.0, "bf16": 2000.0}
+"""Factors on the tolerance of float32, by precision. The rounding of one product is 1, 8192, 8192 and 65536 times as large with
+24, 11, 11 and 8 bits of mantissa; sums average most of it out."""
 
 
 def tolerance_of(precision: str, atol: float, rtol: float) -> Tolerance:
-    """What a precision allows."""
-    return Tolerance(atol * _LOOSE[precision], rtol * _LOOSE[precision])
+    """Return the tolerance of a precision."""
+    return Tolerance(atol * _FACTORS[precision], rtol * _FACTORS[precision])
 
 
 def compare(
     reference: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray], tolerance: Tolerance
 ) -> dict[str, Any]:
-    """Compare what an engine gives with the reference, by name.
+    """Compare the outputs of an engine with those of the reference, by name.
 
     Returns:
-        ``problem``, None when they agree; ``max_abs_error`` and what is ``allowed`` of the worst output.
+        ``problem``, None when they agree; ``max_abs_error`` and ``allowed`` of the worst output.
     """
     missing = [name for name in reference if name not in outputs]
     if missing:
-        return {"problem": f"the output(s) {', '.join(missing)} are missing; there are {', '.join(outputs)}"}
+        return {"problem": f"it lacks the outputs {', '.join(missing)}; it has {', '.join(outputs)}"}
     if TOKENS in reference:
         return {"problem": _differing(outputs[TOKENS], reference[TOKENS]), "tokens": int(reference[TOKENS].size)}
     reports = [compare_output(name, reference[name], outputs[name], tolerance) for name in reference]
@@ -46,9 +46,9 @@ def compare(
 
 
 def _differing(written: np.ndarray, reference: np.ndarray) -> str | None:
-    """Where a text first parts from the reference's; None when they are the same."""
+    """Return where a text first differs from the reference's; None when they are the same."""
     if written.shape != reference.shape:
-        return f"the text has shape {written.shape}, expected {reference.shape}"
+        return f"the tokens have shape {written.shape}, expected {reference.shape}"
     steps, rows = np.nonzero((written != reference).T)
     if not len(steps):
         return None

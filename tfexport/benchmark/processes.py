@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tfexport.benchmark.work import Work
+from tfexport.benchmark.run_spec import RunSpec
 from tfexport.benchmark.worker import Loaded, Round, serve
 from tfexport.errors import CellError
 from tfexport.processes.environment import child_environment
@@ -17,21 +17,21 @@ _ENDING_S = 30.0
 
 
 class CellProcess:
-    """A cell's process. Making one loads the engine and makes the first call; `close` ends it.
+    """The process of a cell. Creating it loads the engine and makes the first call; `close` ends it.
 
     Args:
-        work: what is run.
-        inputs: the file of its inputs.
+        spec: Run of the cell.
+        inputs: File of the inputs.
 
     Raises:
-        CellError: it cannot be loaded, or its process died.
+        CellError: The engine cannot be loaded, or its process died.
     """
 
-    def __init__(self, work: Work, inputs: Path) -> None:
-        self.work = work
+    def __init__(self, spec: RunSpec, inputs: Path) -> None:
+        self.spec = spec
         self._connection, theirs = PROCESSES.Pipe()
-        self._process = PROCESSES.Process(target=serve, args=(theirs, work, inputs), daemon=True)
-        with child_environment(work.cell.setting.threads):
+        self._process = PROCESSES.Process(target=serve, args=(theirs, spec, inputs), daemon=True)
+        with child_environment(spec.cell.setting.threads):
             self._process.start()
         theirs.close()
         try:
@@ -41,7 +41,7 @@ class CellProcess:
             raise
 
     def compare(self, reference: Path, atol: float, rtol: float) -> dict[str, Any]:
-        """Compare the outputs of one more call with a file of the reference's. See `tfexport.benchmark.parity_gate.compare`."""
+        """Compare the outputs of one more call with a file of the reference. See `tfexport.benchmark.parity_gate.compare`."""
         return dict(self._ask("compare", reference, atol, rtol))
 
     def warm_up(self, seconds: float) -> tuple[tuple[float, ...], bool]:
@@ -68,7 +68,7 @@ class CellProcess:
         """Send a request, and wait for its answer.
 
         Raises:
-            CellError: it fails, takes longer than `TIMEOUT_S`, or dies.
+            CellError: The request fails or takes longer than `TIMEOUT_S`, or the process dies.
         """
         try:
             self._connection.send(request)
@@ -79,7 +79,7 @@ class CellProcess:
     def _answer(self) -> Any:
         if not self._connection.poll(TIMEOUT_S):
             self._process.kill()
-            raise CellError(f"no answer in {TIMEOUT_S:g} s")
+            raise CellError(f"its process did not answer within {TIMEOUT_S:g} s")
         try:
             failed, answer = self._connection.recv()
         except (EOFError, OSError):

@@ -1,4 +1,4 @@
-"""What every engine must give: inputs of each setting, and what the reference makes of them."""
+"""The reference: the inputs of each setting, and the outputs that every engine must return for them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from tfexport.benchmark.cells import Cell, Setting
 from tfexport.benchmark.engines import engine
 from tfexport.benchmark.parity_gate import TOKENS
-from tfexport.benchmark.work import Arrays, Model, Work
+from tfexport.benchmark.run_spec import Arrays, Model, RunSpec
 from tfexport.errors import BenchmarkError
 
 
@@ -22,23 +22,23 @@ def save(path: Path, arrays: Arrays) -> None:
 
 
 def make_references(model: Model, name: str, settings: Sequence[Setting], folder: Path) -> None:
-    """Run the reference on the inputs of each setting. To be called in a process of its own.
+    """Run the reference on the inputs of each setting. Call it in a process of its own.
 
-    A text of few tokens is the beginning of one of many.
+    A short text is the beginning of a long one, so that only the longest text of each prompt is written.
 
     Args:
-        model: what is run.
-        name: of the engine that is the reference. ONNX Runtime runs without its optimisations.
-        settings: of one target, with different inputs.
-        folder: where ``{inputs}.inputs.npz`` lie, and ``{inputs}.outputs.npz`` are written.
+        model: Model to run.
+        name: Engine that is the reference. ONNX Runtime runs without its optimisations.
+        settings: Settings of one target, with different inputs.
+        folder: Folder that holds ``{inputs}.inputs.npz``, and receives ``{inputs}.outputs.npz``.
 
     Raises:
-        BenchmarkError: the reference itself gives NaN or infinite values.
+        BenchmarkError: The reference itself returns NaN or infinite values.
     """
     most = max(setting.tokens for setting in settings)
     plain = replace(settings[0], tokens=most, precision="fp32", boundary="host", streams=1)
     running = engine(name, writes=most > 0)()
-    running.load(Work(model, Cell(name, "cpu", plain), level="disabled"))
+    running.load(RunSpec(model, Cell(name, "cpu", plain), level="disabled"))
     for longest in (setting for setting in settings if setting.tokens == most):
         inputs = dict(np.load(folder / f"{longest.inputs}.inputs.npz"))
         outputs = running.fetch(running.run(running.feed(inputs)))
@@ -53,13 +53,13 @@ def _check(name: str, setting: Setting, outputs: Mapping[str, Any]) -> None:
     bad = [output for output, value in outputs.items() if value.dtype.kind == "f" and not np.isfinite(value).all()]
     if bad:
         raise BenchmarkError(
-            f"the reference, {name}, gives NaN or infinite values in {', '.join(bad)} at {setting.name}: nothing can be "
-            "compared with it."
+            f"the reference, {name}, returns NaN or infinite values in {', '.join(bad)} at {setting.name}, so that nothing can "
+            "be compared with it."
         )
 
 
 def distinct(settings: Iterable[Setting]) -> list[Setting]:
-    """One setting for each set of inputs, which differ in those alone."""
+    """Return one setting per set of inputs. They differ only in their inputs."""
     first, *others = settings
     alike = [replace(first, batch=each.batch, sequence=each.sequence, tokens=each.tokens) for each in (first, *others)]
     return list(dict.fromkeys(alike))

@@ -1,4 +1,4 @@
-"""Results files: one JSON document, of a version, with every raw value."""
+"""Results files: one JSON document with a version and every raw value."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ _SCHEMA = "results.schema.json"
 
 
 def created() -> str:
-    """Now, for a results file."""
+    """Return the current time as text of a results file."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def write(path: Path, document: dict[str, Any]) -> None:
-    """Write a results file, whole or not at all.
+    """Write a results file, completely or not at all.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: The file cannot be written.
+        ResultsError: The document does not follow the schema.
     """
     check(document, str(path))
     partial = path.with_name(f".{path.name}.partial")
@@ -34,11 +35,13 @@ def write(path: Path, document: dict[str, Any]) -> None:
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise OutputError(f"the results {path} cannot be written: {error.strerror}.") from error
+        raise OutputError(
+            f"the results file {path} cannot be written: {error.strerror}. Name another file by --output."
+        ) from error
 
 
 def dumps(document: dict[str, Any]) -> str:
-    """As JSON: a line for each list of numbers, so that the file stays readable."""
+    """Return a document as JSON with one line per list of numbers, so that the file stays readable."""
     return _indented(document, 0) + "\n"
 
 
@@ -46,23 +49,23 @@ def read(path: Path) -> dict[str, Any]:
     """Read a results file.
 
     Raises:
-        ResultsError: it is none, or one of another version.
+        ResultsError: It is not a results file, or has another version.
     """
     try:
         document = json.loads(path.read_text())
     except FileNotFoundError as error:
         raise ResultsError(f"{path} does not exist. Expected a results file of tfexport benchmark.") from error
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} is no results file of tfexport benchmark: {error}.") from error
+        raise ResultsError(f"{path} is not a results file of tfexport benchmark: {error}.") from error
     check(document, str(path))
     return dict(document)
 
 
 def check(document: Any, name: str) -> None:
-    """Refuse a document that is no results file of this version.
+    """Check that a document is a results file of this version.
 
     Raises:
-        ResultsError: it is not.
+        ResultsError: It is not.
     """
     import jsonschema
 
@@ -70,25 +73,25 @@ def check(document: Any, name: str) -> None:
     if version != SCHEMA_VERSION:
         found = "it has no schema_version" if version is None else f"its schema_version is {version}"
         raise ResultsError(
-            f"{name} is no results file that can be read: {found}, expected {SCHEMA_VERSION}. Measure again."
+            f"{name} is not a results file that can be read: {found}, expected {SCHEMA_VERSION}. Measure again."
         )
     try:
         jsonschema.validate(document, schema())
     except jsonschema.ValidationError as error:
         at = "/".join(map(str, error.absolute_path)) or "its top"
         raise ResultsError(
-            f"{name} is no results file of tfexport benchmark: at {at}, {error.message[:200]}."
+            f"{name} is not a results file of tfexport benchmark: at {at}, {error.message[:200]}."
         ) from error
 
 
 @cache
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a results file."""
+    """Return the JSON Schema of a results file."""
     return dict(json.loads((files(__package__) / _SCHEMA).read_text()))
 
 
 def _indented(value: Any, depth: int) -> str:
-    """JSON, indented, with what holds no mappings on one line."""
+    """Return a value as indented JSON, in which a value that contains no mapping is one line."""
     if isinstance(value, dict) and value:
         inner = " " * (depth + 1)
         lines = (f"{inner}{json.dumps(name)}: {_indented(each, depth + 1)}" for name, each in value.items())

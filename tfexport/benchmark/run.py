@@ -1,10 +1,10 @@
-"""Measure every cell of some targets.
+"""Measure every cell of all groups.
 
-Cells of one setting form a group: they are what is compared. A group's cells each have a process; all of them are loaded,
-one after the other, must give what the reference gives, and warm up. Then come rounds, in each of which every cell calls for
-a moment, in an order drawn anew: what drifts, drifts for all. Processes are launched anew a few times, since some of what
-makes a process slow or fast lasts as long as it does. A launch ends when every median is known well enough, or when its
-share of the time is over.
+Cells of one setting form a group and are compared with each other. Each cell of a group has a process of its own. The processes
+are loaded one after the other, must return the outputs of the reference, and warm up. Then come rounds: in each, every cell
+makes calls for a moment, in an order that is drawn for the round, so that a drift of the machine affects all cells. The
+processes are launched several times, since some causes of a slow or fast process last as long as the process. A launch ends
+when every median is known precisely enough, or when its share of the time is over.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
+from tfexport.benchmark.cell_results import CellResult, Launch
 from tfexport.benchmark.groups import Group
-from tfexport.benchmark.measured import Launch, Measured
 from tfexport.benchmark.processes import CellProcess
 from tfexport.benchmark.sampling import WARM_UP_S
 from tfexport.benchmark.statistics import LEAST_ROUNDS
@@ -28,25 +28,25 @@ ROUND_S = 0.2
 TIME_LIMIT_S = 110.0
 _LEAST = 2
 _PATIENCE_S = 10.0
-"""For so long a launch goes on to `LEAST_ROUNDS`, however little time there is; then `_LEAST` rounds are enough."""
+"""Time for which a launch continues to `LEAST_ROUNDS`, even without time left; after it, `_LEAST` rounds are enough."""
 _LEAST_WARM_UP_S = 1.0
 _WORTHWHILE_S = 5.0
-"""A launch is worth its loading when a group is measured for so long."""
+"""Time for which a group must be measured to be worth the loading of a launch."""
 _WARM_UP_SHARE = 0.3
 _SEED = 0
 
 Progress = Callable[[float, str], None]
-"""Called with the share that is done, and what is being done."""
+"""Function that is called with the share that is done, and the name of the step."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How long it goes on.
+    """Limits of a measurement.
 
     Attributes:
-        launches: processes of each cell, one after the other.
-        round_s: for which a cell calls in a round, once at least.
-        time_limit_s: after which no launch and no further round begins; running the reference is in it.
+        launches: Processes of each cell, one after the other.
+        round_s: Seconds for which a cell makes calls in a round; it makes at least one.
+        time_limit_s: Seconds after which no launch and no round begins. They include the run of the reference.
     """
 
     launches: int = LAUNCHES
@@ -54,21 +54,21 @@ class Limits:
     time_limit_s: float = TIME_LIMIT_S
 
 
-class _Live:
-    """A cell, and the process that it is measured in.
+class _RunningCell:
+    """A cell, and the process in which it is measured.
 
     Args:
-        cell: what is measured.
-        process: its process, loaded.
+        cell: Result of the cell.
+        process: Process of the cell, loaded.
     """
 
-    def __init__(self, cell: Measured, process: CellProcess) -> None:
+    def __init__(self, cell: CellResult, process: CellProcess) -> None:
         self.cell, self.process = cell, process
         self._launch = Launch(process.loaded)
         cell.launches.append(self._launch)
 
     def check(self, group: Group) -> None:
-        """No number for outputs that disagree with the reference's."""
+        """Compare the outputs with the reference's. A cell whose outputs disagree gets no number."""
         with self.cell.trying():
             target = group.target
             self.cell.parity = self.process.compare(group.outputs, target.atol, target.rtol)
@@ -77,27 +77,27 @@ class _Live:
                 self.cell.give_up("refused", f"its outputs disagree with the reference's: {problem}")
 
     def warm_up(self, seconds: float) -> None:
-        """Call until calls take what they took before, or for so long."""
+        """Make calls until their times are steady, or for so many seconds."""
         with self.cell.trying():
             self._launch.warm_up_us, self._launch.steady = self.process.warm_up(seconds)
 
     def round(self, seconds: float) -> None:
-        """Measure for a moment."""
+        """Measure one round of so many seconds."""
         with self.cell.trying():
             self._launch.rounds.append(self.process.round(seconds))
 
 
 def measure(groups: Sequence[Group], limits: Limits, begin: float, progress: Progress) -> str:
-    """Measure groups, launch by launch: when time runs out, all of them have had as many.
+    """Measure groups launch by launch, so that all of them have had as many launches when the time is over.
 
     Args:
-        groups: what is measured.
-        limits: how long it goes on.
-        begin: when the time limit began, by ``time.perf_counter``.
-        progress: called as it goes on.
+        groups: Groups to measure.
+        limits: Limits of the measurement.
+        begin: Time at which the time limit began, by ``time.perf_counter``.
+        progress: Function that is called as the measurement proceeds.
 
     Returns:
-        How it ended: ``precise``, every median known well enough; ``time limit``; or ``interrupted``, with what was measured.
+        How it ended: ``precise``, when every median is known precisely enough; ``time limit``; or ``interrupted``.
     """
     try:
         _measure(groups, limits, begin, progress)
@@ -121,12 +121,12 @@ def _measure(groups: Sequence[Group], limits: Limits, begin: float, progress: Pr
 
 
 class _Plan:
-    """How the time is spent: as many launches as leave each group time enough to be measured, and equal shares of it.
+    """Distribution of the time: as many launches as leave each group enough time, and equal shares of it.
 
     Args:
-        limits: how long it all goes on.
-        groups: their number.
-        begin: when it began.
+        limits: Limits of the measurement.
+        groups: Number of groups.
+        begin: Time at which the time limit began.
     """
 
     def __init__(self, limits: Limits, groups: int, begin: float) -> None:
@@ -137,16 +137,16 @@ class _Plan:
         return self._limits.time_limit_s - (time.perf_counter() - self._begin)
 
     def allows(self, launch: int) -> bool:
-        """Whether there is time for one more launch of a group; the first one is made in any case."""
+        """Return whether there is time for one more launch of a group. The first launch is always made."""
         return launch == 0 or self._left() > self._loading_s + _WORTHWHILE_S
 
     def seconds(self, launch: int, index: int, loading_s: float) -> float:
-        """For how long a group, which is loaded, is measured.
+        """Return for how many seconds a loaded group is measured.
 
         Args:
-            launch: which, from 0.
-            index: of the group.
-            loading_s: what loading it took; the others will take about as long.
+            launch: Number of the launch, from 0.
+            index: Index of the group.
+            loading_s: Seconds that loading it took. The other groups will take about as long.
         """
         self._loading_s = loading_s
         left, visit_s = self._left(), loading_s + _WORTHWHILE_S
@@ -157,37 +157,37 @@ class _Plan:
 
 
 def _visit(group: Group, seconds_for: Callable[[float], float], round_s: float, order: random.Random) -> None:
-    """Launch a group's cells, and measure them for so long."""
+    """Launch the cells of a group, and measure them for the seconds that `seconds_for` returns."""
     started = time.perf_counter()
     with ExitStack() as stack:
-        live = [each for cell in group.alive if (each := _load(group, cell, stack)) is not None]
+        running = [each for cell in group.alive if (each := _load(group, cell, stack)) is not None]
         loaded = time.perf_counter()
         seconds = seconds_for(loaded - started)
-        for each in live:
-            each.warm_up(min(WARM_UP_S, max(_LEAST_WARM_UP_S, _WARM_UP_SHARE * seconds / len(live))))
+        for each in running:
+            each.warm_up(min(WARM_UP_S, max(_LEAST_WARM_UP_S, _WARM_UP_SHARE * seconds / len(running))))
         warm, number = time.perf_counter(), 0
-        while live := [each for each in live if each.cell.alive]:
-            order.shuffle(live)
-            for each in live:
+        while running := [each for each in running if each.cell.alive]:
+            order.shuffle(running)
+            for each in running:
                 each.round(round_s)
             number += 1
             now = time.perf_counter()
             least = LEAST_ROUNDS if now - warm < _PATIENCE_S else _LEAST
             if number >= least and (now - loaded >= seconds or group.precise):
                 break
-        for each in live:  # again: what changes from call to call is found out too
+        for each in running:  # again, to find outputs that change from call to call
             if each.cell.alive:
                 each.check(group)
 
 
-def _load(group: Group, cell: Measured, stack: ExitStack) -> _Live | None:
-    """A cell with its process, the first call made, if that gives what it should."""
+def _load(group: Group, cell: CellResult, stack: ExitStack) -> _RunningCell | None:
+    """Return a cell with its process after the first call; None when it failed, or its outputs disagree."""
     with cell.trying():
-        process = CellProcess(group.works[cell.cell.key], group.inputs)
+        process = CellProcess(group.specs[cell.cell.key], group.inputs)
         stack.callback(process.close)
-        live = _Live(cell, process)
-        live.check(group)
+        running = _RunningCell(cell, process)
+        running.check(group)
         if cell.alive:
-            return live
+            return running
         process.close()
     return None

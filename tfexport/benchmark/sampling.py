@@ -1,4 +1,4 @@
-"""When warming up ends, and when measuring does."""
+"""The ends of warming up and of measuring."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 
 STEADY = 0.02
-"""The medians of two spans of calls, one after the other, are at most this far apart."""
+"""Largest relative difference between the medians of two successive spans of steady calls."""
 SPAN = 5
-"""Calls whose median is compared with that of as many before."""
+"""Calls whose median is compared with the median of as many calls before."""
 LEAST_CALLS = 2
-"""That warm up, however long they take."""
+"""Smallest number of warm-up calls, however long they take."""
 WARM_UP_S = 10.0
 WARM_UP_CALLS = 200
 PRECISION = 0.03
-"""Half the interval of a median, relative to it, that ends a measurement."""
+"""Half of a median's interval, relative to the median, at which a measurement ends."""
 
 
 @dataclass(frozen=True)
 class WarmUp:
-    """How a cell was warmed up.
+    """Warm-up of a cell.
 
     Attributes:
-        values: time of each call.
-        steady: whether they became steady before the limits of time and of calls.
+        values: Time of each call.
+        steady: Whether the times became steady before a limit was reached.
     """
 
     values: tuple[float, ...]
@@ -35,13 +35,13 @@ class WarmUp:
 def warm_up(
     call: Callable[[], float], seconds: float = WARM_UP_S, calls: int = WARM_UP_CALLS, per_second: float = 1.0
 ) -> WarmUp:
-    """Call until calls take what the ones before took, or a limit is reached.
+    """Make calls until their times are steady, or a limit is reached.
 
     Args:
-        call: makes one call, and returns its time.
-        seconds: limit.
-        calls: limit.
-        per_second: units of time in a second.
+        call: Function that makes one call and returns its time.
+        seconds: Limit of the time.
+        calls: Limit of the number of calls.
+        per_second: Units of time per second.
     """
     values: list[float] = []
     while len(values) < LEAST_CALLS or (len(values) < calls and sum(values) < seconds * per_second):
@@ -52,7 +52,7 @@ def warm_up(
 
 
 def is_steady(values: list[float]) -> bool:
-    """Whether the last calls took as long as those before them."""
+    """Return whether the last calls took as long as those before them."""
     if len(values) < 2 * SPAN:
         return False
     before, last = (float(np.median(values[start:end])) for start, end in ((-2 * SPAN, -SPAN), (-SPAN, len(values))))

@@ -1,9 +1,9 @@
-"""Arithmetic on raw values: medians with intervals, percentiles that the samples can bear, ratios, outliers.
+"""Arithmetic on raw values: medians with intervals, percentiles, ratios and outliers.
 
-Values come as launches (processes), each of rounds, each of calls: `Samples`. Calls of one round are alike for reasons of the
-moment (another program, a clock), and rounds of one process for reasons of that process (where its memory lies), so
-intervals are a bootstrap over launches, then over the rounds of each; a round stands for itself by its median. Engines are
-compared round by round: the rounds of two engines of one launch were measured side by side.
+Values are grouped by launch (a process), then by round, then by call: `Samples`. Calls of one round are alike for reasons of the
+moment (another program, a clock). Rounds of one process are alike for reasons of the process (the place of its memory).
+Therefore intervals come from a bootstrap over launches, then over the rounds of each, and a round counts by its median. Engines
+are compared round by round, since the rounds of two engines of one launch were measured side by side.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ import numpy as np
 
 Verdict = Literal["faster", "slower", "no difference", "unknown"]
 Samples = Sequence[Sequence[Sequence[float]]]
-"""Launches of rounds of values."""
+"""Values by launch and round."""
 
 LEVEL = 0.95
-"""Of every interval."""
+"""Confidence level of every interval."""
 LEAST_ROUNDS = 5
-"""Rounds from which an interval is given: of two engines that are the same, two rounds tell one pair in three apart."""
+"""Rounds from which there is an interval. With two rounds, one pair of identical engines in three would appear to differ."""
 RESAMPLES = 2000
 MARGIN = 0.03
-"""A ratio nearer to 1 is no difference that matters, whatever its interval."""
+"""Smallest difference of a ratio from 1 that counts, whatever its interval."""
 NEEDED = {90: 64, 95: 130, 99: 662}
-"""Samples from which a percentile is given: MLPerf inference, early stopping at 99 % confidence with one query over it."""
+"""Samples from which there is a percentile: MLPerf inference, early stopping at 99 % confidence with one query over it."""
 OUTLIER_SCORE = 3.5
-"""Of the modified Z-score: Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993)."""
+"""Modified Z-score of an outlier: Iglewicz and Hoaglin, How to Detect and Handle Outliers (1993)."""
 _MAD_OF_NORMAL = 0.6745
 _SEED = 0
 
@@ -40,9 +40,9 @@ class Estimate:
     """A median with its interval.
 
     Attributes:
-        median: of the rounds' medians, or of their ratios.
-        low: lower end of the 95 % interval; NaN, as the other, of fewer rounds than `LEAST_ROUNDS`.
-        high: upper end.
+        median: Median of the rounds' medians, or of their ratios.
+        low: Lower end of the 95 % interval; NaN with fewer rounds than `LEAST_ROUNDS`.
+        high: Upper end of the 95 % interval; NaN with fewer rounds than `LEAST_ROUNDS`.
     """
 
     median: float
@@ -51,16 +51,16 @@ class Estimate:
 
     @property
     def half_width(self) -> float:
-        """Half the interval, relative to the median."""
+        """Half of the interval, relative to the median."""
         return (self.high - self.low) / 2 / self.median
 
     @property
     def known(self) -> bool:
-        """Whether there is an interval: `LEAST_ROUNDS` rounds at least."""
+        """Whether there is an interval, which takes at least `LEAST_ROUNDS` rounds."""
         return math.isfinite(self.low)
 
     def verdict(self, margin: float = MARGIN) -> Verdict:
-        """As a ratio: a difference when the interval leaves out 1, and the median is at least the margin away from it."""
+        """Return the verdict on a ratio: a difference when the interval excludes 1, and the median differs by the margin."""
         if not self.known:
             return "unknown"
         if self.low <= 1 <= self.high or abs(self.median - 1) < margin:
@@ -70,16 +70,16 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Summary:
-    """Values of one cell.
+    """Summary of one cell's values.
 
     Attributes:
-        estimate: the median with its interval.
-        samples: number of values.
-        mean: of all values.
-        smallest: value.
-        largest: value.
-        percentiles: those that the number of samples can bear, by their number.
-        outliers: values whose modified Z-score is over 3.5. They are counted, and stay in.
+        estimate: Median with its interval.
+        samples: Number of values.
+        mean: Mean of all values.
+        smallest: Smallest value.
+        largest: Largest value.
+        percentiles: Percentiles for which there are enough samples, by their number.
+        outliers: Number of values whose modified Z-score is over 3.5. They are counted, and not removed.
     """
 
     estimate: Estimate
@@ -92,19 +92,19 @@ class Summary:
 
 
 def pooled(samples: Samples) -> np.ndarray:
-    """All values."""
+    """Return all values."""
     return np.fromiter(chain.from_iterable(chain.from_iterable(samples)), float)
 
 
 def summarise(samples: Samples) -> Summary:
-    """Everything about one cell's values.
+    """Return the summary of one cell's values.
 
     Raises:
-        ValueError: there is none.
+        ValueError: There are no values.
     """
     values = pooled(samples)
     if not len(values):
-        raise ValueError("there is no value to summarise")
+        raise ValueError("there are no values to summarise")
     return Summary(
         estimate=median_of(samples),
         samples=len(values),
@@ -117,22 +117,22 @@ def summarise(samples: Samples) -> Summary:
 
 
 def median_of(samples: Samples) -> Estimate:
-    """The median of the rounds' medians, with its interval.
+    """Return the median of the rounds' medians, with its interval.
 
-    Not that of all values: a round lasts as long whatever its calls take, so that slow rounds would count for less.
+    The median of all values would be wrong: all rounds take the same time, so that slow rounds have fewer values.
     """
     return _estimate(_round_medians(samples))
 
 
 def ratio(samples: Samples, base: Samples) -> Estimate:
-    """How many times as long the base took, round by round.
+    """Return how many times as long the base took, round by round.
 
     Args:
-        samples: of one cell.
-        base: of another, measured in the same rounds of the same launches; what only one of them has is left out.
+        samples: Samples of one cell.
+        base: Samples of another cell, measured in the same rounds of the same launches. A round of only one cell is left out.
 
     Raises:
-        ValueError: they have no round in common.
+        ValueError: The cells have no round in common.
     """
     ratios = [
         [
@@ -146,7 +146,7 @@ def ratio(samples: Samples, base: Samples) -> Estimate:
 
 
 def unpaired_ratio(samples: Samples, base: Samples) -> Estimate:
-    """How many times as long the base took, where the two were not measured in the same rounds."""
+    """Return how many times as long the base took, for cells that were not measured in the same rounds."""
     medians = _round_medians(samples), _round_medians(base)
     low = high = float("nan")
     if all(sum(map(len, rounds)) >= LEAST_ROUNDS for rounds in medians):
@@ -162,12 +162,12 @@ def _round_medians(samples: Samples) -> list[list[float]]:
 def _estimate(rounds: Sequence[Sequence[float]]) -> Estimate:
     values = list(chain.from_iterable(rounds))
     if not values:
-        raise ValueError("there is no round to tell a median of")
+        raise ValueError("there are no rounds to take a median of")
     return Estimate(float(np.median(values)), *_interval(rounds))
 
 
 def _interval(rounds: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """The 95 % interval of a median: NaN for few rounds, which say little of how rounds vary."""
+    """Return the 95 % interval of a median; NaN with too few rounds to know how rounds vary."""
     if sum(map(len, rounds)) < LEAST_ROUNDS:
         return float("nan"), float("nan")
     return _ends(_draw(rounds))
@@ -179,7 +179,7 @@ def _ends(drawn: np.ndarray) -> tuple[float, float]:
 
 
 def _draw(rounds: Sequence[Sequence[float]], seed: int = _SEED) -> np.ndarray:
-    """Medians of resamples: launches with replacement, then the rounds of each with replacement."""
+    """Return medians of resamples: of launches with replacement, then of the rounds of each with replacement."""
     launches = [values for values in rounds if len(values)]
     counts = np.array([len(values) for values in launches])
     table = np.full((len(launches), counts.max()), np.nan)
@@ -189,12 +189,14 @@ def _draw(rounds: Sequence[Sequence[float]], seed: int = _SEED) -> np.ndarray:
     chosen = random.integers(len(launches), size=(RESAMPLES, len(launches)))
     numbers = (random.random((*chosen.shape, table.shape[1])) * counts[chosen][..., None]).astype(int)
     drawn = table[chosen[..., None], numbers]
-    drawn[np.arange(table.shape[1]) >= counts[chosen][..., None]] = np.nan  # a launch gives as many rounds as it had
+    drawn[np.arange(table.shape[1]) >= counts[chosen][..., None]] = (
+        np.nan
+    )  # each launch contributes as many rounds as it had
     return _medians(drawn.reshape(RESAMPLES, -1))
 
 
 def _medians(rows: np.ndarray) -> np.ndarray:
-    """Of each row, without its NaN."""
+    """Return the median of each row, without its NaN."""
     rows = np.sort(rows, axis=1)  # NaN last
     counts = np.isfinite(rows).sum(axis=1)
     each = np.arange(len(rows))

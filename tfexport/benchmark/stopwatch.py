@@ -1,4 +1,4 @@
-"""Wall time, and how much of the machine others took meanwhile."""
+"""Wall time, and the processor time of other processes in the meantime."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 _IDLE = ("idle", "iowait")
 _COUNTED_ELSEWHERE = ("guest", "guest_nice")
-"""In user and nice, too (``man 5 proc``)."""
-_TELLING_S = 0.5
-"""Linux counts in hundredths of a second: a shorter span cannot tell ours from others'."""
+"""Fields that the fields user and nice include (``man 5 proc``)."""
+_SHORTEST_S = 0.5
+"""Shortest span in which our processor time and that of others can be separated: Linux counts in hundredths of a second."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A span of work.
+    """A span of time.
 
     Attributes:
-        seconds: wall time.
-        others_s: processor time that others took meanwhile; of a short span it may be off, below zero too.
+        seconds: Wall time.
+        others_s: Processor time of other processes. For a short span it is inexact, and may be negative.
     """
 
     seconds: float = 0.0
@@ -30,25 +30,25 @@ class Span:
 
     @property
     def others_cpus(self) -> float | None:
-        """Processors that others kept busy, on average: 0 on a machine of one's own, None of too short a span to tell."""
-        return None if self.seconds < _TELLING_S else max(0.0, self.others_s / self.seconds)
+        """Average number of processors that other processes kept busy; None when the span is too short."""
+        return None if self.seconds < _SHORTEST_S else max(0.0, self.others_s / self.seconds)
 
 
 class Stopwatch:
-    """Wall time from its making on, and what other processes took of the machine meanwhile."""
+    """Measures wall time from its creation on, and the processor time of other processes in the meantime."""
 
     def __init__(self) -> None:
         self._busy, self._own = _busy_seconds(), _own_seconds()
         self._start = time.perf_counter()
 
     def stop(self) -> Span:
-        """The span so far."""
+        """Return the span so far."""
         seconds = time.perf_counter() - self._start
         return Span(seconds, (_busy_seconds() - self._busy) - (_own_seconds() - self._own))
 
 
 def _busy_seconds() -> float:
-    """Processor time that all processes have taken since the machine started."""
+    """Return the processor time of all processes since the machine started."""
     import psutil
 
     times = psutil.cpu_times()._asdict()

@@ -1,4 +1,4 @@
-"""Suites: what is measured, and how, in a TOML file."""
+"""Suites: targets and settings in a TOML file."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from tfexport.benchmark.targets import Request
 from tfexport.errors import InputsError
 
 _SINGLE: dict[str, Any] = {"launches": int, "round_s": (int, float), "time_limit_s": (int, float)}
-"""Options that are one number; the others are lists."""
+"""Options that are a single number; the others are lists."""
 _OF_ALL = ("launches", "round_s", "time_limit_s")
 _TARGET = ("path", "name", "feature", "framework", "reference", "axes")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for; None for what suits the target.
+    """Options of a measurement. None is the default of the target.
 
     Attributes:
-        engines: names, or ``module:Class``; the first is what the others are compared with.
-        providers: execution providers, as ``cpu`` and ``cuda``.
-        batch_sizes: samples a call.
-        sequence_lengths: tokens a row.
-        threads: numbers, or ``all`` for every processor that may be used.
+        engines: Names of engines, or ``module:Class``. The first is compared with the others.
+        providers: Execution providers: ``cpu``, ``cuda``.
+        batch_sizes: Samples per call.
+        sequence_lengths: Tokens per row.
+        threads: Numbers of threads, or ``all`` for every processor that may be used.
         boundaries: ``host``, ``device``, or both.
-        streams: calls under way at a time.
+        streams: Calls that run at the same time.
         precisions: fp32, tf32, bf16, fp16.
-        tokens: that a model which writes text writes; 1 for the time to the first one.
-        launches: processes of each cell.
-        round_s: seconds for which a cell calls in a round.
-        time_limit_s: seconds after which no further round begins.
+        tokens: Tokens that a text-generation model writes per call; 1 measures the time to the first token.
+        launches: Processes of each cell.
+        round_s: Seconds for which a cell makes calls in a round.
+        time_limit_s: Seconds after which no round begins.
     """
 
     engines: tuple[str, ...] | None = None
@@ -50,7 +50,7 @@ class Options:
     time_limit_s: float | None = None
 
     def over(self, others: Options) -> Options:
-        """These, and the others' where these have none."""
+        """Return these options, with those of others in place of None."""
         mine = {each.name: getattr(self, each.name) for each in fields(self)}
         return Options(**{name: getattr(others, name) if value is None else value for name, value in mine.items()})
 
@@ -60,9 +60,9 @@ class Suite:
     """A suite.
 
     Attributes:
-        name: for the results.
-        options: of all targets.
-        targets: what is measured, each with options of its own, which come first.
+        name: Name of the results.
+        options: Options of all targets.
+        targets: Targets, each with options of its own, which take precedence.
     """
 
     name: str
@@ -79,18 +79,20 @@ def read_suite(path: Path) -> Suite:
         engines = ["ort", "tf-function"]      # any of `Options`
         [[targets]]
         path = "../exports/minilm"            # relative to the file
-        batch_sizes = [1, 8]                  # of this target alone
+        batch_sizes = [1, 8]                  # only of this target
 
     Raises:
-        InputsError: it is no TOML, or names something that a suite does not have.
+        InputsError: The file is not TOML, or an option in it is not valid.
     """
     try:
         document = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputsError(f"{path} is no suite that can be read: {error}.") from error
+        raise InputsError(
+            f"{path} is not a suite that can be read: {error}. Expected a TOML file (--suite)."
+        ) from error
     name, targets = document.pop("name", path.stem), document.pop("targets", [])
     if not isinstance(targets, list) or not all(isinstance(each, dict) and "path" in each for each in targets):
-        raise InputsError(f"{path}: every [[targets]] of a suite needs a path.")
+        raise InputsError(f"{path}: [[targets]] without a path. Expected a path in each of them.")
     return Suite(str(name), _options(document, path), tuple(_target(each, path) for each in targets))
 
 
@@ -101,7 +103,9 @@ def _target(values: Mapping[str, Any], path: Path) -> tuple[Request, Options]:
             named[name] = str(path.parent / named[name])
     for name in _OF_ALL:
         if name in values:
-            raise InputsError(f"{path}: {name} is of all targets; give it at the top of the suite.")
+            raise InputsError(
+                f"{path}: {name} of one target. Expected it at the top of the suite, since it applies to all targets."
+            )
     return Request(**named), _options({name: value for name, value in values.items() if name not in _TARGET}, path)
 
 
@@ -110,20 +114,20 @@ def _options(values: Mapping[str, Any], path: Path) -> Options:
     unknown = [name for name in values if name not in known]
     if unknown:
         raise InputsError(
-            f"{path}: a suite has no {', '.join(unknown)}; it has {', '.join(known)}, and targets with {', '.join(_TARGET)}."
+            f"{path}: unknown {', '.join(unknown)}. Expected {', '.join(known)}, or in targets {', '.join(_TARGET)}."
         )
     return Options(**{name: _checked(name, value, path) for name, value in values.items()})
 
 
 def _checked(name: str, value: Any, path: Path) -> Any:
-    """A value of the kind that an option has.
+    """Return the value of an option.
 
     Raises:
-        InputsError: it is of another.
+        InputsError: It is not of the option's type.
     """
     kind = _SINGLE.get(name)
     if kind is None and isinstance(value, list):
         return tuple(value)
     if kind is not None and isinstance(value, kind) and not isinstance(value, bool):
         return value
-    raise InputsError(f"{path}: {name} is {value!r}; expected {'a list' if kind is None else 'a number'}.")
+    raise InputsError(f"{path}: {name} is {value!r}. Expected {'a list' if kind is None else 'a number'}.")

@@ -1,4 +1,4 @@
-"""What is to be measured: an exported directory, an ONNX file, or a checkpoint, which is exported first."""
+"""Targets: an exported directory, an ONNX file, or a checkpoint, which is exported first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from tfexport.benchmark import graph_facts
 from tfexport.benchmark.cells import Setting
-from tfexport.benchmark.work import Arrays, Model
+from tfexport.benchmark.run_spec import Arrays, Model
 from tfexport.checkpoints.checkpoint import open_checkpoint
 from tfexport.checkpoints.configuration import CONFIG
 from tfexport.checkpoints.preprocessor import load_preprocessor
@@ -30,24 +30,24 @@ from tfexport.validation.comparison import DEFAULT_RTOL
 _SUFFIX = ".onnx"
 _PROMPT = ("input_ids", "attention_mask")
 _ATOL = 1e-4
-"""Of a file whose source is not known."""
+"""Absolute tolerance of a file whose source is not known."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Something to measure.
+    """A target.
 
     Attributes:
-        model: in the forms that engines take.
-        writes: whether it writes text.
-        has_sequence: whether it has an axis of tokens.
-        longest: the longest row that it takes, what it writes included; None for any.
-        framework: that the files were made from; None where it is not known.
-        atol: of the parity gate at float32.
-        rtol: relative to the largest magnitude of an output.
-        make_inputs: from a setting to NumPy arrays.
-        export_s: what exporting took; None where it is not known.
-        about: for a results file.
+        model: Model in the forms that engines load.
+        writes: Whether it writes text.
+        has_sequence: Whether it has an axis of tokens.
+        longest: Length of the longest row that it accepts, written tokens included; None for any length.
+        framework: Framework that the files were exported from; None when it is not known.
+        atol: Absolute tolerance of the parity gate at float32.
+        rtol: Tolerance relative to the largest magnitude of an output.
+        make_inputs: Function that returns the NumPy arrays of a setting.
+        export_s: Time of the export in seconds; None when it is not known.
+        about: Facts for a results file.
     """
 
     model: Model
@@ -64,15 +64,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Request:
-    """A target, as a user names it.
+    """A target as a user names it.
 
     Attributes:
-        path: an exported directory, an ONNX file, a checkpoint folder, or a hub id.
-        name: for results; the last part of the path by default.
-        feature: of a checkpoint; what its own class computes by default.
-        framework: that a checkpoint is exported from.
-        reference: a checkpoint of the same weights, for files whose manifest names none that is there.
-        axes: lengths of axes of an ONNX file whose names do not tell, by name.
+        path: Exported directory, ONNX file, checkpoint folder, or hub id.
+        name: Name in results; the last part of the path by default.
+        feature: Feature of a checkpoint; by default the one of its class.
+        framework: Framework that a checkpoint is exported from.
+        reference: Checkpoint of the same weights, for files whose manifest does not name one that exists.
+        axes: Lengths of axes of an ONNX file, for those whose name does not say it.
     """
 
     path: str
@@ -84,21 +84,21 @@ class Request:
 
     @property
     def called(self) -> str:
-        """Its name in results."""
+        """Name in results."""
         return self.name or Path(self.path).name.removesuffix(_SUFFIX) or self.path
 
 
-def open_target(request: Request, folder: Path, say: Callable[[str], None]) -> Target:
-    """Look at a target; a checkpoint is exported into a folder first.
+def open_target(request: Request, folder: Path, announce: Callable[[str], None]) -> Target:
+    """Open a target; a checkpoint is exported into a folder first.
 
     Args:
-        request: what is to be measured.
-        folder: where a checkpoint is exported to, under its name.
-        say: called with a line on what takes a while.
+        request: Target to measure.
+        folder: Folder in which a checkpoint is exported, under its name.
+        announce: Function that is called with the name of a step that takes long.
 
     Raises:
-        CheckpointNotFoundError: there is no such target, or no ONNX file in it.
-        BenchmarkError: it is exported in a form that cannot be measured, or could not be exported.
+        CheckpointNotFoundError: The target does not exist, or holds no ONNX file.
+        BenchmarkError: The target is exported in a form that cannot be measured, or could not be exported.
     """
     path = Path(request.path).expanduser()
     if path.suffix == _SUFFIX and path.is_file():
@@ -110,7 +110,7 @@ def open_target(request: Request, folder: Path, say: Callable[[str], None]) -> T
             f"{path} does not exist. Expected an exported directory, an ONNX file or a checkpoint."
         )
     exported = folder / request.called
-    say(f"exporting {request.called}")
+    announce(f"exporting {request.called}")
     try:
         call_isolated(_export, request, exported)
     except ProcessError as error:
@@ -128,8 +128,8 @@ def _open_file(request: Request, path: Path) -> Target:
     model = graph_facts.read(path)
     if any(value.name.startswith(PAST) for value in graph_facts.real_inputs(model)):
         raise BenchmarkError(
-            f"{path} has a key-value cache: it is measured by the text that it writes. Give the directory that it lies in, with "
-            "its config.json."
+            f"{path} has a key-value cache, so that the time to write text is measured. Name its directory in place of the file; "
+            "the directory must hold config.json."
         )
     return Target(
         model=Model(request.called, {path.stem: path.absolute()}, tuple(value.name for value in model.graph.output)),
@@ -147,13 +147,11 @@ def _open_file(request: Request, path: Path) -> Target:
 def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | None) -> Target:
     manifest = read_manifest(folder)
     files = {file.stem: file.absolute() for file in sorted(folder.glob(f"*{_SUFFIX}"))}
-    if not (
-        folder / CONFIG
-    ).is_file():  # of another tool, or of a model that is not of transformers: it is what its files say
+    if not (folder / CONFIG).is_file():  # from another tool, or not a model of transformers: only the files describe it
         if len(files) > 1:
             raise CheckpointNotFoundError(
-                f"{folder} holds {len(files)} ONNX files, and neither {MANIFEST} nor {CONFIG} that say what they are. "
-                "Give one file."
+                f"{folder} holds {len(files)} ONNX files, and neither {MANIFEST} nor {CONFIG}, which describe them. "
+                "Name one of the files."
             )
         return _open_file(request, next(iter(files.values())))
     described = open_checkpoint(folder)
@@ -176,7 +174,7 @@ def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | No
             start=start,
         ),
         writes=writes,
-        has_sequence=any("sequence" in label for label in _axes(_read_by_user(declared, writes))),
+        has_sequence=any("sequence" in label for label in _axes(_user_inputs(declared, writes))),
         longest=longest_sequence(declared),
         framework=manifest.get("framework", {}).get("name") if source else None,
         atol=declared.atol_for_validation,
@@ -188,29 +186,29 @@ def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | No
 
 
 def _writes(folder: Path, graphs: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether the files write text.
+    """Return whether the files write text.
 
     Raises:
-        BenchmarkError: they compute parts of what writes text, and not all of them.
+        BenchmarkError: They are only some of the parts that writing text requires.
     """
     if "model" in graphs:
         return any(name.startswith(PAST) for name in graphs["model"]["inputs"])
     if {ENCODER_PART, DECODER_PART, NEXT_STEP_PART} <= set(graphs):
         return True
     raise BenchmarkError(
-        f"{folder} holds {', '.join(sorted(graphs))}, without a key-value cache. Export it with a feature with past, "
-        "or give one of the files."
+        f"{folder} holds {', '.join(sorted(graphs))}, without a key-value cache. Export a feature that ends in {WITH_PAST}, "
+        "or name one of the files."
     )
 
 
 def _source_of(manifest: Mapping[str, Any]) -> str | None:
-    """The checkpoint that an export was made of, if it is still there."""
+    """Return the checkpoint of an export, if it still exists."""
     source = manifest.get("source", {}).get("checkpoint")
     return source if source and Path(source).exists() else None
 
 
 def _start(folder: Path, config: Any) -> int:
-    """The token that a decoder begins with."""
+    """Return the first token of a decoder."""
     file = folder / GENERATION_CONFIG
     settings = json.loads(file.read_text()) if file.is_file() else {}
     holders = (config, getattr(config, "decoder", None))
@@ -222,8 +220,8 @@ def _start(folder: Path, config: Any) -> int:
     return next((int(token) for token in named if token is not None), 0)
 
 
-def _read_by_user(declared: OnnxConfig, writes: bool) -> Mapping[str, Mapping[int, str]]:
-    """The inputs that a user gives."""
+def _user_inputs(declared: OnnxConfig, writes: bool) -> Mapping[str, Mapping[int, str]]:
+    """Return the inputs that a user passes: without a cache, and without the inputs that the decoder loop makes."""
     if not writes:
         return declared.inputs
     if ENCODER_PART in parts_of(declared):
@@ -236,7 +234,7 @@ def _axes(inputs: Mapping[str, Mapping[int, str]]) -> set[str]:
 
 
 def _inputs(declared: OnnxConfig, preprocessor: Any, setting: Setting) -> Arrays:
-    """Inputs of a setting: full rows, of values that a model can take."""
+    """Return the inputs of a setting: full rows of values that the model accepts."""
     standard = standard_cases(declared)[-1]
     sequence = standard.sequence if setting.sequence is None else setting.sequence
     case = replace(standard, batch=setting.batch, sequence=sequence, padding=None, past=None, image=None)
@@ -245,7 +243,7 @@ def _inputs(declared: OnnxConfig, preprocessor: Any, setting: Setting) -> Arrays
     if case.images is not None:
         case = replace(case, images=setting.batch)
     made = case_inputs(declared, preprocessor, case, "np")
-    return {name: made[name] for name in _read_by_user(declared, setting.tokens > 0)}
+    return {name: made[name] for name in _user_inputs(declared, setting.tokens > 0)}
 
 
 def _about(

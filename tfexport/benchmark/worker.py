@@ -1,7 +1,7 @@
-"""One cell, in a process of its own: what runs there.
+"""The program in the process of a cell.
 
 The process imports nothing of a framework before the engine does, so that the engine's import can be timed. It answers one
-request after the other; what it times lies between two readings of one clock, in this process.
+request after the other. Each time is the difference between two readings of one clock in this process.
 """
 
 from __future__ import annotations
@@ -20,28 +20,29 @@ import numpy as np
 
 from tfexport.benchmark.engines import Engine, engine
 from tfexport.benchmark.memory import gpu_mib, peak_mib, resident_mib
+from tfexport.benchmark.run_spec import Arrays, RunSpec
 from tfexport.benchmark.sampling import warm_up
 from tfexport.benchmark.stopwatch import Span, Stopwatch
-from tfexport.benchmark.work import Arrays, Work
 from tfexport.processes.isolation import error_text
+from tfexport.processes.streams import quiet
 
 _NS = 1000
 MOST_CALLS = 64
-"""Of a round: more of very short calls say no more."""
+"""Largest number of calls per round: more very short calls do not make the median more precise."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What loading took.
+    """Cost of loading an engine.
 
     Attributes:
-        import_s: importing the framework.
-        load_s: loading the model: creating a session, building and reading weights.
-        first_call_ms: the first call, from NumPy to NumPy; what is compiled for a shape is compiled there.
-        base_rss_mib: resident memory before the import.
-        peak_rss_mib: peak of resident memory up to the end of the first call.
-        gpu_mib: GPU memory after it; None where it cannot be told.
-        about: what the engine says of itself.
+        import_s: Time to import the framework.
+        load_s: Time to load the model: to create a session, or to build a model and read its weights.
+        first_call_ms: Time of the first call, from NumPy to NumPy, in which an engine compiles for the shape.
+        base_rss_mib: Resident memory before the import.
+        peak_rss_mib: Peak of resident memory until the end of the first call.
+        gpu_mib: GPU memory after the first call; None when it is not known.
+        about: Facts from the engine, by `Engine.describe`.
     """
 
     import_s: float
@@ -55,11 +56,11 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Round:
-    """What one round measured.
+    """Result of one round.
 
     Attributes:
-        values_us: time of each call, in microseconds.
-        span: wall time of the round, and what others took of the machine.
+        values_us: Time of each call, in microseconds.
+        span: Wall time of the round, and the processor time of other processes.
     """
 
     values_us: tuple[float, ...]
@@ -70,21 +71,21 @@ class Bench:
     """The engine, its inputs, and a clock.
 
     Args:
-        work: what is run.
-        inputs: the NumPy arrays of every call.
+        spec: Run of the cell.
+        inputs: NumPy arrays of every call, by name.
     """
 
-    def __init__(self, work: Work, inputs: Arrays) -> None:
-        setting = work.cell.setting
-        self._engine: Engine = engine(work.cell.engine, writes=setting.tokens > 0)()
+    def __init__(self, spec: RunSpec, inputs: Arrays) -> None:
+        setting = spec.cell.setting
+        self._engine: Engine = engine(spec.cell.engine, writes=setting.tokens > 0)()
         base = resident_mib()
         seconds = [time.perf_counter()]
         for module in self._engine.modules:
             import_module(module)
         seconds.append(time.perf_counter())
-        self._engine.load(work)
+        self._engine.load(spec)
         seconds.append(time.perf_counter())
-        self.work, self._inputs, self._resident = work, inputs, work.resident
+        self.spec, self._inputs, self._resident = spec, inputs, spec.resident
         self._engine.fetch(self._engine.run(self._engine.feed(inputs)))
         seconds.append(time.perf_counter())
         importing, loading, first = np.diff(seconds)
@@ -102,19 +103,19 @@ class Bench:
         )
 
     def outputs(self) -> dict[str, np.ndarray]:
-        """The outputs of one more call, on what the timed calls are fed."""
+        """Return the outputs of one more call, on the inputs of the timed calls."""
         fed = self._fed[0] if self._resident else self._engine.feed(self._inputs)
         outputs = self._engine.run(fed)
         self._engine.synchronise(outputs)
         return self._engine.fetch(outputs)
 
     def warm_up(self, seconds: float) -> tuple[tuple[float, ...], bool]:
-        """Call until calls take what they took before: their times in microseconds, and whether they do."""
+        """Make calls until their times are steady. Returns their times in microseconds, and whether they became steady."""
         found = warm_up(lambda: self._time(0), seconds, per_second=1e6)
         return found.values, found.steady
 
     def round(self, seconds: float) -> Round:
-        """Call for a while, once at least."""
+        """Make calls for so many seconds, and at least one per stream."""
         watch = Stopwatch()
         if self._threads is None:
             values = self._calls(seconds, 0)
@@ -131,7 +132,7 @@ class Bench:
         return values
 
     def _time(self, stream: int) -> float:
-        """One call, in microseconds."""
+        """Return the time of one call, in microseconds."""
         running = self._engine
         if self._resident:
             fed = self._fed[stream]
@@ -146,17 +147,16 @@ class Bench:
         return (time.perf_counter_ns() - start) / _NS
 
 
-def serve(connection: Connection, work: Work, inputs: Path) -> None:
-    """Load, and answer requests until there is none more. What goes wrong is sent as a text.
+def serve(connection: Connection, spec: RunSpec, inputs: Path) -> None:
+    """Load the engine, and answer requests until None is received.
 
-    A request is a name of `_ANSWERS` and its arguments; an answer is whether it failed, and a value or a text.
+    A request is a name of `_ANSWERS` and its arguments. An answer is whether the request failed, and its value or the text of
+    the error.
     """
-    from tfexport.processes.streams import quiet
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: it is the parent's to end this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process, but only the parent ends this one
     with quiet(verbose=False):
         try:
-            bench = Bench(work, dict(np.load(inputs)))
+            bench = Bench(spec, dict(np.load(inputs)))
             connection.send((False, bench.loaded))
             while (request := connection.recv()) is not None:
                 name, *arguments = request
@@ -166,10 +166,11 @@ def serve(connection: Connection, work: Work, inputs: Path) -> None:
 
 
 def _compare(bench: Bench, path: Path, atol: float, rtol: float) -> dict[str, Any]:
-    """Compare the outputs of one more call, made as the timed ones are."""
+    """Compare the outputs of one more call, made like the timed calls, with a file of the reference."""
+    # Imported here, because it imports onnx, which must not be imported before the engine.
     from tfexport.benchmark.parity_gate import compare, tolerance_of
 
-    precision = bench.work.cell.setting.precision
+    precision = bench.spec.cell.setting.precision
     return compare(dict(np.load(path)), bench.outputs(), tolerance_of(precision, atol, rtol))
 
 

@@ -1,4 +1,4 @@
-"""The engines. Each module of this folder defines some; `engine` finds them by name, or by ``module:Class``."""
+"""The engines. Each module of this folder defines engines; `engine` finds one by its name, or by ``module:Class``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Engine", "engine", "engines", "installed", "missing"]
 
 @cache
 def engines(*, writes: bool = False) -> dict[str, type[Engine]]:
-    """Every engine of this project, by name: those that run a model once a call, or those that write text."""
+    """Return every engine of this project by name: those that run a model once per call, or those that write text."""
     found = {}
     for module in pkgutil.iter_modules(__path__):
         for value in vars(import_module(f"{__name__}.{module.name}")).values():
@@ -31,10 +31,10 @@ def engines(*, writes: bool = False) -> dict[str, type[Engine]]:
 
 
 def engine(name: str, *, writes: bool = False) -> type[Engine]:
-    """An engine by its name, or by ``module:Class``.
+    """Return an engine by its name, or by ``module:Class``.
 
     Raises:
-        UnknownEngineError: there is none.
+        UnknownEngineError: No engine has this name, or the class cannot be imported.
     """
     known = engines(writes=writes)
     if name in known:
@@ -48,30 +48,32 @@ def engine(name: str, *, writes: bool = False) -> type[Engine]:
         if isinstance(found, type) and issubclass(found, Engine):
             return found
         raise UnknownEngineError(f"{name} is not an Engine of tfexport.benchmark.engines.")
-    doing = "that write text" if writes else "that run a model"
+    kind = "write text" if writes else "run a model"
     raise UnknownEngineError(
-        f"there is no engine {name!r}. Engines {doing}: {', '.join(sorted(known))}; or module:Class."
+        f"the engine {name!r} does not exist. Engines that {kind}: {', '.join(sorted(known))}. Name one of them, or "
+        "module:Class for your own (--engines, engines=...)."
     )
 
 
 def missing(found: type[Engine]) -> tuple[str, ...]:
-    """Packages of an engine, none of which is installed; empty when it can be imported."""
+    """Return the packages of an engine when none of them is installed; empty when it can be imported."""
     return () if not found.packages or any(map(_is_installed, found.packages)) else found.packages
 
 
 def installed(names: tuple[str, ...], *, writes: bool) -> Iterator[type[Engine]]:
-    """The engines of some names.
+    """Yield engines by their names.
 
     Raises:
-        UnknownEngineError: there is none of a name.
-        EngineNotInstalledError: its package is not installed.
+        UnknownEngineError: No engine has one of the names.
+        EngineNotInstalledError: The package of an engine is not installed.
     """
     for name in names:
         found = engine(name, writes=writes)
         lacking = missing(found)
         if lacking:
             raise EngineNotInstalledError(
-                f"the engine {name} needs {' or '.join(lacking)}, not installed here. Install {found.extra or lacking[0]}."
+                f"the engine {name} requires {' or '.join(lacking)}, which is not installed. "
+                f"Install {found.extra or lacking[0]}."
             )
         yield found
 

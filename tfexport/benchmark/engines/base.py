@@ -1,4 +1,4 @@
-"""What an engine is. Adding one is one file in this folder; one outside of it is named ``module:Class``."""
+"""The interface of an engine. A new engine is one file in this folder; users name one of their own ``module:Class``."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tfexport.benchmark.work import Arrays, Work
+from tfexport.benchmark.run_spec import Arrays, RunSpec
 
 
 class Engine(ABC):
-    """A way to run a model. It is made, and lives, in a process of its own; it imports its framework in `load`.
+    """A way to run a model. It is created and used in a process of its own, and imports its framework in `load`.
 
-    The time of a call is that of ``fetch(run(feed(inputs)))`` at the host boundary, and that of ``run`` and
-    ``synchronise`` on inputs that were fed before at the device boundary. Several threads may call at a time.
+    At the host boundary, the time of a call is the time of ``fetch(run(feed(inputs)))``. At the device boundary it is the
+    time of ``run`` and ``synchronise`` on inputs that were fed before. Several threads may call at the same time.
 
     Attributes:
-        name: as the user asks for it.
-        description: for reports.
-        writes: whether it writes text; else it runs a model once a call.
-        needs_checkpoint: whether it loads a checkpoint; else ONNX files.
-        framework: of the checkpoint that it loads, ``"tf"`` or ``"pt"``.
-        packages: distributions, one of which must be installed.
-        modules: what is imported first, timed apart.
-        providers: that it can compute on; None for those that ONNX Runtime offers.
-        precisions: that it can compute in.
-        boundaries: that it can be timed at.
-        converts_files: whether its files are made float16 for it; else it computes in a precision by itself.
-        extra: what to install for it.
+        name: Name by which the user asks for it.
+        description: Description for reports.
+        writes: Whether it writes text; otherwise it runs a model once per call.
+        needs_checkpoint: Whether it loads a checkpoint; otherwise it loads ONNX files.
+        framework: Framework of the checkpoint that it loads, ``"tf"`` or ``"pt"``.
+        packages: Distributions, one of which must be installed.
+        modules: Modules that are imported first, and timed separately.
+        providers: Execution providers on which it can compute; None for those of the installed ONNX Runtime.
+        precisions: Precisions in which it can compute.
+        boundaries: Boundaries at which it can be timed.
+        converts_files: Whether its files are converted to float16 for it; otherwise it sets the precision itself.
+        extra: Package to install for it.
     """
 
     name: ClassVar[str]
@@ -46,34 +46,34 @@ class Engine(ABC):
     extra: ClassVar[str] = ""
 
     @classmethod
-    def check(cls, work: Work) -> str | None:
-        """Why it cannot do some work, before a process is started for it; None when it can."""
+    def check(cls, spec: RunSpec) -> str | None:
+        """Return why the engine cannot run a cell, before a process is started for it; None when it can."""
         return None
 
     @abstractmethod
-    def load(self, work: Work) -> None:
+    def load(self, spec: RunSpec) -> None:
         """Load the model, ready for its first call.
 
         Raises:
-            BenchmarkError: it cannot be run as asked, for a reason that the user can act on.
+            BenchmarkError: It cannot run as asked, for a reason that the user can act on.
         """
 
     @abstractmethod
     def feed(self, inputs: Arrays) -> Any:
-        """What `run` takes: at the device boundary, where the engine computes."""
+        """Return the inputs in the form that `run` accepts; at the device boundary, on the device."""
 
     @abstractmethod
     def run(self, fed: Any) -> Any:
-        """One call. It may return before the outputs are there."""
+        """Make one call. It may return before the outputs are computed."""
 
     def synchronise(self, outputs: Any) -> None:
-        """Wait until what `run` returned is there. Nothing to do where `run` returns when it is."""
+        """Wait until the outputs of `run` are computed. By default `run` returns only then."""
         return
 
     @abstractmethod
     def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
-        """The outputs as NumPy arrays, by name: ``tokens`` of an engine that writes text."""
+        """Return the outputs as NumPy arrays by name. An engine that writes text returns ``tokens`` (batch, tokens)."""
 
     def describe(self) -> Mapping[str, Any]:
-        """What is worth knowing of what was loaded: settings in force, placement, graph facts."""
+        """Return facts about what was loaded: settings in force, placement of nodes, facts about the graph."""
         return {}

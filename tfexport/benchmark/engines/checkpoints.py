@@ -1,47 +1,16 @@
-"""A checkpoint loaded by its framework, for the engines that run it."""
+"""A checkpoint loaded by its framework, for the engines that run the framework's own model."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfexport.benchmark.engines.base import Engine
-from tfexport.benchmark.work import Work
+from tfexport.benchmark.run_spec import RunSpec
 from tfexport.checkpoints.transformers_api import class_named
-
-if TYPE_CHECKING:
-    from tfexport.backends.base import LoadedModel
-    from tfexport.checkpoints.checkpoint import Checkpoint
-    from tfexport.checkpoints.framework import FrameworkChoice
-
-
-class LoadedCheckpoint:
-    """The framework's model of a checkpoint, its declaration, and the values that the declaration overrides.
-
-    Args:
-        work: what is run.
-        framework: that loads it.
-        load: from the checkpoint, the class's name and the choice of framework to the loaded model.
-    """
-
-    def __init__(
-        self, work: Work, framework: str, load: Callable[[Checkpoint, str, FrameworkChoice], LoadedModel]
-    ) -> None:
-        from tfexport.backends.base import prepared  # here: what an engine's module imports is not timed
-        from tfexport.pipeline.options import export_options
-        from tfexport.pipeline.plan import make_plan
-
-        plan = make_plan(
-            work.model.converted.get(framework) or work.model.checkpoint or "",
-            export_options(feature=work.model.feature or "default", framework=framework),
-        )
-        self.config = plan.config
-        self.model: Any = load(plan.checkpoint, plan.model_class, plan.choice).model
-        self.context = ExitStack()
-        if not work.cell.setting.tokens:  # as when it was exported, for as long as it is run
-            self.context.enter_context(prepared(self.model, self.config))
+from tfexport.declarations.onnx_config import OnnxConfig
 
 
 class CheckpointEngine(Engine):
@@ -49,28 +18,61 @@ class CheckpointEngine(Engine):
 
     needs_checkpoint = True
     providers = ("cpu", "cuda")
-    _work: Work
+    _spec: RunSpec
+    _model: Any
+    _config: OnnxConfig
+
+    def _load_checkpoint(self, framework: str, load: Callable[..., Any]) -> None:
+        """Load the model of the checkpoint and its declaration.
+
+        Args:
+            framework: Framework that loads it.
+            load: Function of the backend that returns a `LoadedModel`. It is called with the checkpoint, the name of the
+                class and the choice of the framework.
+        """
+        # Imported here, because these import onnx: importing an engine's module must not import what an engine imports.
+        from tfexport.backends.base import prepared
+        from tfexport.pipeline.options import export_options
+        from tfexport.pipeline.plan import make_plan
+
+        model = self._spec.model
+        plan = make_plan(
+            model.converted.get(framework) or model.checkpoint or "",
+            export_options(feature=model.feature or "default", framework=framework),
+        )
+        self._config = plan.config
+        self._model = load(plan.checkpoint, plan.model_class, plan.choice).model
+        self._context = ExitStack()
+        if (
+            not self._spec.cell.setting.tokens
+        ):  # with the values that the declaration overrides, as when it was exported
+            self._context.enter_context(prepared(self._model, self._config))
 
     @abstractmethod
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        """What a call calls, with the framework's tensors by name."""
+    def _function(self) -> Callable[[Mapping[str, Any]], Any]:
+        """Return the function that a call calls with the framework's tensors by name."""
 
 
 class WritesText(CheckpointEngine):
-    """Such an engine that writes text by ``generate``, whose new tokens stand behind others."""
+    """An engine that writes text by ``generate``, which returns the new tokens after other ones."""
 
     writes = True
     boundaries = ("host",)
 
     def _settings(self) -> Any:
-        return generation(self._work.cell.setting.tokens, self._work.model.start)
+        return generation(self._spec.cell.setting.tokens, self._spec.model.start)
 
     def run(self, fed: Any) -> Any:
-        return super().run(fed), before(self._work, fed)  # type: ignore[safe-super]  # of the framework's engine
+        return super().run(fed), tokens_before(self._spec, fed)  # type: ignore[safe-super]  # of the framework's engine
 
 
 def generation(tokens: int, start: int | None) -> Any:
-    """Greedy, with a cache, and as many tokens as are asked for: nothing of the model's own settings."""
+    """Return settings of ``generate``: greedy, with a cache, exactly so many tokens, and none of the model's own settings.
+
+    Args:
+        tokens: Number of new tokens.
+        start: First token of a decoder; None for a model that continues its prompt.
+    """
     return class_named("GenerationConfig")(
         max_new_tokens=tokens,
         min_new_tokens=tokens,
@@ -84,6 +86,6 @@ def generation(tokens: int, start: int | None) -> Any:
     )
 
 
-def before(work: Work, prompt: Any) -> int:
-    """Tokens that ``generate`` returns before the new ones: the prompt, or a decoder's first token."""
-    return 1 if work.model.start is not None else int(prompt["input_ids"].shape[1])
+def tokens_before(spec: RunSpec, prompt: Any) -> int:
+    """Return the number of tokens that ``generate`` returns before the new ones: the prompt, or a decoder's first token."""
+    return 1 if spec.model.start is not None else int(prompt["input_ids"].shape[1])

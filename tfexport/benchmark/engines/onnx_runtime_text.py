@@ -1,4 +1,4 @@
-"""ONNX Runtime writing text: a bare loop over the exported files, greedily and with their cache."""
+"""ONNX Runtime writing text: a bare greedy loop over the exported files, with their cache."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.engines.onnx_runtime import EXTRA, PACKAGES, Session, share_threads
-from tfexport.benchmark.work import Arrays, Work
+from tfexport.benchmark.run_spec import Arrays, RunSpec
 from tfexport.declarations.parts import DECODER_PART, ENCODER_PART, ENCODER_STATES, MERGED_PART, NEXT_STEP_PART
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.runtime.errors import import_runtime
@@ -19,11 +19,11 @@ _BRANCH = "use_cache_branch"
 
 
 class Steps:
-    """Steps of a session with IO binding: what it returns as a cache it is given again, as the runtime's own value.
+    """Steps of a session with IO binding. The cache that a step returns is an input of the next, as the runtime's own value.
 
     Args:
-        loaded: the session.
-        state: what each step is given beside its tokens.
+        loaded: Session to run.
+        state: Inputs of each step beside its tokens, by name.
     """
 
     def __init__(self, loaded: Session, state: Mapping[str, Any]) -> None:
@@ -35,7 +35,7 @@ class Steps:
         }
 
     def __call__(self, feeds: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Logits ``(batch, new tokens, vocabulary)`` of some new tokens."""
+        """Return the logits ``(batch, new tokens, vocabulary)`` of new tokens."""
         binding = self._loaded.session.io_binding()
         for name in self._loaded.inputs:
             if name in feeds:
@@ -52,7 +52,7 @@ class Steps:
 
 
 class OnnxRuntimeText(Engine):
-    """A decoder, or an encoder and its two decoders."""
+    """A decoder-only model, or an encoder and its two decoders."""
 
     name = "ort"
     description = (
@@ -69,13 +69,13 @@ class OnnxRuntimeText(Engine):
     shares_threads: ClassVar[bool] = True
     """Whether several sessions compute on the same threads."""
 
-    def load(self, work: Work) -> None:
-        self._start, self._tokens = work.model.start, work.cell.setting.tokens
-        parts = self._parts(work.model.files)
+    def load(self, spec: RunSpec) -> None:
+        self._start, self._tokens = spec.model.start, spec.cell.setting.tokens
+        parts = self._parts(spec.model.files)
         share = self.shares_threads and len(parts) > 1
         if share:
-            share_threads(work.cell.setting.threads)
-        self._sessions = {name: Session(work.model.files[name], work, shares_threads=share) for name in parts}
+            share_threads(spec.cell.setting.threads)
+        self._sessions = {name: Session(spec.model.files[name], spec, shares_threads=share) for name in parts}
 
     def _parts(self, files: Mapping[str, Any]) -> tuple[str, ...]:
         return (ENCODER_PART, DECODER_PART, NEXT_STEP_PART) if ENCODER_PART in files else ("model",)
@@ -84,10 +84,10 @@ class OnnxRuntimeText(Engine):
         return inputs
 
     def run(self, fed: Any) -> Any:
-        return self._decode(fed) if ENCODER_PART in self._sessions else self._go_on(fed)
+        return self._decode(fed) if ENCODER_PART in self._sessions else self._continue(fed)
 
-    def _go_on(self, inputs: Arrays) -> np.ndarray:
-        """A decoder alone reads the prompt, and goes on with it."""
+    def _continue(self, inputs: Arrays) -> np.ndarray:
+        """Read the prompt, and return the tokens ``(batch, tokens)`` that a decoder-only model continues it with."""
         loaded = self._sessions["model"]
         batch, length = inputs["input_ids"].shape
         mask = np.ones((batch, length + self._tokens), np.int64)
@@ -103,29 +103,29 @@ class OnnxRuntimeText(Engine):
         return written
 
     def _decode(self, inputs: Arrays) -> np.ndarray:
-        """An encoder reads the inputs; the decoder begins with its first token."""
+        """Encode the inputs, and return the tokens ``(batch, tokens)`` that the decoder writes after its first token."""
         state: dict[str, Any] = {ENCODER_STATES: _encode(self._sessions[ENCODER_PART], inputs)}
         batch = len(next(iter(inputs.values())))
         if "attention_mask" in inputs:
             state["encoder_attention_mask"] = inputs["attention_mask"]
         first, later = self._decoders()
         written = np.empty((batch, self._tokens), np.int64)
-        step = Steps(first, {**self._at_first(batch), **state})
+        step = Steps(first, {**self._first_state(batch), **state})
         new = np.full((batch, 1), self._start, np.int64)
         for index in range(self._tokens):
             written[:, index] = step({"input_ids": new})[:, -1].argmax(-1)
             if index == 0:
-                step = Steps(later, {**step.state, **self._afterwards()})
+                step = Steps(later, {**step.state, **self._later_state()})
             new = written[:, index : index + 1]
         return written
 
     def _decoders(self) -> tuple[Session, Session]:
         return self._sessions[DECODER_PART], self._sessions[NEXT_STEP_PART]
 
-    def _at_first(self, batch: int) -> Mapping[str, np.ndarray]:
+    def _first_state(self, batch: int) -> Mapping[str, np.ndarray]:
         return {}
 
-    def _afterwards(self) -> Mapping[str, np.ndarray]:
+    def _later_state(self) -> Mapping[str, np.ndarray]:
         return {}
 
     def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
@@ -136,14 +136,14 @@ class OnnxRuntimeText(Engine):
 
 
 class OnnxRuntimeMergedText(OnnxRuntimeText):
-    """The encoder and the merged decoder."""
+    """An encoder and the merged decoder."""
 
     name = "ort-merged"
     description = "ONNX Runtime, the same loop over decoder_model_merged.onnx"
 
     @classmethod
-    def check(cls, work: Work) -> str | None:
-        return None if MERGED_PART in work.model.files else f"there is no {MERGED_PART}.onnx"
+    def check(cls, spec: RunSpec) -> str | None:
+        return None if MERGED_PART in spec.model.files else f"the export has no {MERGED_PART}.onnx"
 
     def _parts(self, files: Mapping[str, Any]) -> tuple[str, ...]:
         return (ENCODER_PART, MERGED_PART)
@@ -151,21 +151,22 @@ class OnnxRuntimeMergedText(OnnxRuntimeText):
     def _decoders(self) -> tuple[Session, Session]:
         return self._sessions[MERGED_PART], self._sessions[MERGED_PART]
 
-    def _at_first(self, batch: int) -> Mapping[str, np.ndarray]:
+    def _first_state(self, batch: int) -> Mapping[str, np.ndarray]:
         return {**_empty_cache(self._sessions[MERGED_PART], batch), _BRANCH: np.array([False])}
 
-    def _afterwards(self) -> Mapping[str, np.ndarray]:
+    def _later_state(self) -> Mapping[str, np.ndarray]:
         return {_BRANCH: np.array([True])}
 
 
 def _empty_cache(loaded: Session, batch: int) -> Mapping[str, np.ndarray]:
+    # Imported here, because it imports onnx: importing an engine's module must not import what an engine imports.
     from tfexport.validation.decoding import empty_cache
 
     return empty_cache(loaded.session, batch)
 
 
 def _encode(loaded: Session, inputs: Arrays) -> Any:
-    """What the encoder made of its inputs, where it computes."""
+    """Return the outputs of the encoder as a value of ONNX Runtime, on its device."""
     binding = loaded.session.io_binding()
     for name in loaded.inputs:
         binding.bind_cpu_input(name, inputs[name])

@@ -1,4 +1,4 @@
-"""OpenVINO, which reads the same ONNX files."""
+"""OpenVINO, which reads the exported ONNX files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from tfexport.benchmark.engines.base import Engine
-from tfexport.benchmark.work import Arrays, Work
+from tfexport.benchmark.run_spec import Arrays, RunSpec
 
 _PRECISIONS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 
 class OpenVino(Engine):
-    """One inference of ``model.onnx`` a call, for latency; the precision is stated, since its default depends on the CPU."""
+    """One inference of ``model.onnx`` per call, tuned for latency. The precision is set, since its default depends on the CPU."""
 
     name = "openvino"
     description = "OpenVINO, one infer request (its tensors in place at the device boundary)"
@@ -24,14 +24,14 @@ class OpenVino(Engine):
     precisions = tuple(_PRECISIONS)
     extra = "tfexport[openvino]"
 
-    def load(self, work: Work) -> None:
+    def load(self, spec: RunSpec) -> None:
         import openvino
 
-        setting = work.cell.setting
-        (path,) = work.model.files.values()
+        setting = spec.cell.setting
+        (path,) = spec.model.files.values()
         core = openvino.Core()
-        self._work, self._openvino, self._thread = work, openvino, threading.local()
-        self._outputs = tuple(work.model.outputs)
+        self._spec, self._openvino, self._thread = spec, openvino, threading.local()
+        self._outputs = tuple(spec.model.outputs)
         self._compiled = core.compile_model(
             core.read_model(path),
             "CPU",
@@ -45,7 +45,7 @@ class OpenVino(Engine):
         self._names = [port.any_name for port in self._compiled.inputs]
 
     def feed(self, inputs: Arrays) -> Any:
-        if not self._work.resident:
+        if not self._spec.resident:
             return self._request(), {name: inputs[name] for name in self._names}
         request = self._compiled.create_infer_request()
         for name in self._names:
@@ -53,7 +53,7 @@ class OpenVino(Engine):
         return request, None
 
     def _request(self) -> Any:
-        """One a thread: a request is busy while it runs."""
+        """Return the request of this thread: a request cannot be shared while it runs."""
         if not hasattr(self._thread, "request"):
             self._thread.request = self._compiled.create_infer_request()
         return self._thread.request

@@ -1,4 +1,4 @@
-"""The exported files through optimum's classes, which write text with PyTorch's ``generate``."""
+"""optimum's classes, which load the exported files and write text with PyTorch's ``generate``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tfexport.benchmark.engines.base import Engine
-from tfexport.benchmark.engines.checkpoints import before, generation
-from tfexport.benchmark.work import Arrays, Work
+from tfexport.benchmark.engines.checkpoints import generation, tokens_before
+from tfexport.benchmark.run_spec import Arrays, RunSpec
 from tfexport.checkpoints.transformers_api import generate
 from tfexport.declarations.tasks import WITH_PAST
 from tfexport.runtime.sessions import session_options
@@ -34,20 +34,22 @@ class OptimumText(Engine):
     extra = "tfexport[clients]"
 
     @classmethod
-    def check(cls, work: Work) -> str | None:
-        return None if _class_of(work) else f"optimum has no class that writes text for {work.model.feature}"
+    def check(cls, spec: RunSpec) -> str | None:
+        return (
+            None if _class_of(spec) else f"optimum has no class that writes text for the feature {spec.model.feature}"
+        )
 
-    def load(self, work: Work) -> None:
+    def load(self, spec: RunSpec) -> None:
         import torch
         from optimum import onnxruntime as optimum
 
-        threads = work.cell.setting.threads
+        threads = spec.cell.setting.threads
         torch.set_num_threads(threads)
-        folder = next(iter(work.model.files.values())).parent
-        self._work, self._torch = work, torch
-        self._generate = generate("pt")  # not Whisper's own, which cuts off the first token
-        self._settings = generation(work.cell.setting.tokens, work.model.start)
-        self._model = getattr(optimum, _class_of(work)).from_pretrained(
+        folder = next(iter(spec.model.files.values())).parent
+        self._spec, self._torch = spec, torch
+        self._generate = generate("pt")  # Whisper's own drops the first token
+        self._settings = generation(spec.cell.setting.tokens, spec.model.start)
+        self._model = getattr(optimum, _class_of(spec)).from_pretrained(
             str(folder),
             session_options=session_options(threads=threads),
             provider="CPUExecutionProvider",
@@ -59,7 +61,7 @@ class OptimumText(Engine):
 
     def run(self, fed: Any) -> Any:
         with self._torch.inference_mode():
-            return self._generate(self._model, **fed, generation_config=self._settings), before(self._work, fed)
+            return self._generate(self._model, **fed, generation_config=self._settings), tokens_before(self._spec, fed)
 
     def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
         text, length = outputs
@@ -73,5 +75,5 @@ class OptimumText(Engine):
         }
 
 
-def _class_of(work: Work) -> str:
-    return _CLASSES.get((work.model.feature or "").removesuffix(WITH_PAST), "")
+def _class_of(spec: RunSpec) -> str:
+    return _CLASSES.get((spec.model.feature or "").removesuffix(WITH_PAST), "")

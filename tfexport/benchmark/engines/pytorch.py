@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfexport.benchmark.engines.checkpoints import CheckpointEngine, LoadedCheckpoint, WritesText
-from tfexport.benchmark.work import Arrays, Work
+from tfexport.benchmark.engines.checkpoints import CheckpointEngine, WritesText
+from tfexport.benchmark.run_spec import Arrays, RunSpec
 from tfexport.checkpoints.transformers_api import generate
 from tfexport.errors import ProviderError
 
@@ -24,22 +24,25 @@ class _PyTorch(CheckpointEngine):
     precisions = ("fp32", "tf32", "bf16", "fp16")
     extra = _EXTRA
 
-    def load(self, work: Work) -> None:
+    def load(self, spec: RunSpec) -> None:
         import torch
 
+        # Imported here, because it imports PyTorch, whose import is timed.
         from tfexport.backends.pytorch.loading import load_model
 
-        setting = work.cell.setting
+        setting = spec.cell.setting
         torch.set_num_threads(setting.threads)
         torch.set_num_interop_threads(setting.threads)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = setting.precision == "tf32"
-        if work.cell.provider == "cuda" and not torch.cuda.is_available():
-            raise ProviderError("cuda was asked for, and PyTorch finds no GPU. Nothing is run on the CPU in its place.")
-        self._work, self._torch, self._device = work, torch, torch.device(work.cell.provider)
-        self._loaded = LoadedCheckpoint(work, "pt", partial(load_model, attention=None))  # as users load it
+        if spec.cell.provider == "cuda" and not torch.cuda.is_available():
+            raise ProviderError(
+                "cuda was asked for, but PyTorch finds no GPU, and nothing runs on the CPU in its place. Use --providers cpu."
+            )
+        self._spec, self._torch, self._device = spec, torch, torch.device(spec.cell.provider)
+        self._load_checkpoint("pt", partial(load_model, attention=None))  # as users load it
         self._dtype = getattr(torch, _HALVES.get(setting.precision, "float32"))
-        self._loaded.model.eval().to(self._device, self._dtype)
-        self._call = self._made(self._loaded)
+        self._model.eval().to(self._device, self._dtype)
+        self._call = self._function()
 
     def feed(self, inputs: Arrays) -> Any:
         return {name: self._moved(self._torch.from_numpy(array)) for name, array in inputs.items()}
@@ -57,27 +60,28 @@ class _PyTorch(CheckpointEngine):
 
     def describe(self) -> Mapping[str, Any]:
         return {
-            "model_class": type(self._loaded.model).__name__,
+            "model_class": type(self._model).__name__,
             "device": str(self._device),
-            "dtype": str(self._loaded.model.dtype),
-            "attention": getattr(self._loaded.model.config, "_attn_implementation", None),
+            "dtype": str(self._model.dtype),
+            "attention": getattr(self._model.config, "_attn_implementation", None),
             "threads": self._torch.get_num_threads(),
             "interop_threads": self._torch.get_num_interop_threads(),
         }
 
 
 class PyTorchEager(_PyTorch):
-    """The model called, op by op."""
+    """The model, executed op by op."""
 
     name = "torch-eager"
     description = "PyTorch, eager, inference mode"
 
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
+    def _function(self) -> Callable[[Mapping[str, Any]], Any]:
+        # Imported here, because they import onnx and PyTorch.
         from tfexport.backends.base import declared_outputs
         from tfexport.backends.pytorch.tracing import call_model
 
-        name = type(loaded.model).__name__
-        return lambda tensors: declared_outputs(loaded.config, call_model(loaded.model, loaded.config, tensors), name)
+        model, config, name = self._model, self._config, type(self._model).__name__
+        return lambda tensors: declared_outputs(config, call_model(model, config, tensors), name)
 
     def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
         return {
@@ -87,25 +91,25 @@ class PyTorchEager(_PyTorch):
 
 
 class PyTorchCompile(PyTorchEager):
-    """The same compiled for the shape of the inputs."""
+    """The model, compiled for the shape of the inputs."""
 
     name = "torch-compile"
     description = "PyTorch, model.compile(dynamic=False), inductor"
 
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        loaded.model.compile(dynamic=False)
-        return super()._made(loaded)
+    def _function(self) -> Callable[[Mapping[str, Any]], Any]:
+        self._model.compile(dynamic=False)
+        return super()._function()
 
 
 class PyTorchEagerText(WritesText, _PyTorch):
-    """``generate``."""
+    """``generate``, executed op by op."""
 
     name = "torch-eager"
     description = "PyTorch generate, eager, with a dynamic cache"
 
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        settings, write = self._settings(), generate("pt")
-        return lambda tensors: write(loaded.model, **tensors, generation_config=settings)
+    def _function(self) -> Callable[[Mapping[str, Any]], Any]:
+        model, settings, write = self._model, self._settings(), generate("pt")
+        return lambda tensors: write(model, **tensors, generation_config=settings)
 
     def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
         text, length = outputs

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfexport.benchmark.engines.checkpoints import CheckpointEngine, LoadedCheckpoint, WritesText
-from tfexport.benchmark.work import Arrays, Work
+from tfexport.benchmark.engines.checkpoints import CheckpointEngine, WritesText
+from tfexport.benchmark.run_spec import Arrays, RunSpec
 from tfexport.checkpoints.transformers_api import generate
 from tfexport.errors import ProviderError
 
@@ -22,20 +22,21 @@ class _TensorFlow(CheckpointEngine):
     precisions = ("fp32", "tf32")
     extra = _EXTRA
 
-    def load(self, work: Work) -> None:
+    def load(self, spec: RunSpec) -> None:
         import tensorflow as tf
 
+        # Imported here, because it imports TensorFlow, whose import is timed.
         from tfexport.backends.tensorflow.loading import load_model
 
-        setting = work.cell.setting
+        setting = spec.cell.setting
         tf.config.threading.set_intra_op_parallelism_threads(setting.threads)
         tf.config.threading.set_inter_op_parallelism_threads(setting.threads)
         tf.config.experimental.enable_tensor_float_32_execution(setting.precision == "tf32")
-        self._device = self._choose(tf, work.cell.provider)
-        self._work, self._tf = work, tf
+        self._device = self._choose(tf, spec.cell.provider)
+        self._spec, self._tf = spec, tf
         with tf.device(self._device):
-            self._loaded = LoadedCheckpoint(work, "tf", load_model)
-            self._call = self._made(self._loaded)
+            self._load_checkpoint("tf", load_model)
+            self._call = self._function()
 
     def _choose(self, tf: Any, provider: str) -> str:
         if provider == "cpu":
@@ -43,7 +44,8 @@ class _TensorFlow(CheckpointEngine):
             return "/CPU:0"
         if not tf.config.list_physical_devices("GPU"):
             raise ProviderError(
-                f"{provider} was asked for, and TensorFlow finds no GPU. Nothing is run on the CPU in its place."
+                f"{provider} was asked for, but TensorFlow finds no GPU, and nothing runs on the CPU in its place. "
+                "Use --providers cpu."
             )
         return "/GPU:0"
 
@@ -52,13 +54,13 @@ class _TensorFlow(CheckpointEngine):
             return self._call(fed)
 
     def synchronise(self, outputs: Any) -> None:
-        if self._work.cell.provider != "cpu":
+        if self._spec.cell.provider != "cpu":
             self._tf.test.experimental.sync_devices()
 
     def describe(self) -> Mapping[str, Any]:
         threading = self._tf.config.threading
         return {
-            "model_class": type(self._loaded.model).__name__,
+            "model_class": type(self._model).__name__,
             "device": self._device,
             "intra_op_threads": threading.get_intra_op_parallelism_threads(),
             "inter_op_threads": threading.get_inter_op_parallelism_threads(),
@@ -66,17 +68,18 @@ class _TensorFlow(CheckpointEngine):
 
 
 class TensorFlowEager(_TensorFlow):
-    """The model called, op by op."""
+    """The model, executed op by op."""
 
     name = "tf-eager"
     description = "TensorFlow, eager: the model called with tensors"
 
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
+    def _function(self) -> Callable[[Mapping[str, Any]], Any]:
+        # Imported here, because they import onnx and TensorFlow.
         from tfexport.backends.base import declared_outputs
         from tfexport.backends.tensorflow.calling import call_model
 
-        name = type(loaded.model).__name__
-        return lambda tensors: declared_outputs(loaded.config, call_model(loaded.model, loaded.config, tensors), name)
+        model, config, name = self._model, self._config, type(self._model).__name__
+        return lambda tensors: declared_outputs(config, call_model(model, config, tensors), name)
 
     def feed(self, inputs: Arrays) -> Any:
         with self._tf.device(self._device):
@@ -87,34 +90,34 @@ class TensorFlowEager(_TensorFlow):
 
 
 class TensorFlowFunction(TensorFlowEager):
-    """The same as one graph, traced for the shape of the inputs."""
+    """The model as one graph, traced for the shape of the inputs."""
 
     name = "tf-function"
     description = "TensorFlow, tf.function, traced for the shape"
-    _compiles = False
+    _uses_xla = False
 
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        return self._tf.function(super()._made(loaded), jit_compile=self._compiles or None)  # type: ignore[no-any-return]
+    def _function(self) -> Callable[[Mapping[str, Any]], Any]:
+        return self._tf.function(super()._function(), jit_compile=self._uses_xla or None)  # type: ignore[no-any-return]
 
 
 class TensorFlowXla(TensorFlowFunction):
-    """The same compiled by XLA."""
+    """The model, compiled by XLA for the shape of the inputs."""
 
     name = "tf-xla"
     description = "TensorFlow, tf.function(jit_compile=True), compiled for the shape"
-    _compiles = True
+    _uses_xla = True
 
 
 class TensorFlowEagerText(WritesText, _TensorFlow):
-    """``generate`` as it is called without further ado."""
+    """``generate``, executed op by op."""
 
     name = "tf-eager"
     description = "TensorFlow generate, eager"
 
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        settings, write = self._settings(), generate("tf")
-        # The mixin's own: a model's override (Whisper's) adds tokens that were not asked for.
-        return lambda tensors: write(loaded.model, **tensors, generation_config=settings)
+    def _function(self) -> Callable[[Mapping[str, Any]], Any]:
+        model, settings, write = self._model, self._settings(), generate("tf")
+        # The method of the mixin, because Whisper's own adds tokens that were not asked for.
+        return lambda tensors: write(model, **tensors, generation_config=settings)
 
     def feed(self, inputs: Arrays) -> Any:
         tf = self._tf
@@ -130,16 +133,16 @@ class TensorFlowEagerText(WritesText, _TensorFlow):
 
 
 class TensorFlowXlaText(TensorFlowEagerText):
-    """``tf.function(generate, jit_compile=True)``: one program a shape."""
+    """``tf.function(generate, jit_compile=True)``: one program per shape."""
 
     name = "tf-xla"
     description = "TensorFlow generate, compiled by XLA for the shape"
 
     @classmethod
-    def check(cls, work: Work) -> str | None:
-        if work.cell.setting.tokens > 1:
+    def check(cls, spec: RunSpec) -> str | None:
+        if spec.cell.setting.tokens > 1:
             return None
-        return "transformers 4.57.6's generate, compiled, fails where it is to write one token"
+        return "generate of transformers 4.57.6, compiled by XLA, cannot write only one token"
 
-    def _made(self, loaded: LoadedCheckpoint) -> Callable[[Mapping[str, Any]], Any]:
-        return self._tf.function(super()._made(loaded), jit_compile=True)  # type: ignore[no-any-return]
+    def _function(self) -> Callable[[Mapping[str, Any]], Any]:
+        return self._tf.function(super()._function(), jit_compile=True)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Reports on a results document: for a terminal, as Markdown, as comma-separated values, as a page; and their rows."""
+"""Reports on a results document: for a terminal, as Markdown, as comma-separated values, and as an HTML page."""
 
 from tfexport.benchmark.report.csv_text import comma_separated
 from tfexport.benchmark.report.html_page import html

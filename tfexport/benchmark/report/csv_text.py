@@ -1,4 +1,4 @@
-"""A report as comma-separated values: a line for each cell."""
+"""A report as comma-separated values: one line per cell."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _COLUMNS = {
     "launches": "times.launches",
     "steady_launches": "times.steady",
     "others_cpus": "times.others_cpus",
-    "first_engine": "against.engine",
-    "times_as_fast": "against.times_as_fast",
-    "times_as_fast_low": "against.interval.0",
-    "times_as_fast_high": "against.interval.1",
-    "verdict": "against.verdict",
-    "break_even_calls": "against.break_even_calls",
+    "first_engine": "speedup.engine",
+    "times_as_fast": "speedup.times_as_fast",
+    "times_as_fast_low": "speedup.interval.0",
+    "times_as_fast_high": "speedup.interval.1",
+    "verdict": "speedup.verdict",
+    "break_even_calls": "speedup.break_even_calls",
     "import_s": "cold.import_s",
     "load_s": "cold.load_s",
     "first_call_ms": "cold.first_call_ms",
@@ -56,11 +56,11 @@ _COLUMNS = {
     "peak_rss_mib": "memory.peak_rss_mib",
     "gpu_mib": "memory.gpu_mib",
 }
-"""Where each column lies in a row. Verdicts and ratios are on the first engine, as many times as fast as the line's own."""
+"""Path of each column in a row. Verdicts and ratios are about the first engine, compared with the engine of the line."""
 
 
 def comma_separated(document: Mapping[str, Any]) -> str:
-    """A results document as comma-separated values: the same columns for every document, empty where nothing is known."""
+    """Return a results document as comma-separated values. All documents have the same columns; unknown values are empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
@@ -69,7 +69,7 @@ def comma_separated(document: Mapping[str, Any]) -> str:
 
 
 def _value(row: Row, path: str) -> Any:
-    """What lies at a path of attributes, names and indexes; None where one of them is not there."""
+    """Return the value at a path of attributes, names and indexes; None when a part of the path does not exist."""
     value: Any = row
     for name in path.split("."):
         if isinstance(value, tuple):

@@ -1,4 +1,4 @@
-"""A report as a page: one file, nothing fetched, for a phone and for a wide screen, in light and in dark."""
+"""A report as an HTML page: one file that loads nothing else, for phones and wide screens, light and dark."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tfexport.benchmark.report import plots, sentences
-from tfexport.benchmark.report.table import Against, Group, Table, tables
+from tfexport.benchmark.report.table import Group, Speedup, Table, tables
 from tfexport.reporting.formatting import with_interval
 from tfexport.reporting.pages import Plot, environment
 
@@ -16,13 +16,13 @@ _TEMPLATE = "report.html.j2"
 
 @dataclass(frozen=True)
 class _Section:
-    """What the page has of one target.
+    """The section of one target.
 
     Attributes:
-        table: its rows.
-        about: its files.
-        plots: medians, and work a second by batch.
-        distributions: every call, a plot for each setting.
+        table: Rows of the target.
+        about: Sentence about its files.
+        plots: Plots of the medians, and of the throughput by batch.
+        distributions: Plots of every call, one per setting.
     """
 
     table: Table
@@ -32,7 +32,7 @@ class _Section:
 
 
 def html(document: Mapping[str, Any]) -> str:
-    """A results document as a page: who is how many times as fast, tables, plots, and how and on what it was measured."""
+    """Return a results document as an HTML page: speedups, tables, plots, the method and the environment."""
     assert __package__
     page = environment(__package__)
     page.globals |= {
@@ -67,31 +67,31 @@ def _section(table: Table, document: Mapping[str, Any], numbers: Mapping[str, in
 
 
 def _beside(group: Group, other: str) -> tuple[str, str]:
-    """The verdict on a group's first engine beside another one, and a text on it."""
+    """Return the verdict on a group's first engine beside another one, and the text of the cell."""
     row = next((row for row in group.rows if row.engine == other), None)
-    if row is not None and row.against is not None:
-        told = with_interval(row.against.times_as_fast, row.against.interval)
-        return row.against.verdict, f"{row.against.verdict}: {told}"
+    if row is not None and row.speedup is not None:
+        times = with_interval(row.speedup.times_as_fast, row.speedup.interval)
+        return row.speedup.verdict, f"{row.speedup.verdict}: {times}"
     if row is None:
         return "", "not measured"
     first = group.rows[0]
     return "", row.status if row.times is None else f"{first.engine}: {first.status}"
 
 
-def _pays_from(against: Against) -> str:
-    """The call from which on the first engine has paid for its export and its loading."""
-    calls = against.break_even_calls
+def _pays_from(speedup: Speedup) -> str:
+    """Return the call from which on the first engine has paid for its export and its loading."""
+    calls = speedup.break_even_calls
     return "never" if calls is None else "the first call" if calls <= 1 else f"call {calls:,}"
 
 
-def _environment(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What it ran on; what was looked at again afterwards is beside what it was before."""
-    before = told["before"]
-    return {**before, "load_average": {"before": before["load_average"], "after": told["load_average_after"]}}
+def _environment(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the environment, with the load average before and after the measurement."""
+    before = environment["before"]
+    return {**before, "load_average": {"before": before["load_average"], "after": environment["load_average_after"]}}
 
 
 def _flat(value: Any, name: str) -> Iterator[tuple[str, str]]:
-    """What is nested, as names and texts."""
+    """Yield nested values as pairs of a name and a text."""
     if isinstance(value, Mapping):
         for key, each in value.items():
             yield from _flat(each, f"{name} {key}".strip())

@@ -12,7 +12,7 @@ from tfexport.reporting.formatting import significant, with_interval
 
 
 def markdown(document: Mapping[str, Any]) -> str:
-    """A results document as Markdown: a table for each target, with notes beneath, and how it was measured."""
+    """Return a results document as Markdown: one table per target, with notes below it, and the method."""
     made = tables(document)
     ended = sentences.ended(document)
     lines = [
@@ -41,7 +41,7 @@ def _section(table: Table) -> Iterable[str]:
 
 
 def _notes(row: Row) -> tuple[str, ...]:
-    """What stands beneath the table: why there is no number, or what must be known of it."""
+    """Return the notes below the table: why there is no number, or what a reader must know about the number."""
     return row.notes if row.times else (f"{row.status}: {row.problem}",)
 
 
@@ -63,7 +63,7 @@ def _cells(row: Row, table: Table, marks: str) -> list[str]:
     return [
         _code(row.engine),
         *_times(row, table, marks),
-        _against(row),
+        _speedup(row),
         significant(row.cold.total_s) if row.cold else "",
         significant(row.memory.peak_rss_mib) if row.memory else "",
     ]
@@ -83,11 +83,11 @@ def _times(row: Row, table: Table, marks: str) -> list[str]:
     ]
 
 
-def _against(row: Row) -> str:
-    if row.against is None:
+def _speedup(row: Row) -> str:
+    if row.speedup is None:
         return ""
-    told = sentences.outcome(row.against)
-    return told.replace("slower", "**slower**", 1) if row.against.verdict == "slower" else told
+    outcome = sentences.outcome(row.speedup)
+    return outcome.replace("slower", "**slower**", 1) if row.speedup.verdict == "slower" else outcome
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -95,10 +95,10 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _text(value: str) -> str:
-    """On one line, as text and not as markup."""
+    """Return a value on one line, as text and not as markup."""
     return html.escape(" ".join(value.split()), quote=False).replace("|", "\\|")
 
 
 def _code(name: str) -> str:
-    """A name as code, in a cell of a table too."""
+    """Return a name as code that is valid in a cell of a table too."""
     return f"`{' '.join(name.split()).replace('`', chr(39)).replace('|', chr(92) + '|')}`"

@@ -1,4 +1,4 @@
-"""The benchmark's plots for a page."""
+"""Plots of the benchmark for an HTML page."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _LONGEST_NAME, _LONGEST_LINE = 24, 46
 _ROOM_FOR_TEXT = 1.35
 _HEIGHT = 2.0
 _POINTS = 101
-"""Of a distribution, from the smallest value to the largest: more would not be seen."""
+"""Points of a distribution, from the smallest value to the largest: more would not be visible."""
 _DECADE = 10
 
 
 def medians(table: Table, numbers: Mapping[str, int]) -> Plot:
-    """A bar for each cell of a target, from zero, with its interval: each setting has a scale of its own.
+    """Plot a bar per cell of a target, from zero, with its interval. Each setting has a scale of its own.
 
     Args:
-        table: the target's.
-        numbers: of engines, for their colours.
+        table: Rows of the target.
+        numbers: Numbers of the engines, which determine their colours.
     """
     heads = [wrap(group.label, _LONGEST_LINE) for group in table.groups]
     heights = [
@@ -73,16 +73,16 @@ def _bars(axes: Axes, rows: Sequence[Row], numbers: Mapping[str, int]) -> None:
 
 
 def _write(axes: Axes, end: float, position: int, text: str, **style: Any) -> None:
-    """A text just behind the end of a bar."""
+    """Write a text just behind the end of a bar."""
     axes.annotate(text, (end, position), (3, 0), textcoords="offset points", va="center", **style)
 
 
 def distribution(group: Group, numbers: Mapping[str, int]) -> Plot | None:
-    """Every call of a group, as the share of calls that took at most so long; None where nothing was measured.
+    """Plot the share of a group's calls that took at most so long; None when nothing was measured.
 
     Args:
-        group: its cells.
-        numbers: of engines, for their colours.
+        group: Cells to plot.
+        numbers: Numbers of the engines, which determine their colours.
     """
     measured = {row.engine: row.times.values_ms for row in group.rows if row.times is not None}
     if not measured:
@@ -101,11 +101,11 @@ def distribution(group: Group, numbers: Mapping[str, int]) -> Plot | None:
 
 
 def throughputs(table: Table, numbers: Mapping[str, int]) -> list[Plot]:
-    """Work a second by batch: a plot for each setting that was measured with several batches.
+    """Plot the throughput by batch: one plot per setting that was measured with several batches.
 
     Args:
-        table: the target's.
-        numbers: of engines, for their colours.
+        table: Rows of the target.
+        numbers: Numbers of the engines, which determine their colours.
     """
     families: dict[Setting, list[Group]] = {}
     for group in sorted(table.groups, key=lambda each: each.setting.batch):
@@ -122,11 +122,11 @@ def _throughput(groups: Sequence[Group], numbers: Mapping[str, int]) -> Plot:
                 per_s = row.times.tokens_per_s or row.times.samples_per_s
                 lines.setdefault(row.engine, []).append((place, per_s))
     unit = "Tokens" if groups[0].setting.tokens > 1 else "Samples"
-    caption = f"{unit} a second by batch, from {groups[0].label} to {groups[-1].label}."
+    caption = f"{unit} per second by batch, from {groups[0].label} to {groups[-1].label}."
     with figure_of(f"throughput {groups[0].setting.name}", _height(lines), constrained=True) as figure:
         axes = figure.add_subplot()
         for engine, points in lines.items():
-            axes.plot(*zip(*points, strict=True), marker=_turn(_MARKERS, engine, numbers), **_style(engine, numbers))
+            axes.plot(*zip(*points, strict=True), marker=_pick(_MARKERS, engine, numbers), **_style(engine, numbers))
         axes.set_xticks(range(len(groups)), [str(group.setting.batch) for group in groups])
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(plain)
@@ -136,7 +136,7 @@ def _throughput(groups: Sequence[Group], numbers: Mapping[str, int]) -> Plot:
 
 
 def _scale(axes: Axes, smallest: float, largest: float) -> None:
-    """Plain numbers along the time, logarithmic where it spans a decade."""
+    """Label the times in plain digits. The scale is logarithmic when they span more than a decade."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
     if largest > _DECADE * smallest:
@@ -149,7 +149,7 @@ def _scale(axes: Axes, smallest: float, largest: float) -> None:
 
 
 def _height(engines: Mapping[str, Any]) -> float:
-    """Of a figure with a legend of two columns."""
+    """Return the height of a figure with a legend of two columns."""
     return _HEIGHT + _BAR * -(-len(engines) // 2)
 
 
@@ -158,19 +158,19 @@ def _short(engine: str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
-def _turn(of: Sequence[Any], engine: str, numbers: Mapping[str, int]) -> Any:
-    return of[numbers[engine] % len(of)]
+def _pick(values: Sequence[Any], engine: str, numbers: Mapping[str, int]) -> Any:
+    return values[numbers[engine] % len(values)]
 
 
 def _colour(engine: str, numbers: Mapping[str, int]) -> str:
-    return str(_turn(SERIES, engine, numbers))
+    return str(_pick(SERIES, engine, numbers))
 
 
 def _style(engine: str, numbers: Mapping[str, int]) -> dict[str, Any]:
     return {
         "label": _short(engine),
         "color": _colour(engine, numbers),
-        "linestyle": _turn(_DASHES, engine, numbers),
+        "linestyle": _pick(_DASHES, engine, numbers),
         "linewidth": 1.6,
         "markersize": 4.5,
     }

@@ -1,4 +1,4 @@
-"""A results document as tables of rows: a table for each target, a row for each cell."""
+"""A results document as tables of rows: one table per target, one row per cell."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from tfexport.reporting.formatting import percent
 MEASURED = "measured"
 VERDICTS = ("faster", "slower", "no difference", "unknown")
 BUSY = 0.2
-"""Processors that others kept busy from which a row says so."""
+"""Number of processors kept busy by other processes from which a row has a note."""
 MANY_OUTLIERS = 0.05
-"""Share of the values from which a row says so."""
+"""Share of outliers from which a row has a note."""
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Times:
-    """What was measured of one cell.
+    """Times of one cell.
 
     Attributes:
-        median_ms: of all calls.
-        interval_ms: of the median, 95 %; None of a single round.
-        mean_ms: of all calls.
-        smallest_ms: of all calls.
-        largest_ms: of all calls.
-        percentiles_ms: by name (``p90``), those that the number of calls can bear.
-        samples: number of calls.
-        outliers: of them, by the modified Z-score; they stay in.
-        samples_per_s: rows of all calls over wall time.
-        tokens_per_s: written over wall time; None where no text is written, or one token of it.
-        precise: whether the median is known as well as it was to be.
-        launches: number of processes.
-        steady: of them, those whose calls became steady while they warmed up.
-        rounds: of all launches.
-        others_cpus: processors that others kept busy in the rounds, on average; None where it could not be told.
-        values_ms: every call.
+        median_ms: Median of the rounds.
+        interval_ms: 95 % interval of the median; None with too few rounds.
+        mean_ms: Mean of all calls.
+        smallest_ms: Smallest of all calls.
+        largest_ms: Largest of all calls.
+        percentiles_ms: Percentiles for which there are enough calls, by name (``p90``).
+        samples: Number of calls.
+        outliers: Number of calls that are outliers by the modified Z-score. They are not removed.
+        samples_per_s: Samples of all calls per second of wall time.
+        tokens_per_s: Written tokens per second of wall time; None for a model that writes no text, or only one token.
+        precise: Whether the median is known as precisely as required.
+        launches: Number of processes.
+        steady: Number of processes whose warm-up became steady.
+        rounds: Number of rounds in all launches.
+        others_cpus: Average number of processors that other processes kept busy; None when it is not known.
+        values_ms: Time of every call.
     """
 
     median_ms: float
@@ -65,15 +65,15 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Against:
-    """How the first engine of a group compares with another one.
+class Speedup:
+    """Comparison of the first engine of a group with another one.
 
     Attributes:
-        engine: the first one.
-        times_as_fast: as the other one; below 1 when it is slower.
-        interval: 95 %; None of a single round.
-        verdict: of `VERDICTS`, on the first one.
-        break_even_calls: from which on the first one has paid for export and loading; None when it never does.
+        engine: Name of the first engine.
+        times_as_fast: Ratio of the other engine's time to the first engine's; below 1 when the first one is slower.
+        interval: 95 % interval of the ratio; None with too few rounds.
+        verdict: Verdict on the first engine, one of `VERDICTS`.
+        break_even_calls: Calls after which the first engine has paid for export and loading; None when it never does.
     """
 
     engine: str
@@ -85,13 +85,13 @@ class Against:
 
 @dataclass(frozen=True)
 class Cold:
-    """Medians over the launches of what is paid once.
+    """One-time cost, as medians over the launches.
 
     Attributes:
-        import_s: importing the framework.
-        load_s: loading the model.
-        first_call_ms: the first call.
-        total_s: all three.
+        import_s: Time to import the framework.
+        load_s: Time to load the model.
+        first_call_ms: Time of the first call.
+        total_s: Time of all three.
     """
 
     import_s: float
@@ -102,12 +102,12 @@ class Cold:
 
 @dataclass(frozen=True)
 class Memory:
-    """The largest of the launches.
+    """Memory, as the largest value of all launches.
 
     Attributes:
-        base_rss_mib: resident before the framework's import.
-        peak_rss_mib: peak up to the end of the first call.
-        gpu_mib: on GPUs after it; None where it could not be told.
+        base_rss_mib: Resident memory before the framework's import.
+        peak_rss_mib: Peak of resident memory until the end of the first call.
+        gpu_mib: GPU memory after the first call; None when it is not known.
     """
 
     base_rss_mib: float
@@ -120,18 +120,18 @@ class Row:
     """One cell.
 
     Attributes:
-        key: the same in every results file.
-        setting: of its group.
-        engine: its name within the group: with the provider, unless that is the CPU.
-        provider: where it computes.
+        key: Key of the cell, the same in every results file.
+        setting: Setting of its group.
+        engine: Name within its group: with the provider, unless that is the CPU.
+        provider: Execution provider.
         status: ``measured``, ``refused`` or ``failed``.
-        problem: why it has no number.
-        max_abs_error: of its outputs against the reference's; None of a text, and where they were not compared.
-        times: None where it has no number.
-        against: how the first engine compares with this one; None of the first, and where one of the two has no number.
-        cold: None where it was not loaded.
-        memory: None where it was not loaded.
-        notes: what a reader must know of its number.
+        problem: Reason why it has no number; None when it has one.
+        max_abs_error: Largest error of its outputs; None for text, and when the outputs were not compared.
+        times: Times of its calls; None when it has no number.
+        speedup: Comparison of the first engine with this one; None for the first one, and when one of them has no number.
+        cold: One-time cost; None when it was not loaded.
+        memory: Memory; None when it was not loaded.
+        notes: Facts that a reader must know about its number.
     """
 
     key: str
@@ -142,61 +142,61 @@ class Row:
     problem: str | None
     max_abs_error: float | None
     times: Times | None
-    against: Against | None
+    speedup: Speedup | None
     cold: Cold | None
     memory: Memory | None
     notes: tuple[str, ...]
 
     @property
     def target(self) -> str:
-        """What is measured."""
+        """Name of the target."""
         return self.setting.target
 
 
 @dataclass(frozen=True)
 class Group:
-    """The rows of one setting: what is compared."""
+    """The rows of one setting, which are compared."""
 
     setting: Setting
     rows: tuple[Row, ...]
 
     @property
     def label(self) -> str:
-        """The setting within its target: ``8x128, 2 threads, host``."""
+        """Name of the setting within its target: ``8x128, 2 threads, host``."""
         label = self.setting.name.removeprefix(f"{self.setting.target}, ")
         return f"{label} (time to first token)" if self.setting.tokens == 1 else label
 
 
 @dataclass(frozen=True)
 class Headline:
-    """One engine beside the first one, over all settings of a target.
+    """Comparison of the first engine with another one over all settings of a target.
 
     Attributes:
-        first: name of the first engine.
-        other: name of the other one.
-        against: their comparisons, one a setting.
-        problem: why there is none; None when there is one.
+        first: Name of the first engine.
+        other: Name of the other engine.
+        speedups: Comparisons, one per setting.
+        problem: Reason why there is no comparison; None when there is one.
     """
 
     first: str
     other: str
-    against: tuple[Against, ...]
+    speedups: tuple[Speedup, ...]
     problem: str | None
 
     @property
     def times_as_fast(self) -> float:
-        """Geometric mean over the settings."""
-        return geometric_mean(each.times_as_fast for each in self.against)
+        """Geometric mean of the ratios of all settings."""
+        return geometric_mean(each.times_as_fast for each in self.speedups)
 
     @property
     def verdicts(self) -> dict[str, int]:
-        """In how many settings which verdict was reached."""
-        reached = [each.verdict for each in self.against]
+        """Number of settings, by verdict."""
+        reached = [each.verdict for each in self.speedups]
         return {verdict: reached.count(verdict) for verdict in VERDICTS if verdict in reached}
 
     @property
     def verdict(self) -> str:
-        """The one of all settings; ``mixed`` where they differ, empty where there is none."""
+        """Verdict of all settings; ``mixed`` when they differ, empty when there is none."""
         reached = tuple(self.verdicts)
         return reached[0] if len(reached) == 1 else "mixed" if reached else ""
 
@@ -210,46 +210,46 @@ class Table:
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Of all groups."""
+        """Rows of all groups."""
         return tuple(chain.from_iterable(group.rows for group in self.groups))
 
     @property
     def engines(self) -> tuple[str, ...]:
-        """Names, the first of them that which the others are compared with."""
+        """Names of the engines. The first is compared with the others."""
         return tuple(dict.fromkeys(row.engine for row in self.rows))
 
     @property
     def writes(self) -> bool:
-        """Whether text is written."""
+        """Whether the target writes text."""
         return any(group.setting.tokens for group in self.groups)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Of all rows, each once."""
+        """Notes of all rows, each only once."""
         return tuple(dict.fromkeys(chain.from_iterable(row.notes for row in self.rows)))
 
     @property
     def percentiles(self) -> tuple[str, ...]:
-        """Names of those that a row at least can bear."""
+        """Names of the percentiles that at least one row has."""
         found = {name for row in self.rows if row.times for name in row.times.percentiles_ms}
         return tuple(sorted(found))
 
     @property
     def headlines(self) -> tuple[Headline, ...]:
-        """The first engine beside each other one."""
+        """Comparisons of the first engine with each other one."""
         first, *others = self.engines
         return tuple(self._headline(first, other) for other in others)
 
     def _headline(self, first: str, other: str) -> Headline:
         rows = [row for row in self.rows if row.engine == other]
-        against = tuple(row.against for row in rows if row.against)
-        # With a number of the other one alone, it is the first one that has a problem.
+        speedups = tuple(row.speedup for row in rows if row.speedup)
+        # When only the other engine has a number, the problem is in the rows of the first one.
         problems = (row.problem for row in (*rows, *self.rows) if row.problem and row.engine in (first, other))
-        return Headline(first, other, against, None if against else next(problems, "they have no setting in common"))
+        return Headline(first, other, speedups, None if speedups else next(problems, "they have no setting in common"))
 
 
 def tables(document: Mapping[str, Any]) -> tuple[Table, ...]:
-    """A table for each target, in the document's order."""
+    """Return one table per target, in the order of the document."""
     groups = [_group(group) for group in document["groups"]]
     return tuple(
         Table(target, tuple(of_target)) for target, of_target in groupby(groups, lambda group: group.setting.target)
@@ -257,17 +257,17 @@ def tables(document: Mapping[str, Any]) -> tuple[Table, ...]:
 
 
 def rows(document: Mapping[str, Any]) -> tuple[Row, ...]:
-    """A row for each cell, in the document's order."""
+    """Return one row per cell, in the order of the document."""
     return tuple(chain.from_iterable(table.rows for table in tables(document)))
 
 
 def _group(group: Mapping[str, Any]) -> Group:
     setting = setting_from(group["setting"])
-    against = {each["than"]: _against(each) for each in group["comparisons"]}
-    return Group(setting, tuple(_row(cell, setting, against.get(cell["name"])) for cell in group["cells"]))
+    speedups = {each["than"]: _speedup(each) for each in group["comparisons"]}
+    return Group(setting, tuple(_row(cell, setting, speedups.get(cell["name"])) for cell in group["cells"]))
 
 
-def _row(cell: Mapping[str, Any], setting: Setting, against: Against | None) -> Row:
+def _row(cell: Mapping[str, Any], setting: Setting, speedup: Speedup | None) -> Row:
     times = _times(cell["summary"], cell["launches"]) if cell["status"] == MEASURED else None
     return Row(
         key=cell["key"],
@@ -278,7 +278,7 @@ def _row(cell: Mapping[str, Any], setting: Setting, against: Against | None) -> 
         problem=cell["problem"],
         max_abs_error=cell["parity"].get("max_abs_error"),
         times=times,
-        against=against,
+        speedup=speedup,
         cold=_cold(cell["cold"]) if "cold" in cell else None,
         memory=_memory(cell["memory"]) if "memory" in cell else None,
         notes=() if times is None else tuple(_notes(times)),
@@ -308,27 +308,28 @@ def _times(summary: Mapping[str, Any], launches: Sequence[Mapping[str, Any]]) ->
 
 
 def others_cpus(launches: Iterable[Mapping[str, Any]]) -> float | None:
-    """Processors that others kept busy, on average over the rounds that could tell; None when none could."""
-    told = [launch["others_cpus"] for launch in launches if launch["others_cpus"] is not None]
-    return mean(told) if told else None
+    """Return the average number of processors that other processes kept busy; None when no launch measured it."""
+    known = [launch["others_cpus"] for launch in launches if launch["others_cpus"] is not None]
+    return mean(known) if known else None
 
 
 def _notes(times: Times) -> Iterable[str]:
     if not times.precise:
-        yield f"the median is not known to {percent(PRECISION)}"
+        yield f"the median is not known to within {percent(PRECISION)}"
     if times.steady < times.launches:
         unsteady = times.launches - times.steady
-        yield f"warming up ended before calls were steady (launches: {unsteady} of {times.launches})"
+        yield f"warming up ended before the times were steady (launches: {unsteady} of {times.launches})"
     if times.outliers >= MANY_OUTLIERS * times.samples:
         yield (
-            f"{percent(MANY_OUTLIERS)} of the calls or more are outliers (modified Z-score over {OUTLIER_SCORE}); they stay in"
+            f"at least {percent(MANY_OUTLIERS)} of the calls are outliers (modified Z-score over {OUTLIER_SCORE}); they are not "
+            "removed"
         )
     if times.others_cpus is not None and times.others_cpus >= BUSY:
-        yield f"others kept {times.others_cpus:.1f} processors busy meanwhile"
+        yield f"other processes kept {times.others_cpus:.1f} processors busy in the meantime"
 
 
-def _against(comparison: Mapping[str, Any]) -> Against:
-    return Against(
+def _speedup(comparison: Mapping[str, Any]) -> Speedup:
+    return Speedup(
         engine=comparison["engine"],
         times_as_fast=comparison["times_as_fast"],
         interval=_interval(comparison["interval"]),

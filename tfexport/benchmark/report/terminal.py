@@ -1,4 +1,4 @@
-"""A report for a terminal: plain lines."""
+"""A report for a terminal, as plain lines."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tfexport.reporting.formatting import aligned, significant, with_interval
 
 
 def summary(document: Mapping[str, Any]) -> str:
-    """A results document as text: each cell's median, and how many times as fast the first engine is."""
+    """Return a results document as text: the median of each cell, and how many times as fast the first engine is."""
     ended = sentences.ended(document)
     lines = [line for table in tables(document) for line in _section(table)]
     return "\n".join([*lines, *([ended] if ended else [])]).strip()
 
 
 def all_measured(document: Mapping[str, Any]) -> bool:
-    """Whether every cell has a number."""
+    """Return whether every cell has a number."""
     return all(cell["status"] == MEASURED for group in document["groups"] for cell in group["cells"])
 
 
@@ -37,11 +37,11 @@ def _cells(row: Row, table: Table) -> list[str]:
     if row.times is None:
         return [row.engine, f"{row.status}: {row.problem}"]
     per_s = row.times.tokens_per_s if table.writes else row.times.samples_per_s
-    against = row.against
+    speedup = row.speedup
     return [
         row.engine,
         f"{with_interval(row.times.median_ms, row.times.interval_ms)} ms",
         "" if per_s is None else f"{significant(per_s)} {'tokens' if table.writes else 'samples'}/s",
-        "" if against is None else f"{against.engine} against it: {sentences.outcome(against)}",
+        "" if speedup is None else f"{speedup.engine} against it: {sentences.outcome(speedup)}",
         "".join(f"[{table.notes.index(note) + 1}]" for note in row.notes),
     ]

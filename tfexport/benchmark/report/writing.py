@@ -1,4 +1,4 @@
-"""Reports into files."""
+"""Write reports to files."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def render(
     """Write reports on a results document.
 
     Args:
-        document: as in ``results.schema.json``.
-        html: the file of a page; none by default, as of the others.
-        markdown: the file of tables for a README.
-        csv: the file with a line for each cell.
+        document: Document as in ``results.schema.json``.
+        html: File of an HTML page; None for none.
+        markdown: File of tables for a README; None for none.
+        csv: File with one line per cell; None for none.
 
     Raises:
-        OutputError: a file cannot be written.
+        OutputError: A file cannot be written.
     """
     for path, made in ((html, as_html), (markdown, as_markdown), (csv, as_csv)):
         if path is None:
@@ -38,4 +38,4 @@ def render(
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         except OSError as error:
-            raise OutputError(f"the report {path} cannot be written: {error.strerror}.") from error
+            raise OutputError(f"the report {path} cannot be written: {error.strerror}. Name another file.") from error

@@ -1,4 +1,4 @@
-"""What is known of each cell, while it is measured and in a results file."""
+"""The result of each cell, while it is measured and in a results file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Launch:
     """One process of a cell.
 
     Attributes:
-        loaded: what loading took.
-        warm_up_us: the calls that warmed up.
-        steady: whether they became steady.
-        rounds: what was measured.
+        loaded: Cost of loading.
+        warm_up_us: Times of the warm-up calls, in microseconds.
+        steady: Whether the times of those calls became steady.
+        rounds: Measured rounds.
     """
 
     loaded: Loaded
@@ -35,20 +35,20 @@ class Launch:
 
     @property
     def others_cpus(self) -> float | None:
-        """Processors that others kept busy in its rounds, on average; None where they are too short to tell."""
+        """Average number of processors that other processes kept busy in its rounds; None when the rounds are too short."""
         return sum((each.span for each in self.rounds), Span()).others_cpus
 
 
 @dataclass
-class Measured:
-    """One cell.
+class CellResult:
+    """Result of one cell.
 
     Attributes:
-        cell: what it is.
-        status: ``measured``; ``refused``, because its outputs disagree or it cannot do this; ``failed``.
-        problem: why it has no number.
-        parity: how its outputs compare with the reference's.
-        launches: its processes, one after the other.
+        cell: Cell that is measured.
+        status: ``measured``; ``refused``, when its outputs disagree or the engine cannot run the setting; ``failed``.
+        problem: Reason why it has no number; None when it has one.
+        parity: Comparison of its outputs with the reference's.
+        launches: Processes of the cell, one after the other.
     """
 
     cell: Cell
@@ -58,12 +58,12 @@ class Measured:
     launches: list[Launch] = field(default_factory=list)
 
     def give_up(self, status: str, problem: str) -> None:
-        """No number, and why."""
+        """Record that the cell gets no number, and the reason."""
         self.status, self.problem = status, problem
 
     @contextmanager
     def trying(self) -> Iterator[None]:
-        """Do something with its process: a cell whose process fails gets no number, and the others go on."""
+        """Use the process of the cell. When the process fails, the cell gets no number, and the other cells continue."""
         try:
             yield
         except CellError as error:
@@ -71,27 +71,27 @@ class Measured:
 
     @property
     def alive(self) -> bool:
-        """Whether it still is to get a number."""
+        """Whether it may still get a number."""
         return self.status == "measured"
 
     @property
     def samples(self) -> list[list[tuple[float, ...]]]:
-        """Launches of rounds of values, in microseconds."""
+        """Times of calls in microseconds, by launch and round."""
         return [[measured.values_us for measured in launch.rounds] for launch in self.launches]
 
     @property
     def rounds(self) -> list[Round]:
-        """Of all launches."""
+        """Rounds of all launches."""
         return [measured for launch in self.launches for measured in launch.rounds]
 
     @property
     def precise(self) -> bool:
-        """Whether the median is known as well as it is to be."""
+        """Whether the median is known as precisely as required."""
         return bool(self.rounds) and statistics.median_of(self.samples).half_width <= PRECISION
 
     def as_dict(self) -> dict[str, Any]:
-        """For a results file: raw values, and what they amount to. A cell without a number has no times of calls."""
-        told: dict[str, Any] = {
+        """Return the values of a results file: raw and summarised. A cell without a number has no times of calls."""
+        values: dict[str, Any] = {
             "key": self.cell.key,
             "name": self.cell.name,
             "engine": self.cell.engine,
@@ -102,10 +102,10 @@ class Measured:
         }
         if self.launches:
             last = self.launches[-1].loaded
-            told |= {"about": last.about, "cold": self._cold(), "memory": self._memory()}
+            values |= {"about": last.about, "cold": self._cold(), "memory": self._memory()}
         if self.alive and self.rounds:
-            told |= {"summary": self.summary(), "launches": [_raw(launch) for launch in self.launches]}
-        return told
+            values |= {"summary": self.summary(), "launches": [_raw(launch) for launch in self.launches]}
+        return values
 
     def _cold(self) -> dict[str, list[float]]:
         loaded = [launch.loaded for launch in self.launches]
@@ -124,11 +124,11 @@ class Measured:
         }
 
     def summary(self) -> dict[str, Any]:
-        """What the values amount to: times in milliseconds, a second's work."""
+        """Return the summary of all times: in milliseconds, and the samples and tokens per second."""
         found = statistics.summarise(self.samples)
         setting = self.cell.setting
         samples_s = setting.batch * found.samples / sum(each.span.seconds for each in self.rounds)
-        told = {
+        values = {
             **milliseconds(found.estimate),
             "precise": found.estimate.half_width <= PRECISION,
             "samples": found.samples,
@@ -140,12 +140,12 @@ class Measured:
             "samples_per_s": _rounded(samples_s),
         }
         if setting.tokens > 1:
-            told["tokens_per_s"] = _rounded(samples_s * setting.tokens)
-        return told
+            values["tokens_per_s"] = _rounded(samples_s * setting.tokens)
+        return values
 
 
 def milliseconds(estimate: statistics.Estimate) -> dict[str, Any]:
-    """A median of microseconds for a results file; without an interval where there are too few rounds for one."""
+    """Return a median of microseconds as values of a results file; the interval is None when there are too few rounds."""
     known = estimate.known
     return {
         "median_ms": _rounded(estimate.median / 1000),
@@ -168,12 +168,12 @@ def _rounded(value: float) -> float:
     return float(f"{value:.{_DIGITS}g}")
 
 
-def comparisons(cells: list[Measured], export_s: float | None) -> list[dict[str, Any]]:
-    """Each cell of a group against its first one: how many times as fast the first is, and from which call on it pays.
+def comparisons(cells: list[CellResult], export_s: float | None) -> list[dict[str, Any]]:
+    """Compare the first cell of a group with each other: how many times as fast it is, and after how many calls it pays off.
 
     Args:
-        cells: of one group; the first is what the others are compared with.
-        export_s: what exporting took, which the first one needs; None where it is not known.
+        cells: Cells of one group; the first is compared with the others.
+        export_s: Time of the export that the first one requires, in seconds; None when it is not known.
     """
     measured = [cell for cell in cells if cell.alive and cell.rounds]
     if not measured or measured[0] is not cells[0]:
@@ -182,7 +182,7 @@ def comparisons(cells: list[Measured], export_s: float | None) -> list[dict[str,
     return [_comparison(first, other, export_s) for other in others]
 
 
-def _comparison(first: Measured, other: Measured, export_s: float | None) -> dict[str, Any]:
+def _comparison(first: CellResult, other: CellResult, export_s: float | None) -> dict[str, Any]:
     found = statistics.ratio(first.samples, other.samples)
     return {
         "engine": first.cell.name,
@@ -194,10 +194,10 @@ def _comparison(first: Measured, other: Measured, export_s: float | None) -> dic
     }
 
 
-def _break_even(first: Measured, other: Measured, export_s: float | None) -> int | None:
-    """Calls from which on the first one has paid for being exported and loaded; None when it never does.
+def _break_even(first: CellResult, other: CellResult, export_s: float | None) -> int | None:
+    """Return the number of calls after which the first cell has paid off; None when it never does.
 
-    What one pays once, and saves with each call: exporting, importing, loading and the first call, against each call's time.
+    Its one-time cost (exporting, importing, loading and the first call) is compared with the time that each call saves.
     """
     saved = statistics.median_of(other.samples).median - statistics.median_of(first.samples).median
     paid = (export_s or 0.0) + _once(first) - _once(other)
@@ -206,6 +206,6 @@ def _break_even(first: Measured, other: Measured, export_s: float | None) -> int
     return None if saved <= 0 else int(-(-paid * 1e6 // saved))
 
 
-def _once(cell: Measured) -> float:
+def _once(cell: CellResult) -> float:
     loaded = [launch.loaded for launch in cell.launches]
     return sum(each.import_s + each.load_s + each.first_call_ms / 1000 for each in loaded) / len(loaded)
