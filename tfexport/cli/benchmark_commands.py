@@ -1,4 +1,4 @@
-"""``tfexport benchmark``: measure, and compare two measurements."""
+"""``tfexport benchmark``: measure latency, and compare two measurements."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from tfexport.processes.streams import Screen
 
 
 class _RunByDefault(TyperGroup):
-    """``tfexport benchmark TARGET`` is ``tfexport benchmark run TARGET``."""
+    """A group in which ``tfexport benchmark TARGET`` means ``tfexport benchmark run TARGET``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the command's name before arguments that name none."""
+        """Put the name of the default command before arguments without the name of a command."""
         if args and args[0] not in (*self.commands, "--help"):
             args = ["run", *args]
         return super().parse_args(ctx, args)
@@ -30,48 +30,66 @@ app = typer.Typer(cls=_RunByDefault, no_args_is_help=True, help="Measure latency
 @app.command()
 def run(
     targets: Annotated[
-        list[str] | None, typer.Argument(help="Exported directories, ONNX files, checkpoints; NAME=PATH names one.")
+        list[str] | None, typer.Argument(help="Exported directories, ONNX files or checkpoints, as PATH or NAME=PATH.")
     ] = None,
     engines: Annotated[
-        str | None, typer.Option("--engines", help="Comma-separated; the first is compared with the others.")
+        str | None,
+        typer.Option("--engines", help="Engines. The first is compared with the others. Example: ort,tf-xla."),
     ] = None,
     providers: Annotated[
-        str | None, typer.Option("--providers", help="cpu, cuda, ...: no other is used instead.")
+        str | None,
+        typer.Option("--providers", help="Execution providers; no other is used in their place. Example: cpu,cuda."),
     ] = None,
-    batch_sizes: Annotated[str | None, typer.Option("--batch-sizes", help="Samples a call: 1,8.")] = None,
-    sequence_lengths: Annotated[str | None, typer.Option("--sequence-lengths", help="Tokens a row: 16,128.")] = None,
-    threads: Annotated[str | None, typer.Option("--threads", help="Numbers, or all that may be used: 1,all.")] = None,
+    batch_sizes: Annotated[str | None, typer.Option("--batch-sizes", help="Samples per call. Example: 1,8.")] = None,
+    sequence_lengths: Annotated[
+        str | None, typer.Option("--sequence-lengths", help="Tokens per row. Example: 16,128.")
+    ] = None,
+    threads: Annotated[
+        str | None,
+        typer.Option("--threads", help="Threads; all for every processor that may be used. Example: 1,all."),
+    ] = None,
     boundaries: Annotated[
-        str | None, typer.Option("--boundaries", help="host: NumPy in and out; device: tensors stay where they are.")
+        str | None, typer.Option("--boundaries", help="host: from NumPy to NumPy; device: tensors stay on the device.")
     ] = None,
-    streams: Annotated[str | None, typer.Option("--streams", help="Calls under way at a time: 1,2.")] = None,
-    precisions: Annotated[str | None, typer.Option("--precisions", help="fp32, tf32, bf16, fp16.")] = None,
+    streams: Annotated[
+        str | None, typer.Option("--streams", help="Calls that run at the same time. Example: 1,2.")
+    ] = None,
+    precisions: Annotated[str | None, typer.Option("--precisions", help="Precisions: fp32, tf32, bf16, fp16.")] = None,
     tokens: Annotated[
-        str | None, typer.Option("--tokens", help="That a model which writes text writes; 1 for the first: 1,32.")
+        str | None,
+        typer.Option(
+            "--tokens",
+            help="Tokens to generate per call, for text-generation models; 1 measures time to first token. Example: 1,32.",
+        ),
     ] = None,
-    launches: Annotated[
-        int | None, typer.Option("--launches", help="Processes of each cell, one after the other.")
+    launches: Annotated[int | None, typer.Option("--launches", help="Processes per cell, one after the other.")] = None,
+    time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds for the whole measurement.")] = None,
+    suite: Annotated[Path | None, typer.Option("--suite", help="TOML file of targets and settings.")] = None,
+    feature: Annotated[str, typer.Option("--feature", help="Feature to export when TARGET is a checkpoint.")] = "auto",
+    framework: Annotated[
+        str | None, typer.Option("--framework", help="Framework that exports a checkpoint: pt or tf.")
     ] = None,
-    time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds for all of it.")] = None,
-    suite: Annotated[Path | None, typer.Option("--suite", help="A TOML file of targets and settings.")] = None,
-    feature: Annotated[str, typer.Option("--feature", help="What of a checkpoint is exported.")] = "auto",
-    framework: Annotated[str | None, typer.Option("--framework", help="pt or tf: what exports a checkpoint.")] = None,
     reference: Annotated[
-        str | None, typer.Option("--reference", help="A checkpoint of the same weights as the exported files.")
+        str | None, typer.Option("--reference", help="Checkpoint of the same weights as the exported files.")
     ] = None,
     axis: Annotated[
-        list[str] | None, typer.Option("--axis", help="NAME=LENGTH of an ONNX file's axis whose name does not tell.")
+        list[str] | None,
+        typer.Option("--axis", help="NAME=LENGTH of an axis of an ONNX file, if its name does not say it."),
     ] = None,
-    keep: Annotated[Path | None, typer.Option("--keep", help="Keep what is exported from checkpoints here.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", help="Results as JSON, every raw value in it.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="A report in one file.")] = None,
-    markdown: Annotated[Path | None, typer.Option("--markdown", help="Tables for a README.")] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help="A line for each cell.")] = None,
+    keep: Annotated[Path | None, typer.Option("--keep", help="Folder in which exported checkpoints are kept.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File for the results as JSON, with every raw value.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="File for a report as an HTML page.")] = None,
+    markdown: Annotated[Path | None, typer.Option("--markdown", help="File for tables as Markdown.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="File for comma-separated values, one line per cell.")
+    ] = None,
     as_json: AsJson = False,
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """Measure exported models beside the frameworks: one process a cell, no number for a wrong output."""
+    """Measure exported models beside the frameworks. A wrong output gets no number."""
     with screen(verbose, debug) as shown, _share(shown, as_json) as progress:
         from tfexport.benchmark import Options, benchmark, read_suite, write
         from tfexport.benchmark.arguments import as_requests, numbers, texts
@@ -105,24 +123,26 @@ def run(
         if output is not None:
             write(output, document)
         render(document, html=html, markdown=markdown, csv=csv)
-        told = None if as_json else summary(document)
-    if told is None:
+        text = None if as_json else summary(document)
+    if text is None:
         print_json(document)
     else:
-        typer.echo(told)
+        typer.echo(text)
     raise typer.Exit(DONE if all_measured(document) else INVALID)
 
 
 @app.command()
 def compare(
-    old: Annotated[Path, typer.Argument(help="Results of an earlier run.")],
-    new: Annotated[Path, typer.Argument(help="Results of a later one.")],
-    margin: Annotated[float, typer.Option("--margin", help="A ratio nearer to 1 is no regression.")] = 0.03,
+    old: Annotated[Path, typer.Argument(help="Results file of an earlier run.")],
+    new: Annotated[Path, typer.Argument(help="Results file of a later run.")],
+    margin: Annotated[
+        float, typer.Option("--margin", help="Smallest difference of a ratio from 1 that is a regression.")
+    ] = 0.03,
     as_json: AsJson = False,
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """Compare two results files, cell by cell; exit code 1 when something became slower, or no longer runs."""
+    """Compare two results files, cell by cell. The exit code is 1 when a cell became slower or no longer runs."""
     with screen(verbose, debug):
         from tfexport.benchmark import read
         from tfexport.benchmark.comparison import compare
@@ -137,7 +157,7 @@ def compare(
 
 @contextmanager
 def _share(shown: Screen, as_json: bool) -> Iterator[Callable[[float, str], None]]:
-    """What is being measured, with a bar and the time left on a terminal."""
+    """Show what is being measured; on a terminal with a progress bar and the time left."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -150,15 +170,15 @@ def _share(shown: Screen, as_json: bool) -> Iterator[Callable[[float, str], None
 
     console = Console(file=shown.err)
     if not console.is_terminal:
-        said: list[str] = []
+        written: list[str] = []
 
-        def say(share: float, text: str) -> None:
-            if not as_json and text not in said[-1:]:
-                said.append(text)
+        def write(share: float, text: str) -> None:
+            if not as_json and text not in written[-1:]:
+                written.append(text)
                 shown.err.write(f"{share:4.0%} {text}\n")
                 shown.err.flush()
 
-        yield say
+        yield write
         return
     columns = (
         TextColumn("{task.description}"),

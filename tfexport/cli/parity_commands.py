@@ -1,47 +1,46 @@
-"""``tfexport parity`` and ``tfexport validate``: do frameworks and files agree?"""
+"""``tfexport parity`` and ``tfexport validate``: compare frameworks and files."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from tfexport.cli.signature_options import AxisNames, InputShapes, Signature, Tag, Trust, keywords
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, progress, screen
 
-if TYPE_CHECKING:
-    from tfexport.parity.report import ParityReport
-
-_Feature = Annotated[str | None, typer.Option("--feature", help="What is compared (see `tfexport features`).")]
-_Framework = Annotated[str | None, typer.Option("--framework", help="pt or tf: the framework of the reference.")]
-_Providers = Annotated[str, typer.Option("--providers", help="Of ONNX Runtime: cpu,cuda.")]
-_Atol = Annotated[float | None, typer.Option("--atol", help="Absolute tolerance; the declaration's by default.")]
-_Rtol = Annotated[float | None, typer.Option("--rtol", help="Relative to the largest magnitude of an output.")]
-_CacheDir = Annotated[Path | None, typer.Option("--cache-dir", help="Where transformers keeps downloads.")]
-_Output = Annotated[Path | None, typer.Option("--output", help="The whole report as JSON.")]
-_Html = Annotated[Path | None, typer.Option("--html", help="The report as a page, in one file.")]
+_Feature = Annotated[str | None, typer.Option("--feature", help="Feature to compare (see `tfexport features`).")]
+_Framework = Annotated[str | None, typer.Option("--framework", help="Framework of the reference: pt or tf.")]
+_Providers = Annotated[str, typer.Option("--providers", help="Execution providers of ONNX Runtime. Example: cpu,cuda.")]
+_Atol = Annotated[float | None, typer.Option("--atol", help="Absolute tolerance; by default the declaration's.")]
+_Rtol = Annotated[
+    float | None, typer.Option("--rtol", help="Tolerance relative to the largest magnitude of an output.")
+]
+_CacheDir = Annotated[Path | None, typer.Option("--cache-dir", help="Folder of transformers' downloads.")]
+_Output = Annotated[Path | None, typer.Option("--output", help="File for the whole report as JSON.")]
+_Html = Annotated[Path | None, typer.Option("--html", help="File for the report as an HTML page.")]
 _Repro = Annotated[
-    Path | None, typer.Option("--repro", help="A folder for failing cases, in the layout of ONNX's backend tests.")
+    Path | None, typer.Option("--repro", help="Folder for failing cases, in the layout of ONNX's backend tests.")
 ]
 
 
 def parity(
     checkpoint: Annotated[
-        str | None, typer.Argument(help="Checkpoint folder or hub id, Keras file, SavedModel.")
+        str | None, typer.Argument(help="Checkpoint folder, hub id, Keras file or SavedModel.")
     ] = None,
     model_tf: Annotated[
-        str | None, typer.Option("--model-tf", help="A TensorFlow checkpoint; with --model-pt.")
+        str | None, typer.Option("--model-tf", help="TensorFlow checkpoint; requires --model-pt.")
     ] = None,
-    model_pt: Annotated[str | None, typer.Option("--model-pt", help="A PyTorch checkpoint of the same model.")] = None,
+    model_pt: Annotated[str | None, typer.Option("--model-pt", help="PyTorch checkpoint of the same model.")] = None,
     feature: _Feature = "default",
     providers: _Providers = "cpu",
     atol: _Atol = None,
     rtol: _Rtol = None,
     cache_dir: _CacheDir = None,
-    monolith: Annotated[bool, typer.Option("--monolith", help="One file of an encoder-decoder.")] = False,
-    keep: Annotated[Path | None, typer.Option("--keep", help="Keep the exported files here.")] = None,
+    monolith: Annotated[bool, typer.Option("--monolith", help="Export an encoder-decoder to one file.")] = False,
+    keep: Annotated[Path | None, typer.Option("--keep", help="Folder in which the exported files are kept.")] = None,
     repro: _Repro = None,
     output: _Output = None,
     html: _Html = None,
@@ -54,7 +53,7 @@ def parity(
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """Compare a checkpoint in TensorFlow, in PyTorch, and the ONNX files made from each: every pair, on every case."""
+    """Compare a checkpoint in TensorFlow, in PyTorch, and the ONNX files exported from each: every pair, on every case."""
     parameters = locals()
     with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
         _check(output, html)
@@ -76,14 +75,15 @@ def parity(
             options=signature_options(**keywords(parameters, SignatureKeywords.__optional_keys__)),
             progress=announce,
         )
-        _write(report, output, html)
-    _show(report, as_json)
+        document, lines = report.as_dict(), report.lines()
+        _write(document, output, html)
+    _show(document, lines, as_json)
 
 
 def validate(
-    directory: Annotated[Path, typer.Argument(help="An exported directory, of this or another tool.")],
+    directory: Annotated[Path, typer.Argument(help="Exported directory, of this or another tool.")],
     reference: Annotated[
-        str | None, typer.Option("--reference", help="The checkpoint; by default the one that the manifest names.")
+        str | None, typer.Option("--reference", help="Checkpoint; by default the one that the manifest names.")
     ] = None,
     feature: _Feature = None,
     framework: _Framework = None,
@@ -99,7 +99,7 @@ def validate(
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """Check an exported directory again: checksums, structure, and what it computes beside its checkpoint."""
+    """Check an exported directory: its checksums, its structure, and its outputs against those of its checkpoint."""
     with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
         _check(output, html)
         from tfexport.parity.exported_directory import validate_export
@@ -117,8 +117,9 @@ def validate(
             trust=trust,
             progress=announce,
         )
-        _write(report, output, html)
-    _show(report, as_json)
+        document, lines = report.as_dict(), report.lines()
+        _write(document, output, html)
+    _show(document, lines, as_json)
 
 
 def _split(names: str) -> list[str]:
@@ -126,7 +127,7 @@ def _split(names: str) -> list[str]:
 
 
 def _check(output: Path | None, html: Path | None) -> None:
-    """Refuse at once what could not be written in the end."""
+    """Check at once whether the reports can be written in the end."""
     from tfexport.reporting.requirements import PAGE, check_writable, require
 
     check_writable(file for file in (output, html) if file is not None)
@@ -134,8 +135,7 @@ def _check(output: Path | None, html: Path | None) -> None:
         require(PAGE)
 
 
-def _write(report: ParityReport, output: Path | None, html: Path | None) -> None:
-    document = report.as_dict()
+def _write(document: dict[str, Any], output: Path | None, html: Path | None) -> None:
     if output is not None:
         output.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
     if html is not None:
@@ -144,9 +144,9 @@ def _write(report: ParityReport, output: Path | None, html: Path | None) -> None
         html.write_text(page(document), encoding="utf-8")
 
 
-def _show(report: ParityReport, as_json: bool) -> None:
+def _show(document: dict[str, Any], lines: list[str], as_json: bool) -> None:
     if as_json:
-        print_json(report.as_dict())
+        print_json(document)
     else:
-        typer.echo("\n".join(report.lines()))
-    raise typer.Exit(DONE if report.agrees else INVALID)
+        typer.echo("\n".join(lines))
+    raise typer.Exit(DONE if document["agrees"] else INVALID)

@@ -1,1 +1,1 @@
-"""What reports share: pages, plots, numbers as text, and the packages that they require."""
+"""Code that the reports share: pages, plots, numbers as text, and required packages."""

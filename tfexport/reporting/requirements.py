@@ -1,4 +1,4 @@
-"""What reports and measurements need beside the frameworks, checked before anything is done."""
+"""Packages and files that reports and measurements require, checked before any work begins."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ PAGE = ("jinja2", "matplotlib")
 
 
 def require(packages: Iterable[str]) -> None:
-    """Refuse to begin without a package that is needed.
+    """Check that packages are installed.
 
     Raises:
-        BenchmarkError: it is not installed.
+        BenchmarkError: A package is not installed.
     """
     missing = [package for package in packages if find_spec(package) is None]
     if missing:
-        raise BenchmarkError(f"this needs {', '.join(missing)}, not installed here. Install tfexport[benchmark].")
+        raise BenchmarkError(
+            f"this command requires {', '.join(missing)}, which cannot be imported. Install tfexport[benchmark]."
+        )
 
 
 def check_writable(files: Iterable[Path]) -> None:
-    """Refuse to begin what could not be written down in the end.
+    """Check that files can be written in the end.
 
     Raises:
-        OutputError: a file's folder cannot be made, or the name is a folder's.
+        OutputError: The folder of a file cannot be created, or the path is a folder.
     """
     for file in files:
         try:
             if file.is_dir():
-                raise IsADirectoryError("it is a folder, and a file's name is expected")
+                raise IsADirectoryError("it is a folder; expected a file")
             file.parent.mkdir(parents=True, exist_ok=True)
-            with file.open("a"):  # what is there stays there
+            with file.open("a"):  # an existing file keeps its content
                 pass
         except OSError as error:
-            raise OutputError(f"{file} cannot be written: {error.strerror or error}. Nothing was done.") from error
+            raise OutputError(
+                f"{file} cannot be written: {error.strerror or error}. Nothing was done; name another file."
+            ) from error
         if not file.stat().st_size:
             file.unlink()

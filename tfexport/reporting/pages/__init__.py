@@ -1,6 +1,6 @@
-"""Pages of one file: nothing fetched, for a phone and for a wide screen, in light and in dark."""
+"""HTML pages of one file that load nothing else, for phones and wide screens, light and dark."""
 
 from tfexport.reporting.pages.drawing import Plot
-from tfexport.reporting.pages.page import environment
+from tfexport.reporting.pages.templates import environment
 
 __all__ = ["Plot", "environment"]

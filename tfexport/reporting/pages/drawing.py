@@ -1,7 +1,7 @@
-"""Plots for a page: SVG as text, in the colours of the page around it, the same bytes for the same results.
+"""Plots for an HTML page: SVG in the colours of the page, with the same bytes for the same results.
 
-Matplotlib draws in stand-in colours, which are then replaced by the page's CSS variables, so that light and dark hold in
-the plots too. Text stays text.
+Matplotlib draws in placeholder colours, which are then replaced by CSS variables of the page, so that plots follow its light
+or dark scheme. Text remains text.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = 8
-"""Series that are told apart by colour; further ones begin anew, with other dashes."""
+"""Number of series with different colours. Further series use the same colours with other dashes."""
 INK, QUIET = "#010101", "#020202"
 SERIES = tuple(f"#03030{index}" for index in range(COLOURS))
 _VARIABLES = {INK: "currentColor", QUIET: "var(--line)"} | {
     colour: f"var(--series-{index})" for index, colour in enumerate(SERIES)
 }
 WIDTH = 4.2
-"""Inches, as all lengths here: narrow, so that letters keep their size on a phone."""
+"""Width of a plot in inches, like all lengths here. It is narrow, so that letters keep their size on a phone."""
 _FONT_SIZE = 10
 
 
@@ -35,8 +35,8 @@ class Plot:
     """A plot.
 
     Attributes:
-        svg: an element for a page.
-        caption: what it shows.
+        svg: SVG element for the page.
+        caption: Sentence that describes the plot.
     """
 
     svg: str
@@ -45,7 +45,7 @@ class Plot:
 
 @contextmanager
 def figure_of(name: str, height: float, *, constrained: bool = False) -> Iterator[Figure]:
-    """A figure without a window. Its name keeps the ids in its SVG apart from another one's on the page."""
+    """Yield a figure without a window. Its name makes the ids in its SVG unique on the page."""
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -66,13 +66,13 @@ def figure_of(name: str, height: float, *, constrained: bool = False) -> Iterato
 
 
 def as_svg(figure: Figure, label: str) -> str:
-    """A figure as an element: labelled, scaling with the page, without ids that nothing refers to."""
+    """Return a figure as a labelled SVG element that scales with the page and has no unused ids."""
     written = io.StringIO()
     figure.savefig(written, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     head, _, body = written.getvalue().partition("<svg")[2].partition(">")
     box = re.search(r'viewBox="[^"]+"', head)
     assert box is not None
-    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)  # would be a rule for the whole page
+    body = re.sub(r"<style.*?</style>", "", body, flags=re.DOTALL)  # it would apply to the whole page
     referred = set(re.findall(r"#([-\w]+)[)\"]", body))
     body = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in referred else "", body)
     for colour, variable in _VARIABLES.items():
@@ -82,12 +82,12 @@ def as_svg(figure: Figure, label: str) -> str:
 
 
 def plain(value: float, _: float) -> str:
-    """A tick's label, without an exponent."""
+    """Return the label of a tick, without an exponent."""
     return f"{value:,.10g}"
 
 
 def finish(figure: Figure, axes: Axes) -> None:
-    """A legend above, a grid behind, and half a frame."""
+    """Add a legend above and a grid behind, and remove half of the frame."""
     axes.grid(color=QUIET, linewidth=0.6)
     axes.set_axisbelow(True)
     without_frame(axes, "top", "right")
@@ -95,7 +95,7 @@ def finish(figure: Figure, axes: Axes) -> None:
 
 
 def without_frame(axes: Axes, *sides: str) -> None:
-    """Take away sides of a frame, and all ticks."""
+    """Remove sides of the frame, and all ticks."""
     axes.tick_params(length=0)
     for side in sides:
         axes.spines[side].set_visible(False)

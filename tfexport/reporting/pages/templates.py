@@ -1,4 +1,4 @@
-"""What makes a page of a template."""
+"""Environment of the page templates."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def environment(package: str) -> jinja2.Environment:
-    """Jinja for the templates of a package, and the style that all pages share; what is put in stays text.
+    """Return the Jinja environment for the templates of a package, with the style of all pages. Values are escaped.
 
     Args:
-        package: that holds the templates.
+        package: Package that holds the templates.
     """
     import jinja2
     from markupsafe import Markup
