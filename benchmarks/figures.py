@@ -198,10 +198,10 @@ def _median(row: Row) -> str:
 
 
 def _against(row: Row) -> str:
-    if row.against is None:
+    if row.speedup is None:
         return ""
-    sure = "" if row.against.verdict in ("faster", "slower") else f" ({row.against.verdict})"
-    return f"{row.against.times_as_fast:.2f}{sure}"
+    sure = "" if row.speedup.verdict in ("faster", "slower") else f" ({row.speedup.verdict})"
+    return f"{row.speedup.times_as_fast:.2f}{sure}"
 
 
 def _groups(suite: str) -> list[Group]:

@@ -15,6 +15,7 @@ from tfexport.benchmark.engines.onnx_runtime import Session
 from tfexport.benchmark.run_spec import Model, RunSpec
 from tfexport.errors import PlacementError, ProviderError
 from tfexport.runtime.names import CPU, provider_name, short_name
+from tfexport.runtime.node_assignment import assignment_of
 
 CUDA = "CUDAExecutionProvider"
 OFFERED = ("TensorrtExecutionProvider", CUDA, CPU)
@@ -41,7 +42,7 @@ class Part:
 
 
 def placed(asked: str, **ops: list[str]) -> Any:
-    return placement_of(
+    return assignment_of(
         asked, [Part(f"{name}ExecutionProvider", [Assigned(op) for op in found]) for name, found in ops.items()]
     )
 
@@ -73,7 +74,7 @@ def test_shapes_may_be_computed_on_the_cpu() -> None:
 
 
 def test_an_op_of_another_domain_computes() -> None:
-    found = placement_of(CUDA, [Part(CPU, [Assigned("Gather"), Assigned("Attention", "com.microsoft")])])
+    found = assignment_of(CUDA, [Part(CPU, [Assigned("Gather"), Assigned("Attention", "com.microsoft")])])
     assert [node.op for node in found.fallen_back] == ["com.microsoft.Attention"]
 
 
