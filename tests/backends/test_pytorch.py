@@ -227,14 +227,14 @@ class TestContract:
     def test_an_input_that_the_model_does_not_take(self) -> None:
         model = tiny("distilbert")[0]
         declaration = config_factory("bert", "default")(tiny_config("bert"))
-        with pytest.raises(ContractError, match=r"DistilBertModel takes no input token_type_ids"):
+        with pytest.raises(ContractError, match=r"DistilBertModel does not accept the input token_type_ids"):
             BACKEND.convert(model, declaration, traced_inputs(declaration), 18, "torchscript")
 
     @pytest.mark.parametrize("route", ROUTES)
     def test_an_output_that_the_model_does_not_give(self, route: str) -> None:
         model, _ = tiny("distilbert")
         declaration = config_factory("distilbert", "masked-lm")(model.config)
-        with pytest.raises(ContractError, match=r"has no output logits"):
+        with pytest.raises(ContractError, match=r"does not return the output logits"):
             BACKEND.convert(model, declaration, traced_inputs(declaration), 18, route)
 
     def test_inputs_are_int64_whatever_they_are_traced_with(self) -> None:

@@ -61,7 +61,7 @@ def test_an_input_that_the_model_does_not_take_is_an_error() -> None:
     class TooMuch(Declared):
         inputs = OrderedDict(input_ids={0: "batch"}, bbox={0: "batch"})
 
-    with pytest.raises(ContractError, match=r"Branching takes no input bbox, which TooMuch declares"):
+    with pytest.raises(ContractError, match=r"Branching does not accept the input bbox, which TooMuch declares"):
         trace(Branching(), TooMuch(SimpleNamespace()), IDS | {"bbox": IDS["input_ids"]})
 
 

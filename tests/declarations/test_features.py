@@ -91,7 +91,10 @@ def test_auto(architecture: str, feature: str) -> None:
 
 @pytest.mark.parametrize(
     ("architectures", "told"),
-    [(["BertForDreaming"], "its architectures are BertForDreaming"), ([], "its config.json names no architectures")],
+    [
+        (["BertForDreaming"], "its architectures are BertForDreaming"),
+        ([], "its config.json does not name architectures"),
+    ],
 )
 def test_auto_without_an_answer(architectures: list[str], told: str) -> None:
     with pytest.raises(UnsupportedFeatureError, match=rf"{told}\. Name one with --feature: default, masked-lm"):

@@ -71,7 +71,7 @@ def _other_package(package: str) -> Callable[[Path], object]:
 
 
 FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str], str]] = {
-    "truncated archive": ("model.keras", _cut(0.6), [], "model.keras is no Keras archive that can be read"),
+    "truncated archive": ("model.keras", _cut(0.6), [], "model.keras is not a readable Keras archive"),
     "empty archive": ("model.keras", _cut(0), [], "model.keras is not a Keras archive (zip), though its name says so"),
     "other zip": (
         "model.keras",
@@ -110,8 +110,8 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str], str]] = {
         ["--trust"],
         "Could not locate class 'Odd'",
     ),
-    "truncated h5": ("model.h5", _cut(0.6), [], "model.h5 is no HDF5 file that can be read"),
-    "h5 cut at its end": ("model.h5", _cut(0.97), [], "model.h5 is no HDF5 file that can be read"),
+    "truncated h5": ("model.h5", _cut(0.6), [], "model.h5 is not a readable HDF5 file"),
+    "h5 cut at its end": ("model.h5", _cut(0.97), [], "model.h5 is not a readable HDF5 file"),
     "h5 that is a pointer": (
         "model.h5",
         lambda file: file.write_text("version https://git-lfs.github.com/spec/v1"),

@@ -327,7 +327,7 @@ def test_bug_20_a_model_of_no_kind_we_know_is_refused(kind: str, tmp_path: Path)
         library = pytest.importorskip(kind)
         model = library.Sequential([library.Input((4,)), library.layers.Dense(2)])
     config = config_factory("bert", "default")(tiny_config("bert"))
-    with pytest.raises(UnsupportedError, match="is neither a PyTorch nor a TensorFlow"):
+    with pytest.raises(UnsupportedError, match="is not a PyTorch or TensorFlow"):
         tfexport.export(None, model, config, 18, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
 

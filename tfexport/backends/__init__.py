@@ -1,4 +1,4 @@
-"""The two backends behind one interface. A framework is imported when its backend is first asked for, not before."""
+"""The two backends behind one interface. A framework is imported when its backend is first requested."""
 
 from __future__ import annotations
 
@@ -23,43 +23,43 @@ _BASE_CLASSES: dict[Framework, tuple[str, ...]] = {
 
 
 def missing_packages(framework: Framework) -> tuple[str, ...]:
-    """The packages that a backend needs and that are not installed."""
+    """Return the packages that a backend needs and that are not installed."""
     return tuple(package for package in _REQUIRED[framework] if find_spec(package) is None)
 
 
 def installed_frameworks() -> frozenset[Framework]:
-    """The frameworks whose backend has all its packages. Imports none of them."""
+    """Return the frameworks whose backend has all its packages. None of them is imported."""
     return frozenset(framework for framework in _REQUIRED if not missing_packages(framework))
 
 
 @cache
 def get_backend(framework: Framework) -> Backend:
-    """The backend of a framework.
+    """Return the backend of a framework.
 
     Raises:
-        FrameworkNotInstalledError: a package that it needs is not installed.
+        FrameworkNotInstalledError: A package that the backend needs is not installed.
     """
     missing = missing_packages(framework)
     if missing:
         raise FrameworkNotInstalledError(
-            f"the {FRAMEWORK_NAMES[framework]} backend needs {', '.join(missing)}, not installed here. "
+            f"the {FRAMEWORK_NAMES[framework]} backend needs {', '.join(missing)}, which is not installed. "
             f"Install {EXTRAS[framework]}."
         )
     return cast(Backend, import_module(_MODULES[framework]).BACKEND)
 
 
 def backend_of(model: Any) -> Backend:
-    """The backend of a loaded model, by its base classes.
+    """Return the backend of a loaded model, by its base classes.
 
     Raises:
-        UnsupportedError: neither a PyTorch module nor a tf_keras model, or one without a configuration.
+        UnsupportedError: The model is neither a PyTorch module nor a tf_keras model, or lacks a configuration.
     """
     bases = {f"{base.__module__}.{base.__qualname__}" for base in type(model).__mro__}
     for framework, names in _BASE_CLASSES.items():
         if bases.intersection(names) and hasattr(model, "config"):
             return get_backend(framework)
     raise UnsupportedError(
-        f"{type(model).__name__} is neither a PyTorch nor a TensorFlow (tf_keras) model of transformers, with a config."
+        f"{type(model).__name__} is not a PyTorch or TensorFlow (tf_keras) model of transformers. Expected one with a config."
     )
 
 

@@ -1,4 +1,4 @@
-"""What a backend is: load a checkpoint, run it, and turn it into a graph whose weights stay outside."""
+"""The interface of a backend: it loads a checkpoint, runs it, and converts it to a graph whose weights stay outside."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST_REASON = 400
 _MARKUP = re.compile(
     "\x1b\\[[0-9;]*m|\\{\\{function_node [^}]*\\}\\} ?| *\\[Op:\\w+\\] name: *|Arguments received by .*", re.DOTALL
 )
-"""Colours for a terminal, and where in TensorFlow's own library it failed; the arguments of a layer of Keras 3."""
+"""Parts that are left out of messages: terminal colours, positions in TensorFlow's library, arguments of Keras 3's layers."""
 
 RAISED_BY_MODELS = (
     RuntimeError,
@@ -36,7 +36,7 @@ RAISED_BY_MODELS = (
     AssertionError,
     ArithmeticError,
 )
-"""What a model's own code raises on inputs that it does not like."""
+"""Errors that a model's own code raises on inputs that it does not accept."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class LoadedModel:
     """A checkpoint, loaded.
 
     Attributes:
-        model: the framework's model, in inference mode.
-        model_class: its class's name.
-        missing_weights: weights that the checkpoint did not hold, as the backend names them in its graphs.
-        made_later: tells the weights that the model has made since it was loaded, by the same names: a TensorFlow layer that is
-            not built by then makes them when it is first called, and no checkpoint has filled them.
-        loaded_by: the package that loaded it, with its version, where it could have been another.
-        declaration: of a model that declares itself by a signature; None where its configuration does.
+        model: The framework's model, in inference mode.
+        model_class: Name of the model's class.
+        missing_weights: Weights that the checkpoint does not hold, by their names in the backend's graphs.
+        made_later: Function that returns the names of the weights that the model has made since it was loaded. A TensorFlow
+            layer that was not built by then makes its weights when it is first called, and no checkpoint fills them.
+        loaded_by: Package that loaded the model, with its version; None where only one package can.
+        declaration: Declaration of a model that declares itself by a signature; None for a model with a configuration.
     """
 
     model: Any
@@ -61,26 +61,30 @@ class LoadedModel:
     declaration: OnnxConfig | None = None
 
     def lacking(self, read: frozenset[str]) -> frozenset[str]:
-        """Those of some weights that the checkpoint did not fill."""
+        """Return the weights that a graph reads and the checkpoint did not fill.
+
+        Args:
+            read: Names of the weights that the graph reads.
+        """
         return (self.missing_weights | self.made_later()) & read
 
 
 class Layers(dict[str, np.ndarray]):
-    """What layers gave, by name, in the order in which they ended: float arrays alone.
+    """Float outputs of layers by name, in the order in which the layers ended.
 
-    A layer that is called again is ``name#2``; of several tensors the later ones are ``name[1]``, ``name[2]``.
+    The second call of a layer is ``name#2``. The later tensors of a call that returns several are ``name[1]``, ``name[2]``.
     """
 
     def add(
         self, name: str, values: Sequence[Any], is_float: Callable[[Any], bool], array: Callable[[Any], Any]
     ) -> None:
-        """Add what one call of a layer gave.
+        """Add the outputs of one call of a layer.
 
         Args:
-            name: of the layer.
-            values: its outputs.
-            is_float: whether one of them is a tensor of floats.
-            array: from such a one to NumPy.
+            name: Name of the layer.
+            values: Outputs of the call.
+            is_float: Function that returns whether an output is a tensor of floats.
+            array: Function from such a tensor to a NumPy array.
         """
         self._calls[name] += 1
         called = name if self._calls[name] == 1 else f"{name}#{self._calls[name]}"
@@ -101,58 +105,58 @@ class Backend(Protocol):
         """Load a checkpoint with a class of transformers; weights of the other framework are converted.
 
         Raises:
-            CheckpointError: the weights cannot be read or do not fit the model.
+            CheckpointError: The weights cannot be read or do not fit the model.
         """
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:
-        """The ways to convert this model, best first; the next is tried when one fails or does not validate."""
+        """Return the ways to convert this model, best first. The next one is tried when one fails or does not validate."""
 
     def convert(
         self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
     ) -> WeightlessGraph:
-        """Convert a model; its weights stay where they are.
+        """Convert a model. Its weights stay in the model.
 
         Args:
-            model: the framework's model.
-            config: the declaration.
-            inputs: the arrays to trace with, in the declared order.
-            opset: the opset to write, if the route can; else the nearest one that it can.
-            route: one of `routes`.
+            model: The framework's model.
+            config: Declaration of the model.
+            inputs: Arrays to trace with, in the declared order.
+            opset: Opset to write; the route writes the nearest one where it cannot write this one.
+            route: One of `routes`.
 
         Raises:
-            ConversionError: the model cannot be converted on this route.
+            ConversionError: The model cannot be converted on this route.
         """
 
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Run the model itself: all its outputs by name, nested ones flattened as the declaration says.
+        """Run the model itself, and return all its outputs by name. Nested ones are flattened as the declaration says.
 
         Raises:
-            ContractError: the model does not take a declared input.
-            TracingError: the model fails on these inputs.
+            ContractError: The model does not accept a declared input.
+            TracingError: The model fails on these inputs.
         """
 
     def layers(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> Layers:
-        """Run the model itself, and tell what each of its layers gives.
+        """Run the model itself, and return the outputs of each of its layers.
 
         Raises:
-            ContractError: the model does not take a declared input.
-            TracingError: the model fails on these inputs.
+            ContractError: The model does not accept a declared input.
+            TracingError: The model fails on these inputs.
         """
 
     def tensor(self, array: np.ndarray) -> Any:
-        """An array as the framework's tensor."""
+        """Return an array as a tensor of the framework."""
 
 
 def check_inputs(function: Any, model: Any, config: OnnxConfig) -> None:
-    """Refuse a declaration that names inputs which a model does not take.
+    """Refuse a declaration that names inputs which a model does not accept.
 
     Args:
-        function: what computes the model: its ``forward`` or ``call``.
-        model: the model, for the message.
-        config: the declaration.
+        function: The model's ``forward`` or ``call``.
+        model: The model, for the message.
+        config: Declaration of the model.
 
     Raises:
-        ContractError: it does.
+        ContractError: The declaration names such an input.
     """
     parameters = inspect.signature(function).parameters
     anything = ((None,) * 4,)
@@ -160,22 +164,22 @@ def check_inputs(function: Any, model: Any, config: OnnxConfig) -> None:
     unknown = [name for name in taken if name not in parameters]
     if unknown:
         raise ContractError(
-            f"{type(model).__name__} takes no input {', '.join(unknown)}, which {type(config).__name__} declares."
+            f"{type(model).__name__} does not accept the input {', '.join(unknown)}, which {type(config).__name__} declares."
         )
 
 
 def flat_inputs(config: OnnxConfig, inputs: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Arrays of a declaration's inputs, one a declared name, and how a model nests them.
+    """Return the arrays of a declaration's inputs, one per declared name, and the structure in which a model nests them.
 
     Args:
-        config: the declaration.
-        inputs: arrays by name; ``past_key_values`` as nested sequences.
+        config: Declaration of the model.
+        inputs: Arrays by name; ``past_key_values`` as nested sequences.
 
     Returns:
         A structure, in which declared names stand for arrays (see `mapped`), and the arrays by declared name.
 
     Raises:
-        ContractError: no array was given for a declared input.
+        ContractError: A declared input lacks an array.
     """
     structure: dict[str, Any] = {}
     flat: dict[str, np.ndarray] = {}
@@ -188,20 +192,22 @@ def flat_inputs(config: OnnxConfig, inputs: Mapping[str, Any]) -> tuple[dict[str
             structure[name] = name
     missing = [name for name in config.inputs if name not in flat]
     if missing:
-        raise ContractError(f"no array was given for the declared input(s) {', '.join(missing)}.")
+        raise ContractError(
+            f"the declared inputs {', '.join(missing)} lack an array. Expected one array per declared input."
+        )
     return structure, flat
 
 
 def _flat_names(config: OnnxConfig, name: str, value: Any) -> Any:
-    """A nested input with the names of its flattened arrays in their place."""
+    """Return a nested input with the names of its flattened arrays in their place."""
     count = itertools.count()
-    numbers = mapped(value, lambda _: next(count))  # one array may stand in several places
+    numbers = mapped(value, lambda _: next(count))  # the same array may stand in several places
     names = {number: flat for flat, number in config.flatten_output_collection_property(name, numbers).items()}
     return mapped(numbers, names.__getitem__)
 
 
 def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
-    """A function applied to a value, or to the leaves of nested sequences, which become the tuples that models take."""
+    """Apply a function to a value, or to the leaves of nested sequences, which become tuples as models accept them."""
     if isinstance(value, (list, tuple)):
         return tuple(mapped(item, function) for item in value)
     return function(value)
@@ -209,11 +215,11 @@ def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
 
 @contextmanager
 def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
-    """Turn what a model raises on dummy inputs into one typed error.
+    """Turn an error that a model raises on dummy inputs into a `TracingError`. Only the call of the model belongs inside.
 
     Args:
-        model: the model; ``known_as`` is its name in the message, where it has one, else its class.
-        of_framework: error classes of the framework's own.
+        model: The model. The message uses its ``known_as``, or its class where it lacks one.
+        of_framework: Further error classes, those of the framework.
     """
     raised: tuple[type[Exception], ...] = (*RAISED_BY_MODELS, *of_framework)
     try:
@@ -228,15 +234,15 @@ def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
 
 
 def reason_of(error: Exception) -> str:
-    """What a framework says of an error, in one line."""
-    told = str(error).split("Call arguments received", 1)[0]  # Keras lists the arguments of every layer
-    return " ".join(_MARKUP.sub("", told).split())[:_LONGEST_REASON] or "no message"
+    """Return the message of a framework's error in one line."""
+    message = str(error).split("Call arguments received", 1)[0]  # Keras lists the arguments of every layer
+    return " ".join(_MARKUP.sub("", message).split())[:_LONGEST_REASON] or "no message"
 
 
 def flatten_outputs(config: OnnxConfig, outputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs of a model by name, nested ones flattened; ``past_key_values`` is called ``present``.
+    """Return the outputs of a model by name, nested ones flattened. ``past_key_values`` becomes ``present``.
 
-    Those of a part of a model are called as ``text_model_output.last_hidden_state``.
+    Outputs of a part of a model have names such as ``text_model_output.last_hidden_state``.
     """
     flat: dict[str, Any] = {}
     for name, value in outputs.items():
@@ -254,16 +260,16 @@ def flatten_outputs(config: OnnxConfig, outputs: Mapping[str, Any]) -> dict[str,
 
 
 def declared_outputs(config: OnnxConfig, outputs: Mapping[str, Any], model_class: str) -> dict[str, Any]:
-    """The declared outputs of a model's, in the declared order.
+    """Return the declared ones of a model's outputs, in the declared order.
 
     Raises:
-        ContractError: the model lacks one.
+        ContractError: The model lacks a declared output.
     """
     flat = flatten_outputs(config, outputs)
     missing = [name for name in config.outputs if name not in flat]
     if missing:
         raise ContractError(
-            f"{model_class} has no output {', '.join(missing)}, which {type(config).__name__} declares for "
+            f"{model_class} does not return the output {', '.join(missing)}, which {type(config).__name__} declares for "
             f"{config.task!r}. Its outputs are {', '.join(flat)}."
         )
     return {name: flat[name] for name in config.outputs}

@@ -1,4 +1,4 @@
-"""What loading has in common in both frameworks."""
+"""Loading, as far as both frameworks share it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def loader(checkpoint: Checkpoint, framework: Framework) -> Callable[..., Any]:
 
 
 def from_pretrained_options(checkpoint: Checkpoint, choice: FrameworkChoice) -> dict[str, Any]:
-    """Options that make ``from_pretrained`` read the weight files that the choice is based on, and no others."""
+    """Return options that make ``from_pretrained`` read only the weight files on which the choice is based."""
     options: dict[str, Any] = {"cache_dir": checkpoint.cache_dir}
     found = checkpoint.weights_of(choice.weights) if choice.weights is not None else None
     if found is not None:
@@ -62,12 +62,14 @@ def from_pretrained_options(checkpoint: Checkpoint, choice: FrameworkChoice) -> 
 
 @contextmanager
 def readable_errors(checkpoint: Checkpoint, model_class: str, *of_framework: type[Exception]) -> Iterator[None]:
-    """Turn what a framework raises on unreadable or ill-fitting weights into one typed error.
+    """Turn an error that a framework raises on unreadable or ill-fitting weights into a typed one.
+
+    Only the call of the framework belongs inside: an error of this package would be reported as one of the checkpoint.
 
     Args:
-        checkpoint: what is loaded.
-        model_class: the class that loads it.
-        of_framework: error classes of the framework's own.
+        checkpoint: Checkpoint that is loaded.
+        model_class: Name of the class that loads it.
+        of_framework: Further error classes, those of the framework.
     """
     unreadable: tuple[type[Exception], ...] = (*_UNREADABLE, *of_framework)
     try:

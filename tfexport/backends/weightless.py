@@ -1,4 +1,4 @@
-"""A graph and, apart from it, its weights."""
+"""A graph, and its weights beside it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ import onnx
 import onnx_ir as ir
 
 WeightSource = Mapping[str, ir.TensorProtocol]
-"""Where weights come from: name -> tensor. A tensor knows its shape and dtype without touching its values, and gives
-these as a view when it is written (`ir.LazyTensor`). Live variables and parameters today; a checkpoint's own files fit
-behind the same interface."""
+"""Weights by name. A tensor knows its shape and dtype without its values, and returns a view of the values when it is
+written (`ir.LazyTensor`). Live variables and parameters are the sources today; a checkpoint's own files fit behind the same
+interface."""
 
 SOURCE = "tfexport.source"
-"""Key of a tensor's metadata: what its values are read from. Two tensors of one source are one weight."""
+"""Key of a tensor's metadata for the source of its values. Two tensors of one source are one weight."""
 
 
 def source_of(tensor: ir.TensorProtocol) -> Hashable:
-    """What tells a weight from all others of the process: where its values come from, else the tensor itself."""
+    """Return the identity of a weight in this process: the source of its values, else the tensor itself."""
     found: Hashable = tensor.meta.get(SOURCE, id(tensor))
     return found
 
 
 @dataclass(frozen=True)
 class WeightlessGraph:
-    """What a backend makes: a small graph whose weights are still graph inputs.
+    """The result of a backend: a small graph whose weights are still graph inputs.
 
     Attributes:
-        proto: the graph. Its inputs are the model's inputs and one input a weight.
-        weights: the weights, by the name of the graph input that each will replace.
-        route: how it was converted, for the manifest.
-        passes: what was applied to it since.
-        notes: what the backend did that may be the cause, if it turns out not to compute what the model does.
+        proto: The graph. Its inputs are the model's inputs, and one input per weight.
+        weights: Weights by the name of the graph input that each will replace.
+        route: Name of the route that converted it, for the manifest.
+        passes: Names of the passes that were applied to it since.
+        notes: Sentences on decisions of the backend that may be the cause if the graph does not compute what the model does.
     """
 
     proto: onnx.ModelProto
@@ -43,9 +43,9 @@ class WeightlessGraph:
 
 
 def detach_weights(model: ir.Model, route: str, size_threshold: int = 1024) -> WeightlessGraph:
-    """The reverse: initializers of at least `size_threshold` bytes become graph inputs.
+    """Turn initializers of at least `size_threshold` bytes into graph inputs, and return them beside the graph.
 
-    The model is changed in place. Small initializers (shapes, scalars) stay, for passes that need their values.
+    The model is changed in place. Small initializers (shapes, scalars) stay, because passes need their values.
     """
     weights: dict[str, ir.TensorProtocol] = {}
     for name, value in list(model.graph.initializers.items()):

@@ -55,7 +55,7 @@ class Checkpoint:
         """The model's configuration (``transformers.PretrainedConfig``).
 
         Raises:
-            CheckpointNotFoundError: There is no configuration, or the hub cannot be reached.
+            CheckpointNotFoundError: The configuration is missing, or the hub cannot be reached.
             CorruptCheckpointError: The configuration is not JSON, or does not name a model type.
             TransformersNotInstalledError: transformers is not installed.
             UnsupportedModelTypeError: transformers does not know the model type.

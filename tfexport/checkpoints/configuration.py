@@ -22,7 +22,7 @@ def read_config(path: Path | None, source: str, cache_dir: str | None, model_typ
         model_type: Model type that the user named; None for that of the configuration.
 
     Raises:
-        CheckpointNotFoundError: There is no configuration, or the hub cannot be reached.
+        CheckpointNotFoundError: The configuration is missing, or the hub cannot be reached.
         CorruptCheckpointError: The configuration is not JSON, or does not name a model type.
         TransformersNotInstalledError: transformers is not installed.
         UnsupportedModelTypeError: transformers does not know the model type.

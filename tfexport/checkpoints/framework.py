@@ -1,7 +1,7 @@
-"""Which framework exports a checkpoint, and why.
+"""The choice of the framework that exports a checkpoint, with its reason.
 
-The priority: what the user says; else what the local checkpoint is; else what is installed, PyTorch first.
-`decide` is pure: it sees the evidence that `tfexport.checkpoints.checkpoint` collected, and nothing else.
+The order of priority: the framework that the user names; that of the local checkpoint's weights; an installed one, PyTorch first.
+`decide` is pure: it sees only the evidence that `tfexport.checkpoints.checkpoint` collected.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Framework = Literal["pt", "tf"]
 FRAMEWORKS: tuple[Framework, ...] = ("pt", "tf")
 FRAMEWORK_NAMES: dict[Framework, str] = {"pt": "PyTorch", "tf": "TensorFlow"}
 EXTRAS: dict[Framework, str] = {"pt": "tfexport[torch]", "tf": "tfexport[tensorflow]"}
-"""What to install for a framework."""
+"""Names to install, by framework."""
 _PACKAGES: dict[Framework, str] = {"pt": "torch", "tf": "tensorflow"}
 
 
@@ -26,11 +26,11 @@ class Evidence(Protocol):
 
     @property
     def framework(self) -> Framework:
-        """Whose weights they are."""
+        """The framework that wrote the weights."""
 
     @property
     def why(self) -> str:
-        """What was found, for the user: ``tf_model.h5``, ``model.safetensors (format tf)``."""
+        """The evidence, for the user: ``tf_model.h5``, ``model.safetensors (format tf)``."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class FrameworkChoice:
 
     Attributes:
         framework: ``"pt"`` or ``"tf"``.
-        reason: one sentence for the user and the manifest.
-        weights: the framework whose weights are read; another one than `framework` when they are converted on
-            load, None when it is not known before loading (a hub id).
+        reason: Sentence for the user and the manifest.
+        weights: Framework whose weights are read. It differs from `framework` when they are converted on load, and is None
+            when it is not known before loading (a hub id).
     """
 
     framework: Framework
@@ -50,7 +50,7 @@ class FrameworkChoice:
 
     @property
     def converts_weights(self) -> bool:
-        """Whether the weights of the other framework are converted on load."""
+        """Whether weights of the other framework are converted on load."""
         return self.weights is not None and self.weights != self.framework
 
 
@@ -66,19 +66,20 @@ def decide(
     """Choose the framework.
 
     Args:
-        requested: what the user says; None when nothing.
-        evidence: what the local checkpoint holds; None when it is not a local one.
-        installed: the frameworks that are installed.
-        source: the checkpoint's name, for messages.
-        loads_in_both: whether either framework reads the weights without the other, as Keras 3 does its files.
+        requested: Framework that the user named; None without one.
+        evidence: Weight files of a local checkpoint; None for a checkpoint that is not local.
+        installed: Frameworks that are installed.
+        source: Name of the checkpoint, for messages.
+        loads_in_both: Whether each framework reads the weights without the other one, as Keras 3 reads its files.
+        expected: Names of the weight files that the checkpoint may hold, for messages.
 
     Returns:
         The choice, with its reason.
 
     Raises:
-        UnknownFrameworkError: `requested` is no framework.
-        CheckpointNotFoundError: a local checkpoint without weights.
-        FrameworkNotInstalledError: the choice, or a framework that must convert the weights, is not installed.
+        UnknownFrameworkError: `requested` is not a framework.
+        CheckpointNotFoundError: A local checkpoint does not hold weights.
+        FrameworkNotInstalledError: The choice, or a framework that must convert the weights, is not installed.
     """
     if evidence is not None and not evidence:
         raise CheckpointNotFoundError(f"{source} does not hold weights. Expected {expected}.")
@@ -138,10 +139,10 @@ def _check_installed(framework: Framework, installed: Collection[Framework], why
 
 
 def check_framework(framework: object) -> Framework:
-    """The framework that a user named, validated.
+    """Return the framework that a user named, validated.
 
     Raises:
-        UnknownFrameworkError: not "pt" or "tf".
+        UnknownFrameworkError: The name is not "pt" or "tf".
     """
     value = getattr(framework, "value", framework)  # transformers' TensorType and Python strings alike
     if value == "pt":

@@ -82,7 +82,7 @@ def read_configuration(location: str, model_type: str | None, cache_dir: str | N
         cache_dir: Folder in which transformers keeps downloads; None for its default.
 
     Raises:
-        OSError: There is no configuration, or the hub cannot be reached.
+        OSError: The configuration is missing, or the hub cannot be reached.
         ValueError: The configuration is not one of the model type, or names an unknown one.
     """
     transformers = _imported("transformers")
@@ -116,7 +116,7 @@ def load_preprocessor(kind: str, location: str, cache_dir: str | None) -> Any:
         cache_dir: Folder in which transformers keeps downloads; None for its default.
 
     Raises:
-        NotLoadedError: There is no such preprocessor, or it cannot be loaded.
+        NotLoadedError: The preprocessor is missing, or cannot be loaded.
     """
     auto_class = class_named(_PREPROCESSORS[kind])
     try:

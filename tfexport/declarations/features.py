@@ -1,4 +1,4 @@
-"""What can be exported: the features of each model type, and the class that loads each in a framework."""
+"""The features of each model type that can be exported, and the class that loads each in a framework."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from tfexport.declarations.with_past import OnnxConfigWithPast
 from tfexport.errors import UnsupportedFeatureError, UnsupportedModelTypeError
 
 AUTO = "auto"
-"""In place of a feature: the one that the checkpoint's class computes."""
+"""Name in place of a feature, for the one that the checkpoint's class computes."""
 
 ConfigFactory = Callable[[Any], OnnxConfig]
 
 
 @dataclass(frozen=True)
 class Support:
-    """What is supported for one feature of one model type.
+    """One feature of one model type.
 
     Attributes:
-        model_type: with hyphens.
-        feature: the feature.
-        classes: the model class that loads it, by framework; a framework without a class is absent.
+        model_type: Model type, with hyphens.
+        feature: Name of the feature.
+        classes: Name of the model class that loads it, by framework. A framework without a class is absent.
     """
 
     model_type: str
@@ -37,10 +37,10 @@ class Support:
 
 
 def declaration_of(model_type: str, name: str | None = None) -> Declaration:
-    """The declaration of a model type, however it is spelt (``gpt_neo`` and ``gpt-neo``).
+    """Return the declaration of a model type, in either spelling (``gpt_neo`` and ``gpt-neo``).
 
     Raises:
-        UnsupportedModelTypeError: none is registered.
+        UnsupportedModelTypeError: No declaration is registered.
     """
     known = declarations()
     found = known.get(normalise(model_type))
@@ -55,11 +55,11 @@ def declaration_of(model_type: str, name: str | None = None) -> Declaration:
 
 
 def config_factory(model_type: str, feature: str, name: str | None = None) -> ConfigFactory:
-    """A function from a model's configuration to its declaration.
+    """Return a function from a model's configuration to its declaration.
 
     Raises:
-        UnsupportedModelTypeError: no declaration for the model type.
-        UnsupportedFeatureError: no such feature, or not for this model type.
+        UnsupportedModelTypeError: The model type is not declared.
+        UnsupportedFeatureError: The feature does not exist, or is not declared for this model type.
     """
     declared = declaration_of(model_type, name)
     feature = declared_feature(declared, feature)
@@ -71,10 +71,10 @@ def config_factory(model_type: str, feature: str, name: str | None = None) -> Co
 
 
 def declared_feature(declared: Declaration, feature: str) -> str:
-    """A feature that a model type has, as this project calls it.
+    """Return this project's name of a feature of a model type.
 
     Raises:
-        UnsupportedFeatureError: no such feature, or not for this model type.
+        UnsupportedFeatureError: The feature does not exist, or is not declared for this model type.
     """
     task_of(feature)
     found = canonical(feature, declared.features)
@@ -87,17 +87,17 @@ def declared_feature(declared: Declaration, feature: str) -> str:
 
 
 def choose_feature(feature: str, config: Any, name: str | None = None) -> str:
-    """The feature to export: what was asked for, as this project calls it, or what a checkpoint's class computes.
+    """Return the feature to export, by this project's name: the requested one, or that of the checkpoint's class.
 
     Args:
-        feature: a feature, a synonym of one, or ``"auto"``: that of the class which ``architectures`` in the
+        feature: A feature, a synonym of one, or ``"auto"``: the feature of the class which ``architectures`` in the
             configuration names.
-        config: the model's configuration.
-        name: what the checkpoint is called, for messages.
+        config: The model's configuration.
+        name: Name of the checkpoint, for messages.
 
     Raises:
-        UnsupportedModelTypeError: no declaration for the model type.
-        UnsupportedFeatureError: no such feature, not for this model type, or none has the checkpoint's class.
+        UnsupportedModelTypeError: The model type is not declared.
+        UnsupportedFeatureError: The feature does not exist, is not declared for this model type, or cannot be chosen.
     """
     declared = declaration_of(config.model_type, name)
     if feature != AUTO:
@@ -108,25 +108,25 @@ def choose_feature(feature: str, config: Any, name: str | None = None) -> str:
         if not {_without_tf(own) for own in classes}.isdisjoint(map(_without_tf, named)):
             cached = f"{candidate}{WITH_PAST}"
             return cached if candidate in GENERATING and cached in declared.features else candidate
-    found = f"its architectures are {', '.join(named)}" if named else "its config.json names no architectures"
+    found = f"its architectures are {', '.join(named)}" if named else "its config.json does not name architectures"
     raise UnsupportedFeatureError(
-        f"no feature can be chosen for {name or declared.model_type}: {found}. "
-        f"Name one with --feature: {', '.join(declared.features)}."
+        f"the feature of {name or declared.model_type} cannot be chosen: {found}. "
+        f"Name one with --feature (feature=...): {', '.join(declared.features)}."
     )
 
 
 def model_class(model_type: str, feature: str, framework: Framework, architectures: Sequence[str] = ()) -> str:
-    """Name of the class that loads a feature of a model type in a framework.
+    """Return the name of the class that loads a feature of a model type in a framework.
 
     Args:
-        model_type: however it is spelt.
-        feature: a feature, or a synonym of one.
-        framework: the framework.
-        architectures: classes that the checkpoint names; where a feature has several, one of these is taken.
+        model_type: Model type in either spelling.
+        feature: A feature, or a synonym of one.
+        framework: Framework of the class.
+        architectures: Classes that the checkpoint names. Where a feature has several classes, one of these is chosen.
 
     Raises:
-        UnsupportedModelTypeError: no declaration for the model type.
-        UnsupportedFeatureError: the framework has no such class.
+        UnsupportedModelTypeError: The model type is not declared.
+        UnsupportedFeatureError: The framework lacks such a class.
     """
     declared = declaration_of(model_type)
     feature = declared_feature(declared, feature)
@@ -143,7 +143,7 @@ def model_class(model_type: str, feature: str, framework: Framework, architectur
 
 
 def supported() -> list[Support]:
-    """Every (model type, feature) pair, with its class in each framework."""
+    """Return every (model type, feature) pair, with its class in each framework."""
     return [
         Support(
             declared.model_type,
@@ -156,7 +156,7 @@ def supported() -> list[Support]:
 
 
 def _cause(model_type: str, feature: str | None = None, framework: Framework | None = None) -> str:
-    """Why something is not exported, as a sentence with a blank behind it; empty when no cause is known."""
+    """Return the reason for which a feature is not exported, as a sentence with a blank behind it; empty without a known one."""
     for entry in UNSUPPORTED:
         if (entry.model_type, entry.feature) == (model_type, feature) and entry.framework in (None, framework):
             return f"{entry.cause} "

@@ -1,7 +1,7 @@
-"""The tasks: what a model computes, which auto class loads it, and what comes out.
+"""The tasks: the classes that load a model for one, and the outputs of the model.
 
 A *feature* is a task, or a task followed by ``-with-past`` (the vocabulary of ``transformers.onnx``). Nothing here
-imports a framework; the auto classes are named, and resolved by the backends.
+imports a framework: auto classes are named here, and the backends resolve them.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class Task:
     """One task.
 
     Attributes:
-        name: as ``transformers.onnx`` calls it.
-        outputs: ordered output names, each with its named axes ``{axis index: axis name}``.
-        pt_auto_class: the PyTorch auto class that loads a model for it.
-        pt_mapping: the table in ``transformers.models.auto.modeling_auto`` from model type to class name.
-        tf_auto_class: the TensorFlow auto class, or None when transformers 4.57 has none.
-        tf_mapping: the table in ``transformers.models.auto.modeling_tf_auto``, or None.
+        name: Name of the task in ``transformers.onnx``.
+        outputs: Names of the outputs in their order, each with its named axes ``{axis index: axis name}``.
+        pt_auto_class: PyTorch auto class that loads a model for the task.
+        pt_mapping: Table in ``transformers.models.auto.modeling_auto`` from model type to class name.
+        tf_auto_class: TensorFlow auto class; None when transformers 4.57 lacks one.
+        tf_mapping: Table in ``transformers.models.auto.modeling_tf_auto``; None when transformers 4.57 lacks one.
     """
 
     name: str
@@ -43,11 +43,11 @@ class Task:
     tf_mapping: str | None = None
 
     def auto_class(self, framework: Framework) -> str | None:
-        """Name of the auto class that loads this task in `framework`; None when transformers has none."""
+        """Return the name of the auto class that loads this task in `framework`; None when transformers lacks one."""
         return self.pt_auto_class if framework == "pt" else self.tf_auto_class
 
     def model_classes(self, framework: Framework, model_type: str) -> tuple[str, ...]:
-        """Names of the classes that `framework` has for `model_type`: the first is what its auto class takes."""
+        """Return the names of the classes that `framework` has for `model_type`. The auto class chooses the first."""
         mapping = self.pt_mapping if framework == "pt" else self.tf_mapping
         return () if mapping is None else _model_classes(framework, mapping).get(normalise(model_type), ())
 
@@ -134,20 +134,20 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "zero-shot-image-classification": ("default",),
     "masked-image-modeling": ("masked-im",),
 }
-"""Names that optimum gives to tasks, each with the tasks that it may mean: the first that a model type has."""
+"""Optimum's names of tasks, each with the tasks that it may mean: the first that a model type has."""
 
 GENERATING = ("causal-lm", "seq2seq-lm", "speech2seq-lm", "vision2seq-lm")
-"""Tasks that write text token by token, and want a key-value cache for it."""
+"""Tasks that generate text token by token, and need a key-value cache for it."""
 FEATURES_WITH_PAST = ("default", *GENERATING)
 AVAILABLE_FEATURES: tuple[str, ...] = tuple(sorted({*TASKS, *(f"{task}{WITH_PAST}" for task in FEATURES_WITH_PAST)}))
 
 
 def canonical(feature: str, among: Collection[str] = ()) -> str:
-    """A feature as this project calls it: optimum's names are synonyms.
+    """Return this project's name of a feature. Optimum's names are synonyms.
 
     Args:
-        feature: a feature, or a synonym of one; either may end in ``-with-past``.
-        among: features of a model type, which choose between two meanings of a synonym.
+        feature: A feature, or a synonym of one; either may end in ``-with-past``.
+        among: Features of a model type, which choose between two meanings of a synonym.
     """
     task, past = feature.removesuffix(WITH_PAST), WITH_PAST if feature.endswith(WITH_PAST) else ""
     meanings = [f"{meant}{past}" for meant in SYNONYMS.get(task, (task,))]
@@ -155,10 +155,10 @@ def canonical(feature: str, among: Collection[str] = ()) -> str:
 
 
 def task_of(feature: str) -> Task:
-    """The task of a feature, or of a synonym of one.
+    """Return the task of a feature, or of a synonym of one.
 
     Raises:
-        UnsupportedFeatureError: no such feature.
+        UnsupportedFeatureError: The feature does not exist.
     """
     task = TASKS.get(canonical(feature).removesuffix(WITH_PAST))
     if task is None:
@@ -170,7 +170,7 @@ def task_of(feature: str) -> Task:
 
 
 def normalise(model_type: str) -> str:
-    """A model type as this project spells it: hyphens, never underscores (``gpt_neo`` is ``gpt-neo``)."""
+    """Return a model type in this project's spelling: hyphens, never underscores (``gpt_neo`` is ``gpt-neo``)."""
     return model_type.replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-"""What is installed, what works here, and what is known to break in these versions."""
+"""The installed packages, the backends that work here, and the defects that are known of these versions."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ PROBE_SECONDS = 120
 
 @dataclass(frozen=True)
 class KnownBreak:
-    """A version that is known to break something.
+    """Versions of a package that are known to break something.
 
     Attributes:
-        package: the distribution.
-        versions: those that break.
-        what: what breaks, and what to do.
+        package: Name of the distribution.
+        versions: Versions that break, as pip writes them.
+        what: Sentence on the defect, and on the version to install.
     """
 
     package: str
@@ -64,9 +64,9 @@ class Finding:
     """One line of the report.
 
     Attributes:
-        subject: what was looked at.
-        status: ok, absent, broken or warning.
-        detail: for the user.
+        subject: Name of the package or backend.
+        status: Status: ok, absent, broken or warning.
+        detail: Sentence for the user.
     """
 
     subject: str
@@ -76,7 +76,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Findings:
-    """The report."""
+    """The report.
+
+    Attributes:
+        versions: Installed versions, by distribution.
+        findings: Lines of the report.
+    """
 
     versions: Mapping[str, str]
     findings: tuple[Finding, ...]
@@ -89,7 +94,7 @@ class Findings:
         return not broken and "ONNX Runtime" in works and any(FRAMEWORK_NAMES[f] in works for f in FRAMEWORKS)
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
+        """Return the report for ``--json``."""
         return {
             "healthy": self.healthy,
             "python": platform.python_version(),
@@ -98,13 +103,13 @@ class Findings:
         }
 
     def rows(self) -> list[tuple[str, str, str]]:
-        """For a table."""
+        """Return the rows of a table: name, status and detail."""
         python = ("Python", "ok", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
         return [python, *((finding.subject, finding.status, finding.detail) for finding in self.findings)]
 
 
 def examine() -> Findings:
-    """Look at the installation; each backend is tried in a process of its own."""
+    """Examine the installation. Each backend is tried in a process of its own."""
     versions = installed_versions()
     findings = [finding for framework in FRAMEWORKS for finding in _backend(framework, versions)]
     findings.append(_onnxruntime(versions))
@@ -114,18 +119,22 @@ def examine() -> Findings:
 
 
 def known_breaks(versions: Mapping[str, str]) -> list[Finding]:
-    """The known breaks among installed versions, by distribution name."""
+    """Return the known breaks among installed versions.
+
+    Args:
+        versions: Installed versions, by distribution.
+    """
     found = [
         Finding(f"{entry.package} {versions[entry.package]}", "warning", entry.what)
         for entry in KNOWN_BREAKS
         if entry.package in versions
         and SpecifierSet(entry.versions, prereleases=True).contains(versions[entry.package])
     ]
-    for package, companion in _EXPECTED_WITH.items():
-        if package in versions and companion in versions and _minor(versions[package]) != _minor(versions[companion]):
+    for package, partner in _EXPECTED_WITH.items():
+        if package in versions and partner in versions and _minor(versions[package]) != _minor(versions[partner]):
             found.append(
                 Finding(
-                    companion, "warning", f"{versions[companion]} beside {package} {versions[package]}: they must agree"
+                    partner, "warning", f"{versions[partner]} beside {package} {versions[package]}: they must agree"
                 )
             )
     if "onnxruntime" in versions and "onnxruntime-gpu" in versions:

@@ -1,4 +1,4 @@
-"""Keras 3, whichever framework it runs on: what both backends know of its files and its models."""
+"""Keras 3 in either framework: its files and its models, as far as both backends share them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _SETTING = "KERAS_BACKEND"
 
 
 def keras_on(framework: Framework) -> Any:
-    """Keras 3, on a framework.
+    """Return Keras 3, running on a framework.
 
     Raises:
         FrameworkNotInstalledError: Keras is not installed.
-        FrameworkError: Keras runs on another framework in this process: it is chosen when Keras is first imported.
+        FrameworkError: Keras runs on another framework in this process. Keras chooses it when it is first imported.
     """
     if find_spec("keras") is None:
         raise FrameworkNotInstalledError(
@@ -35,6 +35,6 @@ def keras_on(framework: Framework) -> Any:
     if keras.backend.backend() != wanted:
         raise FrameworkError(
             f"Keras runs on {keras.backend.backend()} in this process, and {wanted} is needed. Set {_SETTING}={wanted} before "
-            "Keras, or TensorFlow, is imported."
+            "Keras or TensorFlow is imported."
         )
     return keras

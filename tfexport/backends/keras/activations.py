@@ -1,4 +1,4 @@
-"""Activations of both Keras that ONNX's recurrent operators have."""
+"""Activations of Keras 3 and tf_keras that ONNX's recurrent operators support."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Activation:
     """A function of ONNX's recurrent operators.
 
     Attributes:
-        name: in ONNX.
-        alpha: its first constant; None for a function that has none.
-        beta: its second constant.
+        name: Name of the function in ONNX.
+        alpha: First constant; None for a function without constants.
+        beta: Second constant; None for a function with fewer.
     """
 
     name: str
@@ -34,7 +34,7 @@ _OF_BOTH = {
     "tanh": Activation("Tanh"),
 }
 _OF_FRAMEWORKS = {name: _OF_BOTH[name] for name in ("relu", "sigmoid", "tanh")}
-# A module with functions, and what they are. The hard sigmoids differ: Keras 3's reaches 0 and 1 at 3, tf_keras's at 2.5.
+# Functions by module. The hard sigmoids differ: Keras 3's reaches 0 and 1 at 3, tf_keras's at 2.5.
 _MODULES = {
     "keras.src.activations.activations": {**_OF_BOTH, "hard_sigmoid": Activation("HardSigmoid", 1 / 6, 0.5)},
     "tf_keras.src.activations": {**_OF_BOTH, "hard_sigmoid": Activation("HardSigmoid", 0.2, 0.5)},
@@ -44,10 +44,10 @@ _MODULES = {
 
 
 def activation_of(function: Any) -> Activation | None:
-    """What ONNX has for a function; None where it has nothing, as for a function of the user's.
+    """Return ONNX's function for an activation; None where ONNX lacks it, as for a function of the user's.
 
     Args:
-        function: an activation of a cell, with its own defaults; None for the identity.
+        function: Activation of a cell, with its own defaults; None for the identity.
     """
     if function is None:
         return _OF_BOTH["linear"]
@@ -62,7 +62,7 @@ _ABSENT = object()
 
 
 def attributes_of(activations: Sequence[Activation]) -> dict[str, list[str] | list[float]]:
-    """Attributes of an operator: constants in the order of the functions that have them."""
+    """Return the attributes of an operator. Constants are in the order of the functions that have them."""
     constants = {
         "activation_alpha": [found.alpha for found in activations if found.alpha is not None],
         "activation_beta": [found.beta for found in activations if found.beta is not None],

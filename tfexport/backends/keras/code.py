@@ -1,7 +1,7 @@
-"""Code in the configuration of a Keras model: what runs when the model is loaded or called, and is not Keras's own.
+"""Code in the configuration of a Keras model: code that runs when the model is loaded or called, and is not Keras's own.
 
-Keras 3 refuses most of it by itself. tf_keras, to which a file goes that Keras 3 does not load, refuses Lambda layers alone:
-it imports any module that a configuration names, and calls any function in it.
+Keras 3 refuses most of it. A file that Keras 3 does not load goes to tf_keras, which refuses only Lambda layers: it imports any
+module that a configuration names, and calls any function in it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__", "ClassMethod")
-"""Classes that are code: Python in a Lambda, a program in others, and the method of any class."""
+"""Classes that hold code: Python in a Lambda, a program in others, and the method of any class."""
 _OPS = ("TFOpLambda", "SlicingOpLambda")
-"""Of tf_keras: a function of TensorFlow's as a layer. Some of them read and write files, or call Python."""
+"""Layers of tf_keras that call a function of TensorFlow. Some of these functions read and write files, or call Python."""
 _COMPUTING = (
     "math",
     "nn",
@@ -37,19 +37,19 @@ _NOT_COMPUTING = (
 )
 _OF_KERAS = ("keras", "tf_keras", "keras_hub", "keras_nlp", "keras_cv", "builtins", "tensorflow")
 _FUNCTIONS = ("activations", "constraints", "initializers", "losses", "metrics", "ops", "regularizers")
-"""Modules of Keras whose functions compute. Others load models, fetch and unpack files."""
+"""Modules of Keras whose functions only compute. Others load models, fetch and unpack files."""
 
 
 def code_in(config: Any) -> list[str]:
-    """What of a configuration is code: the layer's name, and what it is, sorted.
+    """Return the code in a configuration, sorted: the name of each layer, with the class or function in parentheses.
 
-    A class or function that is registered with Keras is not: whoever imported what registers it has chosen to.
+    A class or function that is registered with Keras is left out: the user imported the module that registers it.
     """
-    return sorted({f"{_name(item, layer)} ({what})" for item, layer in objects(config) if (what := _code(item))})
+    return sorted({f"{_name(item, layer)} ({code})" for item, layer in objects(config) if (code := _code(item))})
 
 
 def _code(item: Mapping[str, Any]) -> str | None:
-    """What code an object of a configuration is; None where it is none."""
+    """Return the name of the code that an object of a configuration holds; None where it does not hold code."""
     class_name, config = str(item.get("class_name")), item.get("config")
     if class_name in CODE:
         return class_name
@@ -69,12 +69,12 @@ def _code(item: Mapping[str, Any]) -> str | None:
     if is_function:
         harmless = called not in vars(builtins) if module == "builtins" else any(part in _FUNCTIONS for part in parts)
     else:
-        harmless = called[:1].isupper() or called.startswith("__")  # classes, and what Keras calls tuples and the like
+        harmless = called[:1].isupper() or called.startswith("__")  # classes, and Keras's names of tuples and the like
     return None if harmless else f"{module}.{called}"
 
 
 def _computes(function: str) -> bool:
-    """Whether a function of TensorFlow's, by its name in the API, does nothing but compute."""
+    """Return whether a function of TensorFlow, by its name in the API, only computes."""
     namespace, _, name = function.removeprefix("compat.v1.").rpartition(".")
     return namespace in _COMPUTING or (not namespace and bool(name) and name not in _NOT_COMPUTING)
 
@@ -90,7 +90,7 @@ def _name(item: Mapping[str, Any], layer: str) -> str:
 
 
 def objects(config: Any, layer: str = "?") -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Every mapping in a configuration, with the name of the nearest layer around it."""
+    """Yield every mapping in a configuration, with the name of the nearest layer around it."""
     if isinstance(config, Mapping):
         yield config, layer
         inner = _name(config, layer)

@@ -1,4 +1,4 @@
-"""Whole models in ``.keras`` and ``.h5`` files and in preset directories of KerasHub: looked at before they are loaded."""
+"""Whole models in ``.keras`` and ``.h5`` files and in preset folders of KerasHub. They are checked before they are loaded."""
 
 from __future__ import annotations
 
@@ -34,32 +34,32 @@ REFUSES = (
     OSError,
     AssertionError,
 )
-"""What both Keras raise for a file that they do not load."""
+"""Errors that Keras 3 and tf_keras raise for a file that they do not load."""
 _EXTENSIONS = {"keras_hub": "keras-hub", "keras_nlp": "keras-hub", "keras_cv": "keras-cv"}
-"""Packages whose layers a file may name, and what to install for them."""
+"""Packages whose layers a file may name, with the package to install for each."""
 
 
 def load_model(file: Path, framework: Framework, trust: bool, source: str) -> Any:
-    """A whole model from a file. `checked` must have passed it.
+    """Load a whole model from a file that `checked` has passed.
 
     Raises:
-        RefusedError: Keras does not load it.
+        RefusedError: Keras does not load the file.
     """
     keras = keras_on(framework)
     try:
         return keras.saving.load_model(file, compile=False, safe_mode=not trust)
     except REFUSES as error:
-        raise RefusedError(f"Keras {keras.__version__} ({line(error)})") from error
+        raise RefusedError(f"Keras {keras.__version__} ({cause_of(error)})") from error
 
 
 def checked(file: Path, trust: bool, source: str) -> None:
-    """Refuse a file that is damaged, that holds weights alone, or code; import the packages whose layers it names.
+    """Refuse a file that is damaged, or holds code or only weights; import the packages whose layers it names.
 
     Raises:
-        WeightsOnlyError: the file has weights and no model.
-        UntrustedCodeError: the model holds code, and the user did not say that it may run.
-        CorruptCheckpointError: the file is damaged.
-        FrameworkNotInstalledError: a package of layers is not installed.
+        WeightsOnlyError: The file holds only weights.
+        UntrustedCodeError: The model holds code, and the user did not trust it.
+        CorruptCheckpointError: The file is damaged.
+        FrameworkNotInstalledError: A package of layers is not installed.
     """
     config = _archived_config(file) if file.suffix == ".keras" else _hdf5_config(file, source)
     if not trust:
@@ -68,15 +68,16 @@ def checked(file: Path, trust: bool, source: str) -> None:
 
 
 class RefusedError(Exception):
-    """A Keras does not load a file; why."""
+    """A version of Keras does not load a file. The text says which, and why."""
 
 
 def load_preset(folder: Path, framework: Framework, trust: bool, source: str) -> Any:
-    """The model of a KerasHub preset directory: the task's, where there is one, else the backbone.
+    """Load the model of a preset folder of KerasHub: the model of its task, or the backbone where it lacks a task.
 
     Raises:
         FrameworkNotInstalledError: KerasHub is not installed.
-        CheckpointError: KerasHub does not load it.
+        UntrustedCodeError: The preset holds code, and the user did not trust it.
+        CheckpointError: KerasHub does not load the preset.
     """
     if find_spec("keras_hub") is None:
         raise FrameworkNotInstalledError(
@@ -89,14 +90,24 @@ def load_preset(folder: Path, framework: Framework, trust: bool, source: str) ->
     import keras_hub
 
     task = folder / "task.json"
+    name = _class_name(task, source) if task.is_file() else "Backbone"
+    model_class = getattr(keras_hub.models, name, None)
+    if model_class is None:
+        raise CheckpointError(f"KerasHub {keras_hub.__version__} does not load {source}: it lacks the class {name}.")
+    # The preprocessing before the model, with a tokenizer's tables, stays in the program that calls it.
+    options = {"preprocessor": None} if task.is_file() else {}
     try:
-        if not task.is_file():
-            return keras_hub.models.Backbone.from_preset(str(folder))
-        name = str(_json(task.read_text(), task).get("class_name"))
-        # What goes before the model, a tokenizer's tables among them, stays with the program that feeds it.
-        return getattr(keras_hub.models, name).from_preset(str(folder), preprocessor=None)
+        return model_class.from_preset(str(folder), **options)
     except REFUSES as error:
-        raise CheckpointError(f"KerasHub does not load {source}: {line(error)}") from error
+        raise CheckpointError(f"KerasHub does not load {source}: {cause_of(error)}") from error
+
+
+def _class_name(task: Path, source: str) -> str:
+    config = _json(task.read_text(), task)
+    name = config.get("class_name") if isinstance(config, dict) else None
+    if not isinstance(name, str):
+        raise CorruptCheckpointError(f"{task} does not name a class. Fetch or save {source} again.")
+    return name
 
 
 def _archived_config(file: Path) -> Any:
@@ -105,20 +116,20 @@ def _archived_config(file: Path) -> Any:
             return _json(archive.read(_CONFIG).decode(), file)
     except (zipfile.BadZipFile, KeyError, OSError, UnicodeDecodeError) as error:
         raise CorruptCheckpointError(
-            f"{file} is no Keras archive that can be read ({line(error)}): it is truncated, or was not saved by Keras. "
+            f"{file} is not a readable Keras archive ({cause_of(error)}): it is truncated, or was not saved by Keras. "
             "Fetch or save it again."
         ) from error
 
 
 def _hdf5_config(file: Path, source: str) -> Any:
-    import h5py  # comes with Keras, which who exports from PyTorch need not have
+    import h5py  # comes with Keras, which an export from PyTorch does not need
 
     try:
         with h5py.File(file, "r") as opened:
             config = opened.attrs.get("model_config")
     except OSError as error:
         raise CorruptCheckpointError(
-            f"{file} is no HDF5 file that can be read ({line(error)}): it is truncated. Fetch or save it again."
+            f"{file} is not a readable HDF5 file ({cause_of(error)}): it is truncated. Fetch or save it again."
         ) from error
     if config is None:
         raise WeightsOnlyError(source)
@@ -136,14 +147,14 @@ def _refuse_code(config: Any, source: str) -> None:
     found = code_in(config)
     if found:
         raise UntrustedCodeError(
-            f"{source} holds code that runs when it is loaded: {', '.join(found)}. Whoever wrote the file can do with it what "
-            "you can. If you trust where it comes from, say --trust (trust=True); in Python, classes of your own are known "
-            "when what registers them is imported."
+            f"{source} holds code that runs when it is loaded: {', '.join(found)}. That code can do anything that "
+            "you can. If you trust the source of the file, pass --trust (trust=True). In Python, import the module that "
+            "registers classes of your own."
         )
 
 
 def _import_extensions(config: Any, source: str) -> None:
-    """Import the packages whose layers a configuration names: they register themselves."""
+    """Import the packages whose layers a configuration names. They register their layers."""
     named = {
         str(item.get(key) or "").split(">")[0].split(".")[0]
         for item, _ in objects(config)
@@ -158,17 +169,17 @@ def _import_extensions(config: Any, source: str) -> None:
             import_module(package)
 
 
-def line(error: BaseException) -> str:
-    """The first line of an error, or of that of the innermost layer, for a message."""
+def cause_of(error: BaseException) -> str:
+    """Return the first line of an error, or of the error of the innermost layer, for a message."""
     cause = str(error).rpartition("Exception encountered: ")[2].partition("Full object config")[0]
     return (cause.strip().splitlines() or [type(error).__name__])[0][:300]
 
 
 def only_keras_file(folder: Path, source: str) -> Path:
-    """A Keras file, or the one of a folder.
+    """Return a Keras file, or the only one in a folder.
 
     Raises:
-        UnsupportedCheckpointError: there are several.
+        UnsupportedCheckpointError: The folder holds several Keras files.
     """
     if folder.is_file():
         return folder

@@ -1,4 +1,4 @@
-"""What each layer of a Keras model gives, in the order in which the layers end."""
+"""Outputs of each layer of a Keras model, in the order in which the layers end."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def recorded_calls(
     is_float: Callable[[Any], bool],
     array: Callable[[Any], Any],
 ) -> Iterator[None]:
-    """Record every layer that is called within a block, by the path of its and its callers' names.
+    """Record every layer that is called within a block, by the path of its own and its callers' names.
 
     Args:
-        classes: the classes of all layers, of either Keras.
-        layers: what is recorded is added to.
-        flatten: from what a layer gives to a list.
-        is_float: whether one of these is a tensor of floats.
-        array: from such a one to NumPy.
+        classes: Base classes of all layers, of Keras 3 or of tf_keras.
+        layers: Collection to which the outputs are added.
+        flatten: Function from the outputs of a layer to a list.
+        is_float: Function that returns whether an output is a tensor of floats.
+        array: Function from such a tensor to a NumPy array.
     """
     path: list[str] = []
 

@@ -1,4 +1,4 @@
-"""A live model of Keras 3 as a plain model: its inputs and outputs by name."""
+"""A live model of Keras 3 as a model that declares itself: its inputs and outputs by name."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from tfexport.checkpoints.signature import TensorSpec
 from tfexport.errors import InputsError, UnsupportedCheckpointError
 
 _LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "HashedCrossing")
-"""Layers of both Keras that look things up in tables, or hash strings."""
+"""Layers of Keras 3 and tf_keras that look values up in tables, or hash strings."""
 _FIRST = "input_shape"
 
 
 def plain_model(model: Any, framework: Framework, source: str) -> SignatureModel:
-    """A live model of Keras 3 as a plain one.
+    """Return a live model of Keras 3 as a model that declares itself.
 
     Args:
-        model: a ``keras.Model``.
-        framework: on which Keras runs.
-        source: its name, for messages.
+        model: A ``keras.Model``.
+        framework: Framework on which Keras runs.
+        source: Name of the model, for messages.
 
     Raises:
-        UnsupportedCheckpointError: it looks words up in tables, or takes what is no plain tensor.
-        InputsError: it has never been called, so that its inputs are not known.
+        UnsupportedCheckpointError: The model looks words up in tables, or accepts inputs that are not dense tensors.
+        InputsError: The model was never called, so that its inputs are not known.
         FrameworkError: Keras runs on another framework in this process.
     """
     keras = keras_on(framework)
@@ -44,7 +44,7 @@ def plain_model(model: Any, framework: Framework, source: str) -> SignatureModel
         ]
         outputs = unique([str(name) for name in functional.output_names])
         declared = functional._outputs_struct
-        keys = list(declared) if isinstance(declared, Mapping) else []  # PyTorch's Keras gives them sorted
+        keys = list(declared) if isinstance(declared, Mapping) else []  # Keras on PyTorch returns them sorted
 
         def call(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
             packed = keras.tree.pack_sequence_as(structure, [tensors[name] for name in names])
@@ -58,17 +58,17 @@ def plain_model(model: Any, framework: Framework, source: str) -> SignatureModel
 
 
 def _guessed(tensor: Any) -> bool:
-    """Whether an input was made for a model that was built by calling it, and not by its author."""
+    """Return whether Keras made an input for a model that was built by calling it, and not the model's author."""
     return str(tensor._keras_history.operation.name).startswith("input_layer") and tensor.shape[0] is not None
 
 
 def _free_batch(spec: TensorSpec, *, built_by_call: bool) -> TensorSpec:
-    """A model that was built by its first call has that call's batch for its own."""
+    """Return an input with a dynamic batch, for a model that was built by its first call and keeps the batch of that call."""
     return TensorSpec(spec.name, spec.dtype, (None, *spec.shape[1:])) if built_by_call and spec.shape else spec
 
 
 def _subclassed(model: Any, source: str, loaded_by: str, ops: Any) -> SignatureModel:
-    """A model that is Python code: what is known of its inputs is with what shapes it was built."""
+    """Return a model that is Python code. Only the shapes with which it was built are known of its inputs."""
     shapes = getattr(model, "_build_shapes_dict", None)
     if not shapes:
         raise never_called(source)
@@ -85,16 +85,16 @@ def _subclassed(model: Any, source: str, loaded_by: str, ops: Any) -> SignatureM
     ]
     if unknown:
         raise InputsError(
-            f"{source} takes {', '.join(parameters)}, and Keras remembers no shape of {', '.join(unknown)}. Give it a method "
-            f"build({', '.join(f'{name}_shape' for name in parameters)}), or give tfexport.export_checkpoint a tf.function of "
-            "it with an input_signature."
+            f"{source} accepts {', '.join(parameters)}, and Keras does not remember the shape of {', '.join(unknown)}. Add a "
+            f"method build({', '.join(f'{name}_shape' for name in parameters)}), or pass tfexport.export_model a tf.function "
+            "of it with an input_signature."
         )
     dtype = str(model.input_dtype)
     specs: dict[str, TensorSpec] = {}
     build: dict[str, Callable[[Mapping[str, Any]], Any]] = {}
     for argument, shape in arguments.items():
-        alone = len(arguments) == 1
-        build[argument] = _structure(shape, "" if alone else argument, argument, dtype, source, specs)
+        is_only = len(arguments) == 1
+        build[argument] = _structure(shape, "" if is_only else argument, argument, dtype, source, specs)
 
     def call(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
         made = {argument: function(tensors) for argument, function in build.items()}
@@ -105,23 +105,23 @@ def _subclassed(model: Any, source: str, loaded_by: str, ops: Any) -> SignatureM
 
 
 def _structure(
-    shape: Any, prefix: str, alone: str, dtype: str, source: str, specs: dict[str, TensorSpec]
+    shape: Any, prefix: str, argument: str, dtype: str, source: str, specs: dict[str, TensorSpec]
 ) -> Callable[[Mapping[str, Any]], Any]:
-    """What makes an argument of tensors by name; `specs` gets one a tensor."""
+    """Return a function that builds an argument from tensors by name, and add one spec per tensor to `specs`."""
     if isinstance(shape, Mapping):
         parts = {
-            key: _structure(item, f"{prefix}.{key}" if prefix else str(key), alone, dtype, source, specs)
+            key: _structure(item, f"{prefix}.{key}" if prefix else str(key), argument, dtype, source, specs)
             for key, item in shape.items()
         }
         return lambda tensors: {key: part(tensors) for key, part in parts.items()}
     if isinstance(shape, Sequence) and not all(length is None or isinstance(length, int) for length in shape):
         items = [
-            _structure(item, f"{prefix or alone}.{index}", alone, dtype, source, specs)
+            _structure(item, f"{prefix or argument}.{index}", argument, dtype, source, specs)
             for index, item in enumerate(shape)
         ]
         container = list if isinstance(shape, list) else tuple
         return lambda tensors: container(item(tensors) for item in items)
-    name = prefix or alone
+    name = prefix or argument
     specs[name] = TensorSpec(name, dtype, (None, *tuple(shape)[1:]))
     return lambda tensors: tensors[name]
 
@@ -129,7 +129,8 @@ def _structure(
 def _spec(name: str, tensor: Any, source: str) -> TensorSpec:
     if getattr(tensor, "sparse", False) or getattr(tensor, "ragged", False):
         raise UnsupportedCheckpointError(
-            f"{source} takes {name} as a sparse or ragged tensor: ONNX has plain ones. Export the model behind it."
+            f"{source} accepts {name} as a sparse or ragged tensor, and ONNX has plain tensors only. Export the model "
+            "behind it."
         )
     if tensor.dtype == "string":
         raise takes_strings(source, name)
@@ -137,23 +138,23 @@ def _spec(name: str, tensor: Any, source: str) -> TensorSpec:
 
 
 def refuse_lookups(model: Any, source: str) -> None:
-    """Refuse a model, of either Keras, that has layers which look things up.
+    """Refuse a model, of Keras 3 or tf_keras, with layers that look values up.
 
     Raises:
-        UnsupportedCheckpointError: it has.
+        UnsupportedCheckpointError: The model has such layers.
     """
     layers = model._flatten_layers() if hasattr(model, "_flatten_layers") else ()
     found = [f"{layer.name} ({type(layer).__name__})" for layer in layers if type(layer).__name__ in _LOOKUPS]
     if found:
         raise UnsupportedCheckpointError(
             f"{source} looks words up in tables: {', '.join(found)}. ONNX has no counterpart. Export the model behind them, "
-            "keras.Model(those layers' outputs, model.outputs), and keep the lookup in the program that feeds it."
+            "keras.Model(those layers' outputs, model.outputs), and keep the lookup in the program that calls the file."
         )
 
 
 def never_called(source: str) -> InputsError:
-    """The error for a model whose inputs are not known."""
+    """Return the error for a model whose inputs are not known."""
     return InputsError(
-        f"{source} is a model that is Python code, and its inputs are not known: it has never been called, or Keras could not "
-        "follow its code. Call it once, or give tfexport.export_checkpoint a tf.function of it with an input_signature."
+        f"{source} is a model in Python code whose inputs are not known: it was never called, or Keras could not follow its "
+        "code. Call it once, or pass tfexport.export_model a tf.function of it with an input_signature."
     )

@@ -1,4 +1,4 @@
-"""The cells of both Keras as ONNX's recurrent operators, whichever framework they run on."""
+"""The cells of Keras 3 and tf_keras as ONNX's recurrent operators, in either framework."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Operator:
     """An operator that computes a cell.
 
     Attributes:
-        cell: the cell.
+        cell: Keras's cell.
         op_type: LSTM, GRU or RNN.
-        units: length of the output.
-        states: how many states there are.
-        attributes: of the operator; those of the layer (direction) are not among them.
-        gates: ONNX's gates by their places among Keras's.
+        units: Length of the output.
+        states: Number of states.
+        attributes: Attributes of the operator, without those of the layer (direction).
+        gates: Positions of ONNX's gates among Keras's.
     """
 
     cell: Any
@@ -34,7 +34,7 @@ class Operator:
 
     @property
     def order(self) -> list[int] | None:
-        """ONNX's columns of a kernel by their places among Keras's; None where they are Keras's own."""
+        """Positions of ONNX's columns of a kernel among Keras's; None where both have the same order."""
         if self.gates == tuple(sorted(self.gates)):
             return None
         return [gate * self.units + unit for gate in self.gates for unit in range(self.units)]
@@ -42,15 +42,15 @@ class Operator:
 
 @dataclass(frozen=True)
 class Sequences:
-    """What a layer is called with, and how it runs over it.
+    """Inputs of a recurrent layer, and the way in which it runs over them.
 
     Attributes:
-        inputs: ``(batch, time, features)``.
-        states: the initial ones, each ``(batch, units)``.
-        mask: ``(batch, time)``, true for steps that count; None where all do.
-        go_backwards: the last step first; outputs come in the order of the steps.
-        time_major: inputs, mask and outputs have time before batch.
-        zero_output_for_mask: steps that do not count give zeros, in place of the output before them.
+        inputs: Tensor ``(batch, time, features)``.
+        states: Initial states, each ``(batch, units)``.
+        mask: Tensor ``(batch, time)``, true for steps that count; None where all count.
+        go_backwards: Whether the last step runs first. Outputs are in the order in which the steps run.
+        time_major: Whether inputs, mask and outputs have time before batch.
+        zero_output_for_mask: Whether steps that do not count return zeros, in place of the output before them.
     """
 
     inputs: Any
@@ -62,7 +62,7 @@ class Sequences:
 
     @classmethod
     def of_layer(cls, layer: Any, inputs: Any, states: Any, mask: Any) -> Sequences:
-        """What ``inner_loop`` of a layer of Keras 3 is called with: one state may come alone."""
+        """Return the arguments of ``inner_loop`` of a layer of Keras 3, which accepts a single state without a list."""
         listed = states if isinstance(states, list | tuple) else [states]
         return cls(
             inputs,
@@ -74,9 +74,9 @@ class Sequences:
 
 
 def operator_of(cell: Any) -> Operator | None:
-    """The operator that computes a cell; None where there is none.
+    """Return the operator that computes a cell; None where ONNX lacks one.
 
-    A subclass may compute anything: only Keras's own classes are known. ONNX Runtime computes the operators in float32.
+    Only Keras's own classes are known, because a subclass may compute anything. ONNX Runtime computes the operators in float32.
     """
     make = next((make for name, make in _CELLS.items() if type(cell) in _classes(*name)), None)
     if make is None or cell.compute_dtype != "float32" or cell.variable_dtype != "float32":

@@ -54,8 +54,8 @@ class PyTorchBackend:
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
         check_call(model, config)
         tensors = {name: mapped(value, partial(as_input, model=model)) for name, value in inputs.items()}
-        with prepared(model, config), for_inference(model), model_errors(model):
-            outputs = call_model(model, config, tensors)
+        with prepared(model, config), for_inference(model):
+            outputs = call_model(model, config, tensors, partial(model_errors, model))
         return {name: value.numpy(force=True) for name, value in flatten_outputs(config, outputs).items()}
 
     @exclusive

@@ -56,10 +56,11 @@ def _from_pytorch(
     checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice, attention: str | None
 ) -> tuple[Any, Iterable[str]]:
     options = from_pretrained_options(checkpoint, choice)
+    load, config = class_named(model_class).from_pretrained, copy.deepcopy(checkpoint.config)
     with readable_errors(checkpoint, model_class):
-        model, report = class_named(model_class).from_pretrained(
+        model, report = load(
             checkpoint.location,
-            config=copy.deepcopy(checkpoint.config),
+            config=config,
             attn_implementation=attention,
             output_loading_info=True,
             **options,
@@ -75,12 +76,13 @@ def _from_tensorflow(
     transformers will not fix that: version 5 does not support TensorFlow.
     """
     loaded = get_backend("tf").load(checkpoint, f"TF{model_class}", FrameworkChoice("tf", choice.reason, "tf"))
+    make, config = class_named(model_class), copy.deepcopy(checkpoint.config)
+    config._attn_implementation = attention
     with readable_errors(checkpoint, model_class):
-        config = copy.deepcopy(checkpoint.config)
-        config._attn_implementation = attention
-        model = class_named(model_class)(config)
+        model = make(config)
         missing = copy_weights_to_pytorch(model, loaded.model)
-        variables = _by_pytorch_name(model, loaded.model)
+    variables = _by_pytorch_name(model, loaded.model)
+    with readable_errors(checkpoint, model_class):
         left = missing - _convert_what_is_left(model, variables, missing)
     _check_tied(model, variables, model_class)
     scope = loaded.model.name

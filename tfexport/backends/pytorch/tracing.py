@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,10 +98,25 @@ def as_input(array: np.ndarray, model: Any) -> Any:
     return torch.tensor(array, dtype=dtype, device=device)
 
 
-def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """The outputs of what a declaration is about, by name. A key-value cache is nested tuples on both sides."""
+def call_model(
+    model: Any,
+    config: OnnxConfig,
+    tensors: Mapping[str, Any],
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> dict[str, Any]:
+    """Return the outputs of the model, or of the part of it that the declaration describes, by name.
+
+    A key-value cache is nested tuples on both sides.
+
+    Args:
+        model: The framework's model.
+        config: Declaration of the model, or of a part.
+        tensors: Inputs by name.
+        guard: Context in which the model is called, and nothing else.
+    """
     if isinstance(model, KerasModule):
-        return dict(model(**tensors))
+        with guard():
+            return dict(model(**tensors))
     submodel = config._submodel_(model)
     arguments = config._arguments_(tensors, _zeros)
     if PAST in arguments:
@@ -110,7 +125,8 @@ def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> di
         arguments[_ENCODER_OUTPUTS] = as_encoder_outputs(arguments[_ENCODER_OUTPUTS], "pt")
     if _takes(submodel.forward, "return_dict"):
         arguments["return_dict"] = True
-    outputs = submodel(**arguments)
+    with guard():
+        outputs = submodel(**arguments)
     return {name: as_tuples(value) for name, value in outputs.items()}
 
 

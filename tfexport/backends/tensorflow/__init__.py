@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,9 +59,9 @@ class TensorFlowBackend:
         check_call(model, config)
         # CTRL cannot be asked for more than one token beside a cache without its patch.
         mended = patched(ctrl_cache.specs() if PAST in inputs else ())
-        with prepared(model, config), stand_ins(), mended, model_errors(model, tf.errors.OpError):
-            tensors = {name: mapped(value, tf.constant) for name, value in inputs.items()}
-            outputs = call_model(model, config, tensors)
+        tensors = {name: mapped(value, tf.constant) for name, value in inputs.items()}
+        with prepared(model, config), stand_ins(), mended:
+            outputs = call_model(model, config, tensors, partial(model_errors, model, tf.errors.OpError))
         return {name: np.asarray(value) for name, value in flatten_outputs(config, outputs).items()}
 
     @exclusive

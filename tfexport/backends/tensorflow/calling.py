@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import tensorflow as tf
@@ -29,20 +30,33 @@ def check_call(model: Any, config: OnnxConfig) -> None:
         check_inputs(config._submodel_(model).call, model, config)
 
 
-def call_model(model: Any, config: OnnxConfig, tensors: Mapping[str, Any]) -> dict[str, Any]:
-    """The outputs of what a declaration is about, by name.
+def call_model(
+    model: Any,
+    config: OnnxConfig,
+    tensors: Mapping[str, Any],
+    guard: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> dict[str, Any]:
+    """Return the outputs of the model, or of the part of it that the declaration describes, by name.
 
-    A key-value cache is a (key, value, ...) a layer on both sides, each ``(batch, heads, length, head size)``.
+    A key-value cache is a tuple (key, value, ...) per layer on both sides, each ``(batch, heads, length, head size)``.
+
+    Args:
+        model: The framework's model.
+        config: Declaration of the model, or of a part.
+        tensors: Inputs by name.
+        guard: Context in which the model is called, and nothing else.
     """
     if isinstance(model, SignatureModel):
-        return model(tensors)
+        with guard():
+            return model(tensors)
     submodel = config._submodel_(model)
     arguments = config._arguments_({name: mapped(value, _as_input) for name, value in tensors.items()}, _zeros)
     if PAST in arguments and _stacks_its_cache(model):
         arguments[PAST] = tuple(tf.stack(layer) for layer in arguments[PAST])
     if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
         arguments[_ENCODER_OUTPUTS] = as_encoder_outputs(arguments[_ENCODER_OUTPUTS], "tf")
-    outputs = submodel(arguments, training=False, return_dict=True)
+    with guard():
+        outputs = submodel(arguments, training=False, return_dict=True)
     return {name: _unstacked(value) if name == PAST else value for name, value in outputs.items()}
 
 

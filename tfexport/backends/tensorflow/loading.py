@@ -30,8 +30,9 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
     vision = getattr(config, "vision_config", None)
     if vision is not None and not hasattr(vision, "num_channels"):
         vision.num_channels = 3  # TFBlip's models read a name that BlipVisionConfig lacks, and have weights for three
+    load = class_named(model_class).from_pretrained
     with readable_errors(checkpoint, model_class, tf.errors.OpError):
-        model, report = class_named(model_class).from_pretrained(
+        model, report = load(
             checkpoint.location,
             config=config,
             output_loading_info=True,

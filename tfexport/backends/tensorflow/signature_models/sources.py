@@ -9,7 +9,15 @@ import keras
 import tensorflow as tf
 import tf_keras
 
-from tfexport.backends.keras.files import REFUSES, RefusedError, checked, line, load_model, load_preset, only_keras_file
+from tfexport.backends.keras.files import (
+    REFUSES,
+    RefusedError,
+    cause_of,
+    checked,
+    load_model,
+    load_preset,
+    only_keras_file,
+)
 from tfexport.backends.keras.models import plain_model
 from tfexport.backends.signature_model import SignatureModel
 from tfexport.backends.tensorflow.signature_models.functions import is_function, plain_function
@@ -61,8 +69,8 @@ def _from_file(file: Path, trust: bool, source: str) -> Any:
         return tf_keras.models.load_model(str(file), compile=False, safe_mode=not trust)
     except (*REFUSES, tf.errors.OpError) as error:
         raise CheckpointError(
-            f"{source} loads neither in {refused} nor in tf_keras {tf_keras.__version__} ({line(error)}). A model with classes "
-            "of its own needs their code: build or load it in Python and give it to tfexport.export_checkpoint(model, output)."
+            f"{source} loads neither in {refused} nor in tf_keras {tf_keras.__version__} ({cause_of(error)}). A model with "
+            "classes of its own needs their code: build or load it in Python and pass it to tfexport.export_model(model, output)."
         ) from refused
 
 
@@ -74,6 +82,6 @@ def _signature_model(value: Any, source: str) -> SignatureModel:
     if is_function(value):
         return plain_function(value, source)
     raise UnsupportedCheckpointError(
-        f"{source} is neither a Keras model nor a tf.function. Of a model of transformers give its folder, or use "
+        f"{source} is neither a Keras model nor a tf.function. For a model of transformers pass its folder, or call "
         "tfexport.export."
     )
