@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tfexport import __version__
+from tfexport.checkpoints import sources
 from tfexport.cli.benchmark_commands import app as benchmark_app
 from tfexport.cli.parity_commands import parity, validate
 from tfexport.cli.signature_options import (
@@ -47,9 +48,7 @@ def export(
     output: Annotated[Path, typer.Argument(help="Directory to publish; an earlier export there is replaced.")],
     model: Annotated[
         str,
-        typer.Option(
-            "-m", "--model", help="Checkpoint folder or hub id; .keras or .h5 file, SavedModel or KerasHub preset."
-        ),
+        typer.Option("-m", "--model", help=f"Model to export: {sources.expected()}."),
     ],
     feature: Annotated[
         str,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tfexport.checkpoints import sources
 from tfexport.cli.signature_options import AxisNames, InputShapes, Signature, Tag, Trust, keywords
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, progress, screen
 
@@ -27,9 +28,7 @@ _Repro = Annotated[
 
 
 def parity(
-    checkpoint: Annotated[
-        str | None, typer.Argument(help="Checkpoint folder, hub id, Keras file or SavedModel.")
-    ] = None,
+    checkpoint: Annotated[str | None, typer.Argument(help=f"Model to compare: {sources.expected()}.")] = None,
     model_tf: Annotated[
         str | None, typer.Option("--model-tf", help="TensorFlow checkpoint; requires --model-pt.")
     ] = None,

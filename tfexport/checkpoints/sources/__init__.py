@@ -78,6 +78,6 @@ def looks_like_a_path(name: str) -> bool:
 
 
 def expected() -> str:
-    """Return the kinds that lie on disk or on the hub as a phrase, for messages and help texts."""
-    *others, last = (kind.description for kind in KINDS if kind.is_on_disk)
+    """Return the kinds that lie on disk or on the hub as a phrase, for messages and help texts. Those on the hub are first."""
+    *others, last = (kind.description for kind in sorted(KINDS, key=lambda kind: not kind.is_on_hub) if kind.is_on_disk)
     return f"{', '.join(others)}, or {last}"
