@@ -1,1 +1,1 @@
-"""The suites that this project runs on itself."""
+"""Programs that measure this project: latency, exports, memory and startup."""

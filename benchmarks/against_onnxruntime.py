@@ -1,11 +1,10 @@
-"""This benchmark's medians beside those of ONNX Runtime's own tools, on one file and as many threads.
+"""Compare this benchmark's medians with those of ONNX Runtime's own tools, on the same file and number of threads.
 
     python -m benchmarks.against_onnxruntime          # writes benchmarks/results/against_onnxruntime.json
 
-In turns, in an order drawn anew each time: `tfexport.benchmark`; ``onnxruntime.transformers.bert_perf_test``, as its users run
-it; and the loop of ``onnxruntime_perf_test`` (one input, ``session.run`` for a fixed number of times, every call timed), whose
-program no wheel holds, in a process of its own. A machine that drifts does so between them: what counts is the ratio of
-neighbours.
+The tools take turns in a random order. They are `tfexport.benchmark`; ``onnxruntime.transformers.bert_perf_test``, as its users
+run it; and the loop of ``onnxruntime_perf_test`` (one input, a fixed number of ``session.run``, every call timed) in a process of
+its own, since no wheel contains that program. The machine may drift, so that only the ratio of neighbouring times is compared.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ def _export(source: Path, target: Path) -> None:
 
 
 def _round(exported: Path, order: random.Random) -> dict[str, Any]:
-    """Each tool once, in an order drawn anew: what drifts, drifts for all."""
+    """Run each tool once, in a random order, so that a drift of the machine affects all of them."""
     names = list(_TOOLS)
     order.shuffle(names)
     return {name: _TOOLS[name](exported) for name in names}
@@ -103,7 +102,7 @@ def _ours(exported: Path) -> dict[str, Any]:
 
 
 def _bert_perf_test(exported: Path) -> dict[str, Any]:
-    """The median that ONNX Runtime's tool writes, in milliseconds."""
+    """Return the median that ONNX Runtime's tool writes, in milliseconds."""
     import onnxruntime.transformers
 
     path = exported / "model.onnx"
@@ -132,7 +131,7 @@ def _perf_test_loop(exported: Path) -> dict[str, Any]:
 
 
 def _loop(path: Path) -> float:
-    """The median of a loop as ``onnxruntime_perf_test -m times`` has it, in milliseconds."""
+    """Return the median of a loop like that of ``onnxruntime_perf_test -m times``, in milliseconds."""
     session = open_session(path, threads=THREADS)
     generator = np.random.default_rng(0)
     feeds = {
@@ -142,12 +141,12 @@ def _loop(path: Path) -> float:
         for value in session.get_inputs()
     }
     session.run(None, feeds)
-    taken = []
+    times = []
     for _ in range(CALLS):
         start = time.perf_counter()
         session.run(None, feeds)
-        taken.append(time.perf_counter() - start)
-    return float(np.median(taken)) * 1000
+        times.append(time.perf_counter() - start)
+    return float(np.median(times)) * 1000
 
 
 _TOOLS: dict[str, Callable[[Path], dict[str, Any]]] = {

@@ -1,13 +1,13 @@
-"""Is the benchmark itself right? Engines of a known cost, measured as any other.
+"""Check the benchmark itself with engines of a known cost, measured like any other engine.
 
     python -m benchmarks.calibration              # writes benchmarks/results/calibration.json
     python -m benchmarks.calibration --runs 3     # fewer runs
 
-Each engine gives what ONNX Runtime gives, after it has kept a processor busy for a known time:
+Each engine returns the outputs of ONNX Runtime after it has kept a processor busy for a known time. The results show:
 
-1. the reported median against the known time;
-2. two engines that are the same, run after run: how often they are told apart;
-3. an engine 5 % slower: how often that is found.
+1. the reported median beside the known time;
+2. how often two identical engines seem to differ;
+3. how often an engine that is 5 % slower is found to be slower.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ SLOWER = 1.05
 
 
 class Busy(OnnxRuntime):
-    """Keeps a processor busy until a call has taken 20 ms in all."""
+    """An engine that keeps a processor busy until a call has lasted 20 ms."""
 
     name = "busy"
-    description = "ONNX Runtime on a graph of one node, and a busy loop: 20 ms in all"
+    description = "ONNX Runtime on a graph of one node, then a busy loop: 20 ms together"
     milliseconds: ClassVar[float] = KNOWN_MS
 
     def run(self, fed: Any) -> Any:
@@ -47,33 +47,33 @@ class Busy(OnnxRuntime):
 
 
 class BusyToo(Busy):
-    """The same."""
+    """The same engine under another name."""
 
     name = "busy-too"
 
 
 class BusySlower(Busy):
-    """5 % slower."""
+    """An engine that is 5 % slower."""
 
     name = "busy-slower"
     milliseconds = KNOWN_MS * SLOWER
 
 
 class Twin(OnnxRuntime):
-    """ONNX Runtime, under another name: identical cells that compute."""
+    """ONNX Runtime under another name, for identical cells that compute."""
 
     name = "twin"
 
 
 def identity_file(path: Path, width: int = 8) -> Path:
-    """A graph of one node."""
+    """Write a graph of one node."""
     text = f'<ir_version: 9, opset_import: ["": 18]> one (float[batch, {width}] x) => (float[batch, {width}] y) {{ y = Neg(x) }}'
     onnx.save(onnx.parser.parse_model(text), str(path))
     return path
 
 
 def matmul_file(path: Path, width: int = 384, layers: int = 12) -> Path:
-    """A graph that computes: products of matrices, one after the other."""
+    """Write a graph that computes: products of matrices, one after the other."""
     nodes = " ".join(f"m{index} = MatMul(h{index}, w) h{index + 1} = Softsign(m{index})" for index in range(layers))
     text = (
         f'<ir_version: 9, opset_import: ["": 18]> chain (float[batch, {width}] h0, float[{width}, {width}] w) '
@@ -85,7 +85,7 @@ def matmul_file(path: Path, width: int = 384, layers: int = 12) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=20, help="of each question; 20 by default")
+    parser.add_argument("--runs", type=int, default=20, help="runs of each comparison; 20 by default")
     parser.add_argument("--results", type=Path, default=RESULTS / "calibration.json")
     arguments = parser.parse_args()
     before = machine()

@@ -1,13 +1,13 @@
-"""How much memory and time an export needs above the loaded model, beside stock tf2onnx where stock survives.
+"""Measure the memory and time that an export requires beside the loaded model, and the same of stock tf2onnx where it survives.
 
     python -m benchmarks.export_memory                    # every case, each in a process of its own
-    python -m benchmarks.export_memory bert-base gpt2-xl  # some of them
+    python -m benchmarks.export_memory bert-base gpt2-xl  # only some of them
 
-Each case builds a model of the named shape with random weights, notes what is resident, lets the peak begin anew, and
-exports (convert and write; validation aside): the peak above what was resident is what an export needs beside the model.
-Then a fresh process loads the files in ONNX Runtime and runs them. An encoder-decoder is exported in parts with a cache, and
-its files are searched for weights that lie in two places. Stock is ``tf2onnx.convert.from_keras``, given the Erfc handler
-that it lacks.
+Each case builds a model of the named shape with random weights, reads the resident memory, resets its peak, and exports:
+it converts and writes, without validation. The difference between peak and resident memory is the cost of the export.
+Then a new process loads the files in ONNX Runtime and runs them. An encoder-decoder is exported in parts with a cache, and
+its files are searched for weights that are stored twice. Stock is ``tf2onnx.convert.from_keras``, with the Erfc handler that
+it lacks.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Shape:
     """A model's shape.
 
     Attributes:
-        model_type: of the declaration.
-        feature: of the declaration.
-        classes: the class in each framework.
-        sizes: arguments of the configuration; its defaults otherwise.
-        frameworks: those to export from.
-        stock: whether stock tf2onnx survives it on 24 GB.
+        model_type: Model type of the declaration.
+        feature: Feature of the declaration.
+        classes: Name of the class, by framework.
+        sizes: Arguments of the configuration that differ from its defaults.
+        frameworks: Frameworks to export from.
+        stock: Whether stock tf2onnx survives the export on 24 GB.
     """
 
     model_type: str
@@ -84,8 +84,8 @@ SHAPES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shapes", nargs="*", help=f"of {', '.join(SHAPES)}; all by default")
-    parser.add_argument("--exporter", choices=("tf", "pt", "stock"), help="this one only")
+    parser.add_argument("shapes", nargs="*", help=f"shapes: {', '.join(SHAPES)}; all by default")
+    parser.add_argument("--exporter", choices=("tf", "pt", "stock"), help="only this exporter")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--load", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def report(names: list[str], only: str | None) -> None:
-    """Measure, print the table, and keep the results."""
+    """Measure, print the table, and write the results."""
     rows = []
     for name in names:
         shape = SHAPES[name]
@@ -115,7 +115,7 @@ def report(names: list[str], only: str | None) -> None:
 
 
 def child(name: str, exporter: str) -> dict[str, Any]:
-    """Measure one case in a process of its own; a killed one is a result too."""
+    """Measure one case in a process of its own. If the process is killed, that is the result."""
     command = [sys.executable, "-m", "benchmarks.export_memory", name, "--exporter", exporter, "--child"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -125,7 +125,7 @@ def child(name: str, exporter: str) -> dict[str, Any]:
 
 
 def measure(name: str, exporter: str) -> dict[str, Any]:
-    """One case, in this process."""
+    """Measure one case in this process."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     shape = SHAPES[name]
     model, config = build(shape, "pt" if exporter == "pt" else "tf")
@@ -151,8 +151,8 @@ def measure(name: str, exporter: str) -> dict[str, Any]:
         "exporter": exporter,
         "weights_mib": round(weights / 2**20, 1),
         "loaded_rss_mib": round(before, 1),
-        "peak_above_loaded_mib": round(max(told["peak_above_loaded_mib"] for told in phases.told.values()), 1),
-        "phases": phases.told,
+        "peak_above_loaded_mib": round(max(phase["peak_above_loaded_mib"] for phase in phases.measured.values()), 1),
+        "phases": phases.measured,
         "seconds": round(seconds, 1),
         "file_mib": round(size / 2**20, 1),
         **parts,
@@ -161,23 +161,23 @@ def measure(name: str, exporter: str) -> dict[str, Any]:
 
 
 class Phases:
-    """Peaks of memory, phase by phase.
+    """Peaks of memory by phase.
 
     Args:
-        before: resident memory that they are told above, in MiB.
+        before: Resident memory to subtract from them, in MiB.
     """
 
     def __init__(self, before: float) -> None:
         self._before = before
-        self.told: dict[str, dict[str, float]] = {}
+        self.measured: dict[str, dict[str, float]] = {}
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """One phase."""
+        """Measure one phase."""
         reset_peak()
         start = time.perf_counter()
         yield
-        self.told[name] = {
+        self.measured[name] = {
             "peak_above_loaded_mib": round(peak_mib() - self._before, 1),
             "left_above_loaded_mib": round(resident_mib() - self._before, 1),
             "seconds": round(time.perf_counter() - start, 1),
@@ -185,7 +185,7 @@ class Phases:
 
 
 def build(shape: Shape, framework: str) -> tuple[Any, Any]:
-    """The model with random weights, and its configuration."""
+    """Return the model with random weights, and its configuration."""
     import transformers
 
     config = transformers.CONFIG_MAPPING[shape.model_type](**shape.sizes)
@@ -199,14 +199,14 @@ def build(shape: Shape, framework: str) -> tuple[Any, Any]:
 
 
 def weight_bytes(model: Any, exporter: str) -> int:
-    """Size of the weights, tied ones once."""
+    """Return the size of the weights in bytes; tied weights count once."""
     if exporter == "pt":
         return sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     return sum(weight.shape.num_elements() * weight.dtype.size for weight in model.weights)
 
 
 def warm_up(exporter: str) -> None:
-    """Import what the exporter imports: the packages are not what an export needs above the loaded model."""
+    """Import the packages of the exporter, which are not part of the cost of an export."""
     if exporter == "stock":
         import tf2onnx.convert  # noqa: F401
     else:
@@ -217,7 +217,7 @@ def warm_up(exporter: str) -> None:
 
 
 def ours(model: Any, config: Any, shape: Shape, exporter: str, folder: Path, phases: Phases) -> None:
-    """Convert and write with tfexport, in parts where the model has them, by the best route."""
+    """Convert and write with tfexport by the best route, in parts if the model has them."""
     from tfexport import FeaturesManager
     from tfexport.backends import get_backend
     from tfexport.pipeline.conversion import convert, run_example, write
@@ -250,7 +250,7 @@ def stock(model: Any, file: Path) -> None:
 
 
 def loads(file: Path) -> dict[str, Any]:
-    """`load` in a process of its own."""
+    """Run `load` in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.export_memory", "--load", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -259,7 +259,10 @@ def loads(file: Path) -> dict[str, Any]:
 
 
 def load(file: Path) -> dict[str, Any]:
-    """Load a file in ONNX Runtime and run it: a batch of one, two along every other named axis, a merged decoder's first step."""
+    """Load a file in ONNX Runtime and run it on a batch of 1, with length 2 along every other named axis.
+
+    A merged decoder runs its first step.
+    """
     import numpy as np
     import onnxruntime
 
@@ -288,18 +291,18 @@ def _length(axis: int, length: int | str | None) -> int:
 
 
 def line(row: dict[str, Any]) -> str:
-    """One row of the table."""
+    """Return one row of the table."""
     label = f"{row['shape']:10} {row['exporter']:6}"
     if "failed" in row:
         return f"{label} {row['failed']}"
-    finite = all(told["finite"] for told in row["onnxruntime"].values())
+    finite = all(file["finite"] for file in row["onnxruntime"].values())
     text = (
         f"{label} weights {row['weights_mib']:8.1f} MiB   +{row['peak_above_loaded_mib']:8.1f} MiB "
         f"({row['peak_above_loaded_mib'] / row['weights_mib']:6.2f} times)   {row['seconds']:6.1f} s   "
         f"files {row['file_mib']:8.1f} MiB   loads in ONNX Runtime: {finite}"
     )
     if "written" in row:
-        text += f"   bytes that lie twice: {row['written']['twice_bytes']:,}"
+        text += f"   bytes stored twice: {row['written']['twice_bytes']:,}"
     return text
 
 

@@ -1,11 +1,11 @@
-"""Run a suite of benchmarks/suites, and keep its results.
+"""Run a suite of benchmarks/suites, and write its results.
 
     python -m benchmarks.latency cpu text throughput       # writes benchmarks/results/latency_{suite}.json, .md and .html
-    python -m benchmarks.latency cpu --only bert-base      # a part of it, nothing is written
+    python -m benchmarks.latency cpu --only bert-base      # only one target; nothing is written
     python -m benchmarks.latency path/to/suite.toml --results somewhere
     python -m benchmarks.latency cuda --without tf-function tf-xla    # where TensorFlow is not installed
 
-The path of a target that is not there is a name of `benchmarks.shapes`, which makes it.
+If the path of a target does not exist, it is a name of `benchmarks.shapes`, which creates the checkpoint.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ RESULTS = _FOLDER / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suites", nargs="+", help="names of benchmarks/suites, or TOML files")
-    parser.add_argument("--only", nargs="+", help="of these targets")
-    parser.add_argument("--without", nargs="+", default=[], help="these engines of the suite")
-    parser.add_argument("--time-limit", type=float, help="seconds, in place of the suite's")
-    parser.add_argument("--results", type=Path, help="where to write; benchmarks/results by default")
+    parser.add_argument("suites", nargs="+", help="names of files in benchmarks/suites, or TOML files")
+    parser.add_argument("--only", nargs="+", help="only these targets")
+    parser.add_argument("--without", nargs="+", default=[], help="engines of the suite to leave out")
+    parser.add_argument("--time-limit", type=float, help="seconds, in place of the limit of the suite")
+    parser.add_argument("--results", type=Path, help="folder to write; benchmarks/results by default")
     arguments = parser.parse_args()
     for name in arguments.suites:
         file = Path(name) if name.endswith(".toml") else _FOLDER / "suites" / f"{name}.toml"
@@ -47,7 +47,7 @@ def main() -> None:
 
 
 def prepared(suite: Suite, only: list[str] | None, without: list[str]) -> Suite:
-    """A suite whose checkpoints are there, of some of its targets, without some of its engines."""
+    """Return a suite whose checkpoints exist, with only some of its targets, and without some of its engines."""
     targets = []
     for request, options in suite.targets:
         if only is not None and request.called not in only:

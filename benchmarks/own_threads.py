@@ -1,4 +1,4 @@
-"""An engine of one's own: the text loop with threads for each session, as ONNX Runtime has it by default.
+"""An example of a user's own engine: the text loop with threads per session, which is ONNX Runtime's default.
 
 tfexport benchmark t5=T5-EXPORT --engines ort,benchmarks.own_threads:OwnThreads --tokens 32
 """
@@ -9,7 +9,7 @@ from tfexport.benchmark.engines.onnx_runtime_text import OnnxRuntimeText
 
 
 class OwnThreads(OnnxRuntimeText):
-    """The same loop, each session with threads of its own."""
+    """The text loop, in which each session has threads of its own."""
 
     name = "ort-own-threads"
     description = "ONNX Runtime, the same loop, each session with threads of its own"

@@ -1,11 +1,11 @@
-"""Checkpoints to measure: real ones, and random weights of the shape of published ones, the same each time.
+"""Checkpoints to measure: trained ones, and random weights of published shapes, the same every time.
 
-Where a model writes text, its weights are wide enough that the likeliest token leads clearly, and that a text is not one token
-over and over: engines that compute something else write something else.
+The random weights of a model that writes text are so large that the likeliest token leads clearly, and that a text does not
+repeat one token. Then an engine that computes other values writes another text.
 
-They are checkpoints of TensorFlow; of PyTorch where TensorFlow is not installed.
+They are checkpoints of TensorFlow, or of PyTorch if TensorFlow is not installed.
 
-    python -m benchmarks.shapes bert-base gpt2      # make them under .cache/shapes
+    python -m benchmarks.shapes bert-base gpt2      # create them under .cache/shapes
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Shape:
     """A model's shape.
 
     Attributes:
-        class_name: the class that makes it, without TensorFlow's prefix.
-        model_type: of the configuration.
-        sizes: arguments of the configuration; its defaults otherwise.
-        embedding_scale: factor on the token embedding. With the usual one, T5's logits are those of the token it reads.
+        class_name: Name of the class, without TensorFlow's prefix.
+        model_type: Model type of the configuration.
+        sizes: Arguments of the configuration that differ from its defaults.
+        embedding_scale: Factor on the token embedding. With the usual embedding, T5 predicts the token that it reads.
     """
 
     class_name: str
@@ -42,7 +42,7 @@ class Shape:
 
 
 _NO_END = {"eos_token_id": None, "pad_token_id": 0}
-"""Every text is as long as it is asked to be."""
+"""Arguments without an end-of-text token, so that every text has the requested length."""
 _GPT2 = {"initializer_range": 0.1, "bos_token_id": None, **_NO_END}
 _T5 = {"initializer_factor": 1.5, "decoder_start_token_id": 0, **_NO_END}
 _T5_CLASS = "T5ForConditionalGeneration"
@@ -108,16 +108,16 @@ SHAPES = {
         embedding_scale=0.02,
     ),
 }
-"""By the name of the published checkpoint of this shape; the tiny ones are for trying the benchmarks themselves."""
+"""Shapes by the name of the published checkpoint. The tiny ones are for tests of the benchmarks themselves."""
 REAL = {"minilm": (MINILM, "TFBertModel")}
-"""Trained weights."""
+"""Checkpoints with trained weights, by name, with their class."""
 
 
 def prepare(name: str) -> Path:
-    """A checkpoint, made the first time.
+    """Return the folder of a checkpoint, which is created the first time.
 
     Raises:
-        KeyError: there is none of this name.
+        KeyError: No checkpoint has this name.
     """
     tensorflow = "tf" in installed_frameworks()
     if name in REAL:
@@ -134,12 +134,12 @@ def prepare(name: str) -> Path:
 
 
 def make(shape: Shape, framework: Framework = "tf") -> Any:
-    """The framework's model, with the same weights each time."""
+    """Return the framework's model, with the same weights every time."""
     import transformers
 
     config = transformers.CONFIG_MAPPING[shape.model_type](**shape.sizes)
     chosen = getattr(transformers, f"TF{shape.class_name}" if framework == "tf" else shape.class_name)
-    transformers.set_seed(_SEED)  # after the import of the class, so that nothing in it can draw numbers in between
+    transformers.set_seed(_SEED)  # after the import of the class, which might draw numbers
     model = chosen(config)
     if framework == "tf":
         model.build_in_name_scope()

@@ -1,9 +1,9 @@
-"""What starting costs: ``tfexport --help`` and ``import tfexport``, beside a Python that does nothing.
+"""Measure the startup time of ``tfexport --help`` and ``import tfexport``, beside a Python program that does nothing.
 
     python -m benchmarks.startup
 
-Each command runs eleven times after a warm-up; the median of the wall times is shown. Which frameworks a command loads
-is shown beside it.
+Each command runs eleven times after a warm-up. The program prints the median wall times, and the frameworks that an import
+loads.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def median_seconds(command: list[str]) -> float:
-    """Median wall time of a command, in seconds."""
+    """Return the median wall time of a command, in seconds."""
     times = []
     for _ in range(RUNS + 1):
         start = time.perf_counter()

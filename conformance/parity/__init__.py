@@ -1,1 +1,1 @@
-"""Parity of every model type that has classes in both frameworks."""
+"""Parity of every declared model type and feature."""

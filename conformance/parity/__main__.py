@@ -1,7 +1,7 @@
 """Parity of a tiny model of every declared type and feature: all corners, every pair, every case.
 
-    python -m conformance.parity                      # all rows, two at a time; goes on where it stopped
-    python -m conformance.parity --only 'bert/*'      # some of them, in place of what the results say of them
+    python -m conformance.parity                      # all rows, two at a time; continues where it stopped
+    python -m conformance.parity --only 'bert/*'      # only some rows, which replace those in the results
     python -m conformance.parity --jobs 1
 
 It writes ``conformance/results/parity.json`` and ``.html``.
@@ -30,8 +30,8 @@ _JSON = RESULTS / "parity.json"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", action="append", help="type/feature, as a pattern")
-    parser.add_argument("--jobs", type=int, default=2, help="rows at a time")
+    parser.add_argument("--only", action="append", help="type/feature as a pattern; may be repeated")
+    parser.add_argument("--jobs", type=int, default=2, help="rows that run at the same time")
     arguments = parser.parse_args()
     wanted = [
         row
@@ -41,8 +41,8 @@ def main() -> None:
     journal = cache_folder() / "parity" / fingerprint()
     journal.mkdir(parents=True, exist_ok=True)
     rows = []
-    work = joblib.Parallel(arguments.jobs, "threading", return_as="generator_unordered", batch_size=1)
-    for row in work(joblib.delayed(compared)(row, journal) for row in wanted):
+    run = joblib.Parallel(arguments.jobs, "threading", return_as="generator_unordered", batch_size=1)
+    for row in run(joblib.delayed(compared)(row, journal) for row in wanted):
         rows.append(row)
         print(
             f"{len(rows)}/{len(wanted)} {row['model_type']}/{row['feature']}: {'agrees' if row['agrees'] else row['problems']}",
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    """The matrix as JSON and as a page."""
+    """Write the matrix as JSON and as an HTML page."""
     document = {"pairs": list(PAIRS), "rows": rows, "versions": installed_versions()}
     _JSON.write_text(json.dumps(document, indent=1) + "\n")
     page = environment(__package__ or "conformance.parity").get_template("page.html.j2").render(**document)

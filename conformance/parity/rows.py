@@ -1,4 +1,4 @@
-"""One row of the matrix: a tiny model of a type and feature in all its corners."""
+"""One row of the matrix: a tiny model of one type and feature in all its corners."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from conformance.zoo.models import tiny_model
 from conformance.zoo.tiny import tiny_config
 from tfexport.checkpoints.framework import Framework
-from tfexport.declarations.features import supported
+from tfexport.declarations.features import model_class, supported
 from tfexport.errors import ProcessError
 from tfexport.parity.api import parity
 from tfexport.processes.isolation import call_in_process, call_isolated
@@ -22,17 +22,17 @@ from tfexport.processes.isolation import call_in_process, call_isolated
 KNOWN = {
     **dict.fromkeys(
         ("deberta/sequence-classification", "deberta-v2/sequence-classification", "deberta-v2/multiple-choice"),
-        "rows padded on the left begin with padding, which they read: transformers' classes make other things of it",
+        "rows padded on the left begin with padding, which the model reads: transformers' classes treat it differently",
     ),
     "data2vec-vision/semantic-segmentation": "transformers' classes pool the pyramid of the head differently",
-    "mobilebert/masked-lm": "transformers' TensorFlow class hides padding by -10000, and this model's scores are above 100000",
-    "esm": "transformers' PyTorch class does not hand the mask to its embeddings: padding counts there",
-    "idefics": "transformers' TensorFlow class makes most weights when it is first called: it neither saves nor loads them",
+    "mobilebert/masked-lm": "transformers' TensorFlow class masks padding with -10000, and this model's scores are above 100000",
+    "esm": "transformers' PyTorch class does not pass the mask to its embeddings, so that padding counts there",
+    "idefics": "transformers' TensorFlow class creates most weights in its first call, so that it neither saves nor loads them",
     "mistral": "transformers' TensorFlow class has no sliding window",
-    "pvt/image-classification": "transformers' PvtConfig forgets the number of labels: it does not load what it saved itself",
-    "openai-gpt": "transformers' classes compute another GELU: erf in TensorFlow, tanh in PyTorch",
+    "pvt/image-classification": "transformers' PvtConfig does not save the number of labels: it cannot load its own checkpoints",
+    "openai-gpt": "transformers' classes compute GELU differently: by erf in TensorFlow, by tanh in PyTorch",
 }
-"""Types, or rows, whose two classes differ in transformers itself, as the first layer that differs shows."""
+"""Types, or rows, whose two classes differ in transformers itself. The first layer that differs shows the cause."""
 _UNTIED = (
     "albert/masked-lm",
     "blip/vision2seq-lm",
@@ -42,8 +42,8 @@ _UNTIED = (
     "xglm/causal-lm",
     "xglm/causal-lm-with-past",
 )
-"""Rows whose TensorFlow class keeps two weights where PyTorch ties them: random ones are no model of PyTorch's. PyTorch's are
-of both."""
+"""Rows whose TensorFlow class keeps two weights where PyTorch ties them. Two random weights are not a model of PyTorch, whose
+tied weights both frameworks load."""
 _FOLDER = "tfexport-parity-"
 _PROBLEMS = 6
 _TIMEOUT_S = 600.0
@@ -53,13 +53,13 @@ PAIRS = ("tf, pt", "tf, onnx-tf", "tf, onnx-pt", "pt, onnx-tf", "pt, onnx-pt", "
 
 @dataclass(frozen=True)
 class Row:
-    """What is compared.
+    """One row.
 
     Attributes:
-        model_type: with hyphens.
-        feature: the feature.
-        framework: whose class makes the tiny model: TensorFlow's where there is one, and its weights can be PyTorch's.
-        pairs: of corners that must be there: all six where both frameworks have a class.
+        model_type: Model type, with hyphens.
+        feature: Feature of the model.
+        framework: Framework whose class creates the tiny model: TensorFlow, if it has a class whose weights fit PyTorch's.
+        pairs: Pairs of corners that must be compared: all six, if both frameworks have a class.
     """
 
     model_type: str
@@ -69,12 +69,12 @@ class Row:
 
     @property
     def name(self) -> str:
-        """``bert/masked-lm``."""
+        """Name of the row: ``bert/masked-lm``."""
         return f"{self.model_type}/{self.feature}"
 
 
 def declared() -> list[Row]:
-    """Every type and feature that is declared."""
+    """Return a row per declared type and feature."""
     found = []
     for entry in supported():
         both = {"tf", "pt"} <= set(entry.classes)
@@ -87,7 +87,7 @@ def declared() -> list[Row]:
 
 
 def compared(row: Row, journal: Path) -> dict[str, Any]:
-    """What comes of one row; from the journal where this code has found before that it agrees."""
+    """Return the result of one row. If the same code has found before that the row agrees, the journal holds it."""
     kept = journal / f"{row.name.replace('/', '.')}.json"
     if kept.is_file():
         return dict(json.loads(kept.read_text()))
@@ -96,7 +96,7 @@ def compared(row: Row, journal: Path) -> dict[str, Any]:
         found = call_isolated(_compare, row, timeout_s=_TIMEOUT_S)
     except ProcessError as error:
         found = {"agrees": False, "noise": None, "pairs": {}, "problems": [_without_folder(str(error))], "located": []}
-    told = {
+    result = {
         "model_type": row.model_type,
         "feature": row.feature,
         "corners": 4 if row.pairs == PAIRS else 2,
@@ -104,9 +104,9 @@ def compared(row: Row, journal: Path) -> dict[str, Any]:
         **found,
         "seconds": round(time.perf_counter() - begin, 1),
     }
-    if told["agrees"]:
-        kept.write_text(json.dumps(told))
-    return told
+    if result["agrees"]:
+        kept.write_text(json.dumps(result))
+    return result
 
 
 def _without_folder(text: str) -> str:
@@ -114,19 +114,18 @@ def _without_folder(text: str) -> str:
 
 
 def _compare(row: Row) -> dict[str, Any]:
-    """A tiny checkpoint in all its corners, in this process: one a corner takes thrice as long."""
-    from tfexport.declarations.features import model_class
+    """Compare a tiny checkpoint in all its corners, in this process: one process per corner would take three times as long."""
 
     with tempfile.TemporaryDirectory(prefix=_FOLDER) as folder:
         name = model_class(row.model_type, row.feature, row.framework, ())
         model = tiny_model(row.framework, name, tiny_config(row.model_type, row.feature))
         model.save_pretrained(folder, safe_serialization=False)
-        found = _found(row, parity(folder, feature=row.feature, call=call_in_process).as_dict())
+        found = _result(row, parity(folder, feature=row.feature, call=call_in_process).as_dict())
         found["problems"] = [_without_folder(problem) for problem in found["problems"]]
         return found
 
 
-def _found(row: Row, document: Mapping[str, Any]) -> dict[str, Any]:
+def _result(row: Row, document: Mapping[str, Any]) -> dict[str, Any]:
     pairs = {}
     for pair in document["pairs"]:
         worst = pair["worst"]

@@ -56,7 +56,7 @@ class Estimate:
 
     @property
     def known(self) -> bool:
-        """Whether there is an interval, which takes at least `LEAST_ROUNDS` rounds."""
+        """Whether there is an interval, which requires at least `LEAST_ROUNDS` rounds."""
         return math.isfinite(self.low)
 
     def verdict(self, margin: float = MARGIN) -> Verdict:
@@ -100,11 +100,11 @@ def summarise(samples: Samples) -> Summary:
     """Return the summary of one cell's values.
 
     Raises:
-        ValueError: There are no values.
+        ValueError: `samples` holds no values.
     """
     values = pooled(samples)
     if not len(values):
-        raise ValueError("there are no values to summarise")
+        raise ValueError("found no values to summarise")
     return Summary(
         estimate=median_of(samples),
         samples=len(values),
@@ -162,7 +162,7 @@ def _round_medians(samples: Samples) -> list[list[float]]:
 def _estimate(rounds: Sequence[Sequence[float]]) -> Estimate:
     values = list(chain.from_iterable(rounds))
     if not values:
-        raise ValueError("there are no rounds to take a median of")
+        raise ValueError("found no rounds to take a median of")
     return Estimate(float(np.median(values)), *_interval(rounds))
 
 

@@ -42,7 +42,7 @@ class FrameworkModel:
         return replace(self, options=replace(self.options, selection=selection))
 
     def summary(self, call: Caller) -> PlanSummary:
-        """Return what is known before the model runs. A model that declares itself is loaded for that, by `call`.
+        """Return the summary of its plan. A model that declares itself is loaded for that, by `call`.
 
         Raises:
             CheckpointError, FrameworkError, UnsupportedError: The checkpoint cannot be used.

@@ -106,7 +106,7 @@ def compare_corners(
     values only have to be finite.
 
     Args:
-        corners: Corners; the earlier one of a pair is its reference.
+        corners: Corners. In each pair the earlier corner is the reference.
         cases: Cases of each part.
         exchange: Folder of inputs and outputs.
         tolerance: Tolerance of the comparison.
@@ -146,7 +146,7 @@ class _Comparison:
         first: tuple[CornerId, RunResult],
         second: tuple[CornerId, RunResult],
     ) -> tuple[tuple[OutputReport, ...], str | None]:
-        """Return the reports of all outputs, and what is wrong with the case as a whole."""
+        """Return the reports of all outputs, and the problem of the case as a whole."""
         expected, actual = (self.exchange.outputs(part, number, corner.name) for corner, _ in (first, second))
         if expected is None:
             return (), _reason(*first, part, number)

@@ -1,4 +1,4 @@
-"""The steps of a comparison, and what all of them share."""
+"""The steps of a comparison, and the state that all of them share."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Export:
 
 @dataclass(frozen=True)
 class ParityRun:
-    """One comparison: what all its steps share, and the steps.
+    """One comparison, with the state that all its steps share.
 
     Attributes:
         plan: Framework, feature, parts and tolerance of the comparison.

@@ -41,7 +41,7 @@ def _section(table: Table) -> Iterable[str]:
 
 
 def _notes(row: Row) -> tuple[str, ...]:
-    """Return the notes below the table: why there is no number, or what a reader must know about the number."""
+    """Return the notes below the table: the reason why a number is missing, or facts about the number."""
     return row.notes if row.times else (f"{row.status}: {row.problem}",)
 
 

@@ -175,7 +175,7 @@ class Headline:
         first: Name of the first engine.
         other: Name of the other engine.
         speedups: Comparisons, one per setting.
-        problem: Reason why there is no comparison; None when there is one.
+        problem: Reason why the two were not compared; None when they were.
     """
 
     first: str

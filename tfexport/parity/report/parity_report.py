@@ -55,7 +55,7 @@ class ParityReport:
 
     @property
     def agrees(self) -> bool:
-        """Whether at least one pair was compared, and there is no problem."""
+        """Whether at least one pair was compared, and all of them agree."""
         return bool(self.pairs) and not self.problems
 
     @property
