@@ -1,11 +1,11 @@
 """The figures of README.md and docs/, written from the recorded results: ``make figures``.
 
-A figure stands between two comments, which no reader of the page sees::
+A figure stands between two comments, which the rendered page does not show::
 
     <!-- result export/bert-base/tf/seconds -->9.3 s<!-- /result -->
 
-The name says which recorded result it is. A table is a figure of several lines. ``tests/test_figures.py`` fails where a
-page differs from the results.
+The name identifies the recorded result. A figure of several lines is a table. ``tests/test_figures.py`` fails when a page
+differs from the results.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ _EXPORTERS = {"tf": "TensorFlow", "pt": "PyTorch", "stock": "stock tf2onnx"}
 
 
 def pages() -> list[Path]:
-    """Every document whose figures are checked."""
+    """Return every document whose figures are checked."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def names(text: str) -> list[str]:
-    """Names of the figures of a page, in its order."""
+    """Return the names of the figures of a page, in its order."""
     return [found["name"] for found in _MARKED.finditer(text)]
 
 
 def updated(text: str) -> str:
-    """A page with its figures as they are recorded."""
+    """Return a page with the recorded figures."""
     return _MARKED.sub(lambda found: f"{found[1]}{figure(found['name'])}{found[4]}", text)
 
 
 def figure(name: str) -> str:
-    """One figure by its name.
+    """Return a figure by its name.
 
     Raises:
-        KeyError: no result has this name.
+        KeyError: No result has this name.
     """
     kind, *path = name.split("/")
     return _FIGURES[kind](*path)
 
 
-def _export(shape: str, exporter: str, what: str) -> str:
-    """A figure of the memory and time of an export."""
+def _export(shape: str, exporter: str, value: str) -> str:
+    """Return a figure of the memory or time of an export."""
     row = next(row for row in _rows_of_exports() if (row["shape"], row["exporter"]) == (shape, exporter))
     above = row["peak_above_loaded_mib"]
     return {
@@ -60,7 +60,7 @@ def _export(shape: str, exporter: str, what: str) -> str:
         "above": f"{above:,.0f} MiB",
         "times": f"{above / row['weights_mib']:.0f}",
         "weights": f"{row['weights_mib']:,.0f} MiB",
-    }[what]
+    }[value]
 
 
 def _exports() -> str:
@@ -82,7 +82,7 @@ def _exports() -> str:
 
 
 def _latency(suite: str) -> str:
-    """Medians in milliseconds with their intervals, by engine."""
+    """Return a table of medians in milliseconds with their intervals, by engine."""
     return _by_engine(suite, lambda row, _: _median(row), tokens=0)
 
 
@@ -91,31 +91,31 @@ def _first_token(suite: str) -> str:
 
 
 def _tokens(suite: str) -> str:
-    """Tokens per second, and how many times as fast the first engine is."""
+    """Return a table of tokens per second, with the speedups of the first engine."""
 
     def cell(row: Row, first: bool) -> str:
         if row.times is None or row.times.tokens_per_s is None:
             return row.status
         return significant(row.times.tokens_per_s) + (
-            "" if first else f" ({_against(row).replace(' (', ', ').rstrip(')')})"
+            "" if first else f" ({_times(row).replace(' (', ', ').rstrip(')')})"
         )
 
     return _by_engine(suite, cell, tokens=32)
 
 
 def _speedup(suite: str) -> str:
-    """How many times as fast the first engine is."""
-    return _by_engine(suite, lambda row, _: _against(row), tokens=0, leave_out_first=True)
+    """Return a table of the speedups of the first engine."""
+    return _by_engine(suite, lambda row, _: _times(row), tokens=0, leave_out_first=True)
 
 
-def _times_as_fast(suite: str, what: str, engine: str) -> str:
-    """How many times as fast the first engine is as another one, on ``target,size``."""
-    rows = (row for group in _groups(suite) if f"{_target(group)},{_size(group)}" == what for row in group.rows)
-    return next(_against(row) for row in rows if row.engine == engine)
+def _times_as_fast(suite: str, group: str, engine: str) -> str:
+    """Return the speedup of the first engine over another one, in the group ``target,size``."""
+    rows = (row for each in _groups(suite) if f"{_target(each)},{_size(each)}" == group for row in each.rows)
+    return next(_times(row) for row in rows if row.engine == engine)
 
 
 def _throughput(suite: str) -> str:
-    """Samples per second at the host boundary, by batch and engine."""
+    """Return a table of samples per second at the host boundary, by batch and engine."""
     found: dict[tuple[int, str], list[str]] = {}
     for row in (row for group in _groups(suite) for row in group.rows if group.setting.boundary == "host"):
         assert row.times is not None
@@ -126,23 +126,23 @@ def _throughput(suite: str) -> str:
     )
 
 
-def _calibration(what: str) -> str:
+def _calibration(value: str) -> str:
     known = _read("benchmarks", "calibration")
     reported = known["reported_ms"]
     return {
         "reported": f"{reported['smallest']:.2f} to {reported['largest']:.2f} ms",
         "identical": f"{known['identical']['no difference']} of {sum(known['identical'].values())}",
         "slower": f"{known['five_percent_slower']['faster']} of {sum(known['five_percent_slower'].values())}",
-    }[what]
+    }[value]
 
 
 def _zoo(framework: str) -> str:
     return str(_read("conformance", "zoo")["passed"][framework])
 
 
-def _parity(what: str) -> str:
+def _parity(value: str) -> str:
     rows = _read("conformance", "parity")["rows"]
-    return {"rows": str(len(rows)), "agree": str(sum(bool(row["agrees"]) for row in rows))}[what]
+    return {"rows": str(len(rows)), "agree": str(sum(bool(row["agrees"]) for row in rows))}[value]
 
 
 _FIGURES: Mapping[str, Callable[..., str]] = {
@@ -164,7 +164,7 @@ def _by_engine(suite: str, cell: Callable[[Row, bool], str], tokens: int, leave_
     groups = [group for group in _groups(suite) if group.setting.tokens == tokens]
     engines = list(dict.fromkeys(row.engine for group in groups for row in group.rows))
     shown = _in_order(suite, engines)[int(leave_out_first) :]
-    return _table(("what, batch x tokens", *(f"`{engine}`" for engine in shown)), _lines(groups, shown, cell))
+    return _table(("target, batch x tokens", *(f"`{engine}`" for engine in shown)), _lines(groups, shown, cell))
 
 
 def _lines(
@@ -177,7 +177,7 @@ def _lines(
 
 
 def _in_order(suite: str, engines: Sequence[str]) -> list[str]:
-    """Engines in the order of the first group that has them all, as far as there is one."""
+    """Return engines in the order of the group that has most of them."""
     order = max((list(table.engines) for table in tables(_results(suite))), key=len)
     return [engine for engine in order if engine in engines]
 
@@ -187,7 +187,7 @@ def _target(group: Group) -> str:
 
 
 def _size(group: Group) -> str:
-    """``8x128``, and what else the group differs by from the other ones of its suite on a GPU."""
+    """Return the size of a group, ``8x128``, with the precision and the boundary of a group on a GPU."""
     size, *others = group.label.split(", ")
     kept = [other for other in others if other in ("fp16", "device")]
     return ", ".join((size, *kept))
@@ -197,7 +197,7 @@ def _median(row: Row) -> str:
     return row.status if row.times is None else with_interval(row.times.median_ms, row.times.interval_ms)
 
 
-def _against(row: Row) -> str:
+def _times(row: Row) -> str:
     if row.speedup is None:
         return ""
     sure = "" if row.speedup.verdict in ("faster", "slower") else f" ({row.speedup.verdict})"
