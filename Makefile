@@ -27,7 +27,7 @@ check: setup
 
 # The fast tier: three minutes on two cores. `make test` runs every test.
 quick: setup
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" --durations 10
 
 test: check
 	$(BIN)/python -m pytest -n 2 --dist worksteal

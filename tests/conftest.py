@@ -18,6 +18,15 @@ import pytest
 
 from conformance import real_weights
 from tests import support
+from tests.tiers import TESTS, is_slow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that `make quick` leaves out."""
+    for item in items:
+        file = item.path.relative_to(TESTS).as_posix()
+        if is_slow(f"{file}::{item.nodeid.partition('::')[2]}"):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+"""The two tiers of the tests: ``make quick`` runs those that are not slow, ``make test`` runs all of them.
+
+A test is slow when it exports models, runs a framework in a child process, or measures. A new test belongs to the quick
+tier unless its file or folder is listed here, or it has the mark ``slow``. ``make quick`` must stay below three minutes on
+two cores; it prints its slowest tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+
+SLOW = (
+    "backends",
+    "benchmark/test_command.py",
+    "benchmark/test_cuda.py",
+    "benchmark/test_engines.py",
+    "benchmark/test_run.py",
+    "cli",
+    "clients",
+    "conformance/test_zoo_isolation.py",
+    "conformance/test_zoo_run.py",
+    "faults",
+    "onnx",
+    "parity/test_faults.py",
+    "parity/test_files.py",
+    "parity/test_parity.py",
+    "parity/test_self_declaring.py",
+    "pipeline/test_export.py",
+    "pipeline/test_modalities.py",
+    "pipeline/test_real_weights.py",
+    "pipeline/test_text_generation.py",
+    "runtime/test_not_installed.py",
+    "signature_models",
+)
+"""Folders and files whose tests are slow."""
+
+QUICK = (
+    "backends/test_tf_op_handlers.py",
+    "cli/test_cli.py::test_an_export",
+    "signature_models/test_trust.py::test_a_lambda[flat-keras-.keras]",
+)
+"""Tests among them that are quick all the same: they keep one export per backend in the quick tier."""
+
+
+def is_slow(test: str) -> bool:
+    """Return whether a test is slow, by its identifier relative to the folder of the tests."""
+    return _is_in(test, SLOW) and not _is_in(test, QUICK)
+
+
+def _is_in(test: str, entries: Iterable[str]) -> bool:
+    return any(test == entry or test.startswith((f"{entry}/", f"{entry}::", f"{entry}[")) for entry in entries)
