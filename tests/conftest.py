@@ -1,4 +1,4 @@
-"""What every test shares: no network, no noise, tiny checkpoints made once a process, and the command line."""
+"""Shared by all tests: no network, no noise, the tiers, checkpoints made once per process, and the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 if "PYTEST_XDIST_WORKER" in os.environ:
     for _threads in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
-        os.environ.setdefault(_threads, "1")  # a core a worker: a third less time than fighting over them
+        os.environ.setdefault(_threads, "1")  # one core per worker takes a third less time than sharing both
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., support.Ran]:
-    """Run the command line in this process, with its screen captured at the file descriptors."""
+    """Return a function that runs the command line in this process and captures its file descriptors."""
 
     def run(*arguments: str | Path) -> support.Ran:
         capfd.readouterr()
@@ -44,41 +44,41 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., support.Ran]:
 
 @pytest.fixture(scope="session")
 def bert(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The base BERT of `conformance.zoo.tiny` in each form of checkpoint: ``h5``, ``tf-safetensors``, ``pt``."""
+    """Return the base BERT of `conformance.zoo.tiny` in each form of checkpoint: ``h5``, ``tf-safetensors``, ``pt``."""
     return support.checkpoints(tmp_path_factory.mktemp("bert"), "bert", "BertModel")
 
 
 @pytest.fixture(scope="session")
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A BERT with a classification head in each form of checkpoint."""
+    """Return a BERT with a classification head in each form of checkpoint."""
     return support.checkpoints(tmp_path_factory.mktemp("classifier"), "bert", "BertForSequenceClassification")
 
 
 @pytest.fixture(scope="session")
 def masked_lm(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A BERT with a language head, and so without a pooler, in each form of checkpoint."""
+    """Return a BERT with a language head, and so without a pooler, in each form of checkpoint."""
     return support.checkpoints(tmp_path_factory.mktemp("masked_lm"), "bert", "BertForMaskedLM")
 
 
 @pytest.fixture(scope="session")
 def minilm() -> Path:
-    """The trained MiniLM sentence encoder: PyTorch weights and a tokenizer."""
+    """Return the trained MiniLM sentence encoder: PyTorch weights and a tokenizer."""
     return real_weights.fetch(real_weights.MINILM)
 
 
 @pytest.fixture(scope="session")
 def minilm_tf() -> Path:
-    """MiniLM as a TensorFlow checkpoint."""
+    """Return MiniLM as a TensorFlow checkpoint."""
     return real_weights.tensorflow_checkpoint(real_weights.MINILM, "TFBertModel")
 
 
 @pytest.fixture(scope="session")
 def albert() -> Path:
-    """The trained ALBERT of rxnmapper: PyTorch weights, and no tokenizer that AutoTokenizer loads."""
+    """Return the trained ALBERT of rxnmapper: PyTorch weights, without a tokenizer that AutoTokenizer loads."""
     return real_weights.fetch(real_weights.ALBERT)
 
 
 @pytest.fixture(scope="session")
 def albert_tf() -> Path:
-    """ALBERT as a TensorFlow checkpoint."""
+    """Return ALBERT as a TensorFlow checkpoint."""
     return real_weights.tensorflow_checkpoint(real_weights.ALBERT, "TFAlbertForMaskedLM")

@@ -28,7 +28,7 @@ FORMS = ("h5", "tf-safetensors", "pt")
 
 @dataclass(frozen=True)
 class Ran:
-    """A finished command: exit code, standard output, standard error."""
+    """The exit code, standard output and standard error of a finished command."""
 
     code: int
     out: str
@@ -36,12 +36,12 @@ class Ran:
 
     @property
     def errors(self) -> list[str]:
-        """The lines that report an error."""
+        """Lines that report an error."""
         return [line for line in self.err.splitlines() if line.startswith("error: ")]
 
 
 def run_in_process(arguments: Iterable[str | Path]) -> int:
-    """The command line, in this process: its exit code."""
+    """Run the command line in this process, and return its exit code."""
     from tfexport.cli import app
 
     try:
@@ -52,12 +52,12 @@ def run_in_process(arguments: Iterable[str | Path]) -> int:
 
 
 def python(code: str, *arguments: str | Path, **environment: str) -> Ran:
-    """Run Python code in a process of its own, with this project importable and no network."""
+    """Run Python code in a child process that can import this project and has no network."""
     return _run([sys.executable, "-c", code, *map(str, arguments)], environment)
 
 
 def tfexport(*arguments: str | Path, **environment: str) -> Ran:
-    """Run ``python -m tfexport`` in a process of its own."""
+    """Run ``python -m tfexport`` in a child process."""
     return _run([sys.executable, "-m", "tfexport", *map(str, arguments)], environment)
 
 
@@ -75,7 +75,7 @@ def _run(command: list[str], environment: Mapping[str, str]) -> Ran:
 
 
 def write_config(folder: Path, values: Mapping[str, Any] = BERT_CONFIG) -> Path:
-    """A folder with a ``config.json``."""
+    """Write a folder with a ``config.json``, and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(values))
     return folder
@@ -84,26 +84,26 @@ def write_config(folder: Path, values: Mapping[str, Any] = BERT_CONFIG) -> Path:
 def write_safetensors(
     file: Path, form: str | None, names: Iterable[str] = ("bert.embeddings.word_embeddings.weight",)
 ) -> Path:
-    """A safetensors file of a declared format, made without a framework."""
+    """Write a safetensors file of a declared format, without a framework."""
     tensors = {name: np.arange(6, dtype=np.float32).reshape(2, 3) for name in names}
     save_file(tensors, file, metadata=None if form is None else {"format": form})
     return file
 
 
 def write_hdf5(file: Path) -> Path:
-    """The opening bytes of an HDF5 file."""
+    """Write a file that begins as an HDF5 file."""
     file.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(64))
     return file
 
 
 def write_index(file: Path, shards: Iterable[str]) -> Path:
-    """A shard index that names shards."""
+    """Write a shard index that names shards."""
     file.write_text(json.dumps({"metadata": {}, "weight_map": {f"w{i}": name for i, name in enumerate(shards)}}))
     return file
 
 
 def checkpoints(root: Path, model_type: str, class_name: str) -> Callable[[str], Path]:
-    """A function from a form of checkpoint to a folder that holds it, each made once."""
+    """Return a function from a form of checkpoint to a folder that holds it; each folder is made once."""
 
     @cache
     def make(form: str) -> Path:
@@ -126,7 +126,7 @@ def save_tiny(folder: Path, model_type: str, class_name: str, form: str, **overr
 
 
 def snapshot(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file below a folder, by relative path; empty for a folder that does not exist."""
+    """Return the SHA-256 of every file below a folder, by relative path; empty if the folder does not exist."""
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.rglob("*"))
@@ -135,7 +135,7 @@ def snapshot(folder: Path) -> dict[str, str]:
 
 
 def assert_complete(folder: Path) -> dict[str, Any]:
-    """Assert that a folder is a whole export: every file is in its manifest with its true size and checksum."""
+    """Assert that an export is complete: the manifest lists every file with its size and checksum. Return the manifest."""
     manifest: dict[str, Any] = json.loads((folder / "tfexport.json").read_text())
     on_disk = snapshot(folder)
     del on_disk["tfexport.json"]
@@ -147,12 +147,12 @@ def assert_complete(folder: Path) -> dict[str, Any]:
 
 
 def leftovers(target: Path) -> list[str]:
-    """Names of what an export left beside its target."""
+    """Return the names of files that an export left beside its target."""
     return sorted(file.name for file in target.parent.iterdir() if ".tfexport-" in file.name)
 
 
 def small_tokenizer(folder: Path, size: int = 99) -> Any:
-    """A BERT tokenizer of `size` tokens, made offline, and saved into a folder."""
+    """Make a BERT tokenizer of `size` tokens offline, save it into a folder, and return it."""
     from transformers import BertTokenizerFast
 
     folder.mkdir(parents=True, exist_ok=True)

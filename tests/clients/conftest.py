@@ -1,4 +1,4 @@
-"""The clients: which are here, and what they load."""
+"""Fixtures for the clients: whether a client is installed, and the exports that it loads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MODULES = {"optimum": "optimum.onnxruntime", "genai": "onnxruntime_genai"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose client is not on this machine: the extra `clients`, or Node.js, is."""
+    """Skip a test whose client is not installed: the extra `clients`, or Node.js."""
     for mark in item.iter_markers("client"):
         (client,) = mark.args
         if client == "node":
@@ -36,7 +36,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Exported]:
-    """A function from a name of `CHECKPOINTS` to its export, each made once."""
+    """Return a function from a name of `CHECKPOINTS` to its export; each is made once."""
 
     @cache
     def export(name: str) -> Exported:
@@ -51,7 +51,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Export
 
 @pytest.fixture(scope="session")
 def javascript() -> Path:
-    """A folder with transformers.js and the script that runs it, installed once into the cache."""
+    """Return a folder with transformers.js and the script that runs it, installed once into the cache."""
     lock = (_JS / "package-lock.json").read_bytes()
     installed = cache_folder() / f"clients-js-{sha256(lock).hexdigest()[:12]}"
     installed.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Tiny checkpoints with tokenizers, which the clients load once exported.
 
-Sizes are of the kind that every client reckons with, and real checkpoints have: as many heads in the decoder as in the
-encoder, and heads that are the hidden size over their number wide.
+The sizes are those that every client expects and real checkpoints have: the decoder has as many heads as the encoder, and
+the width of a head is the hidden size divided by the number of heads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TENSORFLOW, PYTORCH = "tf-safetensors", "pt"
 
 
 def byte_pairs(folder: Path) -> None:
-    """A byte-pair tokenizer as GPT-2's, which pads with its end; it knows the letters of `SENTENCES` alone."""
+    """Save a byte-pair tokenizer like GPT-2's, which pads with its end token; it only knows the letters of `SENTENCES`."""
     from tokenizers import Tokenizer, decoders, pre_tokenizers
     from tokenizers.models import BPE
     from tokenizers.trainers import BpeTrainer
@@ -44,7 +44,7 @@ def byte_pairs(folder: Path) -> None:
 
 
 def unigrams(folder: Path) -> None:
-    """A unigram tokenizer as T5's: padding is 0, the end is 1."""
+    """Save a unigram tokenizer like T5's: padding is 0, the end is 1."""
     from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
     from tokenizers.models import Unigram
     from transformers import T5TokenizerFast
@@ -61,7 +61,7 @@ def unigrams(folder: Path) -> None:
 
 
 def word_pieces(folder: Path) -> None:
-    """A BERT tokenizer."""
+    """Save a BERT tokenizer."""
     support.small_tokenizer(folder, VOCABULARY)
 
 
@@ -87,7 +87,7 @@ class Checkpoint:
 
     @property
     def genai(self) -> bool:
-        """Whether it is one for onnxruntime-genai too."""
+        """Whether onnxruntime-genai can run the export too."""
         return self.feature == "causal-lm-with-past"
 
     def save(self, folder: Path) -> None:
@@ -169,7 +169,7 @@ class Exported:
     feature: str
 
     def source(self, framework: str) -> Any:
-        """The model itself, without export: in a framework, from the checkpoint's weights whichever wrote them."""
+        """Return the model itself in a framework, from the checkpoint's weights of either framework."""
         from tfexport.onnx.features import FeaturesManager
 
         feature = self.feature.removesuffix("-with-past")
@@ -177,7 +177,7 @@ class Exported:
 
 
 def generate(framework: str, model: Any, inputs: Mapping[str, np.ndarray], **settings: Any) -> list[list[int]]:
-    """What a model with transformers' `generate` writes, row by row: ``"tf"``, or ``"pt"``, which optimum's are too."""
+    """Return the tokens that transformers' `generate` generates, row by row: ``"tf"``, or ``"pt"`` for PyTorch and optimum."""
     given: dict[str, Any]
     if framework == "tf":
         import tensorflow as tf

@@ -1,4 +1,4 @@
-"""onnxruntime-genai runs a decoder by its ``genai_config.json``, which is refused for what it cannot run."""
+"""onnxruntime-genai runs a decoder by its ``genai_config.json``; the file is refused for models that it cannot run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tfexport.errors import UnsupportedFeatureError
 
 NEW, PROMPT = 10, 7
 NOT_TWICE = {"no_repeat_ngram_size": 1}
-"""Random models repeat themselves: forbidden to, they have to look at their texts."""
+"""Options against repetition: random models repeat themselves, and then the next token does not depend on the text."""
 
 
 def _write(model: Any, prompts: np.ndarray, **search: Any) -> list[list[int]]:
-    """What onnxruntime-genai writes after prompts of one length, int64 ``(batch, prompt)``."""
+    """Return the tokens that onnxruntime-genai generates after prompts of one length, int64 ``(batch, prompt)``."""
     import onnxruntime_genai as og
 
     parameters = og.GeneratorParams(model)
@@ -60,7 +60,7 @@ def test_its_tokens_are_the_sources(name: str, exported: Callable[[str], Exporte
 
 @pytest.mark.client("genai")
 def test_a_text_ends_where_the_configuration_says(exported: Callable[[str], Exported], tmp_path: Path) -> None:
-    """A checkpoint whose generation config names two ends: a row stops at either, and the end is not in it."""
+    """The generation config names two end tokens: a row stops at either, and does not contain it."""
     import onnxruntime_genai as og
 
     export = exported("gpt2")
@@ -77,7 +77,7 @@ def test_a_text_ends_where_the_configuration_says(exported: Callable[[str], Expo
 
 
 def test_the_configuration(exported: Callable[[str], Exported]) -> None:
-    """It is in the manifest, and its numbers are the model's."""
+    """The manifest lists the file, and its numbers are those of the model."""
     folder = exported("mistral").folder
     support.assert_complete(folder)
     values = json.loads((folder / "genai_config.json").read_text())
@@ -107,7 +107,7 @@ def test_the_configuration(exported: Callable[[str], Exported]) -> None:
 def test_it_is_refused_before_anything_is_loaded(
     model_type: str, architecture: str, feature: str, tmp_path: Path
 ) -> None:
-    """The weights are no weights: loading them would fail."""
+    """The weight file is not a weight file: loading it would fail."""
     folder = support.write_config(tmp_path / "x", {"model_type": model_type, "architectures": [architecture]})
     support.write_hdf5(folder / "tf_model.h5")
     with pytest.raises(UnsupportedFeatureError, match=rf"{feature} of {model_type}, .* --feature causal-lm-with-past"):

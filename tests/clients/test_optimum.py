@@ -1,4 +1,4 @@
-"""optimum's ONNX Runtime classes load the published directory as it is, and write what transformers' `generate` writes."""
+"""optimum's ONNX Runtime classes load the published directory unchanged, and generate the text of transformers' `generate`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PADDING = 0
 
 
 def _prompts(side: str) -> dict[str, np.ndarray]:
-    """Rows of unequal lengths, padded on one side."""
+    """Return rows of unequal lengths, padded on one side."""
     rng = np.random.default_rng(0)
     ids = rng.integers(3, 90, (len(LENGTHS), max(LENGTHS)))
     columns = np.arange(max(LENGTHS))
@@ -79,12 +79,12 @@ def test_seq2seq_lm(name: str, exported: Callable[[str], Exported]) -> None:
     export = exported(name)
     clients = [ORTModelForSeq2SeqLM.from_pretrained(export.folder, use_merged=merged) for merged in (True, False)]
     assert [client.decoder.is_merged for client in clients] == [True, False]
-    # Random models repeat themselves: forbidden to, they have to look at their texts.
+    # Random models repeat themselves. When repetition is forbidden, the next token depends on the text.
     _compare(clients, export, _prompts("right"), "tf", "pt", no_repeat_ngram_size=1)
 
 
 def test_whisper(exported: Callable[[str], Exported]) -> None:
-    """Its `generate` of PyTorch, and so the client's, leaves out the first token and the end; TensorFlow's does not."""
+    """PyTorch's `generate`, and so the client's, omits the first token and the end; TensorFlow's does not."""
     from optimum.onnxruntime import ORTModelForSpeechSeq2Seq
 
     export = exported("whisper")

@@ -1,4 +1,4 @@
-"""transformers.js runs the published directory on Node.js, and says what transformers' own pipelines say."""
+"""transformers.js runs the published directory on Node.js, with the results of transformers' own pipelines."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ pytestmark = pytest.mark.client("node")
 
 Calls = Sequence[tuple[Any, Mapping[str, Any]]]
 AS_PUBLISHED = {"subfolder": ""}
-"""transformers.js looks for graphs in a folder ``onnx`` unless it is told where they are."""
+"""Options for a published directory: by default transformers.js looks for graphs in a folder ``onnx``."""
 SECONDS = 120
 
 
 @pytest.fixture(scope="module")
 def run(javascript: Path) -> Callable[..., list[Any]]:
-    """A function that runs one pipeline of transformers.js on a folder."""
+    """Return a function that runs one pipeline of transformers.js on a folder."""
 
     def call(folder: Path, task: str, calls: Calls, options: Mapping[str, Any] = AS_PUBLISHED) -> list[Any]:
         request = {
@@ -51,14 +51,14 @@ def run(javascript: Path) -> Callable[..., list[Any]]:
 
 
 def _ours(export: Exported, task: str, calls: Calls) -> list[Any]:
-    """transformers' own pipeline on the TensorFlow checkpoint."""
+    """Run transformers' own pipeline on the TensorFlow checkpoint."""
     tokenizer = AutoTokenizer.from_pretrained(str(export.checkpoint))
     source = pipeline(task, model=export.source("tf"), tokenizer=tokenizer, framework="tf")
     return [source(inputs, **settings) for inputs, settings in calls]
 
 
 def _texts(results: Any) -> list[str]:
-    """Generated texts, however the results are nested."""
+    """Return the generated texts of nested results."""
     if isinstance(results, Mapping):
         return [results["generated_text"]]
     return [text for result in results for text in _texts(result)]

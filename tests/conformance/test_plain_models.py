@@ -1,4 +1,4 @@
-"""Files of plain models are judged rightly, on files made by hand."""
+"""The judge of exported Keras and TensorFlow models, tried on files made by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights that lie in two places are found, on files that onnx itself writes."""
+"""Weights that are written twice are found in files that onnx itself writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def graph_file(
     data: str = "a.onnx_data",
     inside: np.ndarray | None = None,
 ) -> None:
-    """A graph whose weights lie at offsets and lengths of a data file; ``inside`` lies in the graph."""
+    """Write a graph whose weights are at offsets and lengths of a data file; ``inside`` is in the graph."""
     weights = [numpy_helper.from_array(INSIDE if inside is None else inside, "inside")]
     for weight, (offset, length) in places.items():
         tensor = TensorProto(name=weight, data_type=TensorProto.FLOAT, dims=[length // 4])

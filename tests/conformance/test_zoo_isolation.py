@@ -1,4 +1,4 @@
-"""Rows in processes of their own: what goes wrong in one is its result, and the next is untouched."""
+"""Each row runs in its own process: a failure is the result of its row, and does not affect the next row."""
 
 from __future__ import annotations
 

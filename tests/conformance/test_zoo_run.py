@@ -69,7 +69,7 @@ def test_the_fingerprint_is_of_the_code(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_a_dask_cluster_takes_the_rows(tmp_path: Path) -> None:
-    """Two workers on this machine, each of which makes processes of its own."""
+    """Start two workers on this machine; each starts its own processes."""
     script = tmp_path / "cluster.py"
     script.write_text(CLUSTER)
     journal = tmp_path / "zoo.jsonl"

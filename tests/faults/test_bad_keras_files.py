@@ -23,7 +23,7 @@ Cli = Callable[..., Ran]
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One model in each form."""
+    """Return a model in each form."""
     folder = tmp_path_factory.mktemp("models")
     made = keras.Input((6,), name="x")
     model = keras.Model(made, keras.layers.Dense(4, name="y")(made))
@@ -38,7 +38,7 @@ def _cut(share: float) -> Callable[[Path], object]:
 
 
 def _in_archive(change: Callable[[str, bytes], bytes | None]) -> Callable[[Path], object]:
-    """Change or leave out the parts of an archive."""
+    """Change or remove parts of an archive."""
 
     def spoil(file: Path) -> None:
         with zipfile.ZipFile(file) as archive:

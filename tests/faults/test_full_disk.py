@@ -47,7 +47,7 @@ def _mounts_allowed(folder: Path) -> bool:
 
 @pytest.mark.parametrize("too_small_for", ["the graph", "its companions"])
 def test_a_full_disk(too_small_for: str, bert: Callable[[str], Path], tmp_path: Path) -> None:
-    """A real one, of a few hundred kilobytes: the weights fit, what comes after them does not."""
+    """A real disk of a few hundred kilobytes holds the weights, and not the files after them."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if not _mounts_allowed(disk):

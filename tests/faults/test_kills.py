@@ -1,4 +1,4 @@
-"""Killed at any moment, the target is absent, or the old export, complete; and the next run cleans up."""
+"""After a kill at any moment the target is absent, or it is the complete old export; the next run cleans up."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ tfexport.export_checkpoint(checkpoint, target, feature="masked-lm", progress=ann
 
 @pytest.fixture(scope="module")
 def old_export(masked_lm: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A complete export, unlike the one that is killed: another feature."""
+    """Return a complete export of a feature other than that of the killed one."""
     target = tmp_path_factory.mktemp("old") / "out"
     tfexport.export_checkpoint(masked_lm("h5"), target, feature="default")
     return target
 
 
 def _exports_again(checkpoint: Path, target: Path) -> None:
-    """The next run sweeps what the killed one left, and succeeds."""
+    """Assert that the next run removes the leftovers of the killed one, and succeeds."""
     result = tfexport.export_checkpoint(checkpoint, target, feature="masked-lm")
     assert result.valid
     assert support.assert_complete(target)["feature"] == "masked-lm"
@@ -81,7 +81,7 @@ def _child(checkpoint: Path, target: Path) -> subprocess.Popen[str]:
 def test_killed_while_the_directory_is_published(
     masked_lm: Callable[[str], Path], old_export: Path, tmp_path: Path
 ) -> None:
-    """The kill comes from outside, as soon as the manifest is seen in the stage."""
+    """Another process kills the export as soon as the staging folder has a manifest."""
     target = tmp_path / "out"
     shutil.copytree(old_export, target)
     before = support.snapshot(target)

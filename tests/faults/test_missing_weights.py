@@ -70,7 +70,7 @@ def test_a_pooler_that_the_graph_reads_may_not(masked_lm: Callable[[str], Path],
 
 
 def test_weights_that_a_class_makes_when_it_is_first_called_were_never_loaded(tmp_path: Path) -> None:
-    """TFIdeficsModel of transformers 4.57.6 builds most of its layers then: it neither saves nor loads them."""
+    """TFIdeficsModel of transformers 4.57.6 builds most layers on its first call; it neither saves nor loads them."""
     support.save_tiny(tmp_path / "idefics", "idefics", "IdeficsModel", "h5")
     with pytest.raises(MissingWeightsError) as caught:
         tfexport.export_checkpoint(tmp_path / "idefics", tmp_path / "out")

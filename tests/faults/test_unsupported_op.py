@@ -17,7 +17,7 @@ Cli = Callable[..., Ran]
 
 
 def _bessel_in_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The activation of TensorFlow's BERT becomes a Bessel function, which ONNX has not."""
+    """Replace the activation of TensorFlow's BERT by a Bessel function, which ONNX lacks."""
     import tensorflow as tf
     from transformers.models.bert.modeling_tf_bert import TFBertIntermediate
 
@@ -30,7 +30,7 @@ def _bessel_in_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _bessel_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same in PyTorch."""
+    """Replace the activation of PyTorch's BERT in the same way."""
     import torch
     from transformers.models.bert.modeling_bert import BertIntermediate
 
