@@ -18,6 +18,9 @@ SLOW = (
     "benchmark/test_cuda.py",
     "benchmark/test_engines.py",
     "benchmark/test_run.py",
+    "checkpoints/test_sources.py::test_a_new_kind_is_one_file",
+    "checkpoints/test_sources.py::test_every_loader_exists",
+    "checkpoints/test_transformers_api.py",
     "cli",
     "clients",
     "conformance/test_zoo_isolation.py",
@@ -39,6 +42,8 @@ SLOW = (
 
 QUICK = (
     "backends/test_tf_op_handlers.py",
+    "checkpoints/test_transformers_api.py::test_no_other_module_imports_it",
+    "checkpoints/test_transformers_api.py::test_the_package_is_imported_without_it",
     "cli/test_cli.py::test_an_export",
     "signature_models/test_trust.py::test_a_lambda[flat-keras-.keras]",
 )
