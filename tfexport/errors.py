@@ -120,10 +120,10 @@ class RuntimeNotInstalledError(TfExportError, ImportError):
 class TransformersNotInstalledError(TfExportError, ImportError):
     """transformers or huggingface_hub, which read checkpoints of transformers, is not installed."""
 
-    def __init__(self, package: str, purpose: str) -> None:
+    def __init__(self, package: str, need: str) -> None:
         super().__init__(
-            f"{package} is needed {purpose} and is not installed. Install {TRANSFORMERS_EXTRA} (the packages transformers "
-            "and huggingface-hub)."
+            f"{need} {package}, which is not installed. Install {TRANSFORMERS_EXTRA} (the packages transformers and "
+            "huggingface-hub)."
         )
 
 

@@ -153,8 +153,8 @@ def test_a_checkpoint_of_transformers_names_what_to_install(
     ran = support.tfexport("export", "-m", bert("h5"), tmp_path / "out", PYTHONPATH=blocked)
     assert ran.code != 0
     assert ran.errors == [
-        "error: transformers is needed to read this checkpoint and is not installed. Install "
-        "tfexport[transformers] (the packages transformers and huggingface-hub)."
+        "error: this checkpoint needs transformers, which is not installed. Install tfexport[transformers] (the packages "
+        "transformers and huggingface-hub)."
     ]
     assert not (tmp_path / "out").exists()
 
@@ -163,6 +163,6 @@ def test_a_hub_id_names_what_to_install(blocked: str, tmp_path: Path) -> None:
     ran = support.tfexport("export", "-m", "org/name", tmp_path / "out", PYTHONPATH=blocked)
     assert ran.code != 0
     assert ran.errors == [
-        "error: huggingface_hub is needed to look up 'org/name', which is not an existing path, on the hub and is not "
+        "error: 'org/name' is not an existing path, and looking it up on the hub needs huggingface_hub, which is not "
         "installed. Install tfexport[transformers] (the packages transformers and huggingface-hub)."
     ]

@@ -38,14 +38,14 @@ class NotLoadedError(Exception):
     """transformers cannot load a part of a checkpoint. The text says why."""
 
 
-def _imported(module: str, purpose: str = "to read this checkpoint") -> Any:
+def _imported(module: str, need: str = "this checkpoint needs") -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
         package = (error.name or "").replace("-", "_").split(".")[0]
         if package not in _PACKAGES:
             raise
-        raise TransformersNotInstalledError(package, purpose) from error
+        raise TransformersNotInstalledError(package, need) from error
 
 
 def class_named(name: str) -> Any:
@@ -97,7 +97,7 @@ def cached_snapshot(name: str, cache_dir: str | None) -> Path | None:
         CheckpointNotFoundError: The name cannot be an id on the hub.
         TransformersNotInstalledError: huggingface_hub is not installed.
     """
-    hub = _imported("huggingface_hub", f"to look up {name!r}, which is not an existing path, on the hub")
+    hub = _imported("huggingface_hub", f"{name!r} is not an existing path, and looking it up on the hub needs")
     errors = _imported("huggingface_hub.errors")
     try:
         return Path(hub.snapshot_download(name, cache_dir=cache_dir, local_files_only=True))
