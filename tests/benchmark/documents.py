@@ -1,4 +1,4 @@
-"""Results documents for the tests, made by the classes that a measurement makes them with."""
+"""Results documents for the tests, from the same classes as those of a measurement."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def launches(
     steady: bool = True,
     others_cpus: float = 0.0,
 ) -> list[Launch]:
-    """Processes whose calls scatter about a median, alike in all of them."""
+    """Return processes whose calls scatter about the same median."""
     random = np.random.default_rng(seed)
     made = []
     for _ in range(number):
@@ -63,25 +63,25 @@ def launches(
 
 
 def cell(engine: str, setting: Setting = SETTING, made: list[Launch] | None = None) -> CellResult:
-    """A measured cell."""
+    """Return a measured cell."""
     return CellResult(
         Cell(engine, "cpu", setting), parity={"problem": None, "max_abs_error": 2e-6}, launches=made or []
     )
 
 
 def without_number(engine: str, status: str, problem: str, setting: Setting = SETTING) -> CellResult:
-    """A cell that was refused or that failed."""
+    """Return a cell that was refused or that failed."""
     made = cell(engine, setting)
     made.give_up(status, problem)
     return made
 
 
 def document(*groups: Sequence[CellResult], **changed: Any) -> dict[str, Any]:
-    """A results document of some groups, each of one setting.
+    """Return a results document.
 
     Args:
-        groups: their cells.
-        changed: parts of the environment.
+        groups: Cells of each group, which share one setting.
+        changed: Parts of the environment that differ.
     """
     settings = [group[0].cell.setting for group in groups]
     targets = list(dict.fromkeys(setting.target for setting in settings))
@@ -125,7 +125,7 @@ def document(*groups: Sequence[CellResult], **changed: Any) -> dict[str, Any]:
 
 
 def usual() -> dict[str, Any]:
-    """Two targets: one that is won, lost and even, with a cell that was killed, and one that writes text."""
+    """Return a document of two targets: one with all verdicts and a cell that was killed, and one that writes text."""
     small = replace(SETTING, batch=1)
     first, more = replace(TEXT, tokens=1), TEXT
     return document(

@@ -15,13 +15,13 @@ MODULE = "tests.benchmark.engines"
 
 
 class Twin(OnnxRuntime):
-    """ONNX Runtime, under another name."""
+    """ONNX Runtime under another name."""
 
     name = "twin"
 
 
 class Wrong(OnnxRuntime):
-    """Off by a little in one element."""
+    """An engine with a small error in one element."""
 
     name = "wrong"
 
@@ -33,7 +33,7 @@ class Wrong(OnnxRuntime):
 
 
 class WrongLater(OnnxRuntime):
-    """Right at first, wrong from the tenth call on."""
+    """An engine that is right at first, and wrong from the tenth call on."""
 
     name = "wrong-later"
     calls = 0
@@ -44,7 +44,7 @@ class WrongLater(OnnxRuntime):
 
 
 class Renames(OnnxRuntime):
-    """Gives its outputs other names."""
+    """An engine that returns its outputs under other names."""
 
     name = "renames"
 
@@ -53,7 +53,7 @@ class Renames(OnnxRuntime):
 
 
 class Killed(OnnxRuntime):
-    """Killed at its fifth call, as by a machine without memory."""
+    """An engine that is killed in its fifth call, as on a machine without memory."""
 
     name = "killed"
     calls = 0
@@ -66,7 +66,7 @@ class Killed(OnnxRuntime):
 
 
 class Raises(OnnxRuntime):
-    """Cannot be loaded."""
+    """An engine that cannot be loaded."""
 
     name = "raises"
 
@@ -75,7 +75,7 @@ class Raises(OnnxRuntime):
 
 
 class Absent(OnnxRuntime):
-    """Of a package that nobody has."""
+    """An engine of a package that does not exist."""
 
     name = "absent"
     packages: ClassVar[tuple[str, ...]] = ("no-such-package",)
@@ -83,7 +83,7 @@ class Absent(OnnxRuntime):
 
 
 class CpuOnly(OnnxRuntime):
-    """At the host boundary alone."""
+    """An engine that supports only the host boundary."""
 
     name = "host-only"
     boundaries = ("host",)

@@ -19,7 +19,7 @@ QUICK = ("--batch-sizes", "4", "--threads", "1", "--launches", "1", "--time-limi
 
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that computes a little."""
+    """Return a file that computes a little."""
     return matmul_file(tmp_path_factory.mktemp("chain") / "chain.onnx", width=16, layers=4)
 
 

@@ -1,4 +1,4 @@
-"""Two results files compared: planted changes, and none."""
+"""Comparisons of two results files, with and without planted changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfexport.errors import ResultsError
 
 
 def one(median_ms: float, seed: int, **options: Any) -> dict[str, Any]:
-    """A document of one cell."""
+    """Return a document of one cell."""
     return document([cell("ort", SETTING, launches(median_ms, seed=seed, **options))])
 
 
@@ -33,7 +33,8 @@ class TestVerdict:
             (change,) = compare(one(10.0, seed), one(10.5, seed + 100)).regressions
             assert change.verdict == "slower"
             assert change.times_as_fast == pytest.approx(1 / 1.05, rel=0.02)
-            assert change.interval is not None and change.interval[1] < 1
+            assert change.interval is not None
+            assert change.interval[1] < 1
 
     def test_a_gain_of_5_percent_is_none(self) -> None:
         found = compare(one(10.5, 1), one(10.0, 2))
@@ -47,7 +48,8 @@ class TestVerdict:
     def test_a_change_within_the_margin_is_none_however_sure_it_is(self) -> None:
         old, new = one(10.0, 1, noise=0.001), one(10.2, 2, noise=0.001)
         (change,) = compare(old, new).changes
-        assert change.interval is not None and change.interval[1] < 1
+        assert change.interval is not None
+        assert change.interval[1] < 1
         assert change.verdict == "no difference"
         assert verdicts(compare(old, new, margin=0.01)) == {"ort": "slower"}
 
@@ -59,7 +61,8 @@ class TestVerdict:
         large = [change for each in found for change in each.changes if abs(_ratio(change) - 1) > 0.2]
         assert len(large) > 5
         unsure = [change for change in large if change.interval and change.interval[0] < 1 < change.interval[1]]
-        assert len(unsure) > 5 and {change.verdict for change in unsure} == {"no difference"}
+        assert len(unsure) > 5
+        assert {change.verdict for change in unsure} == {"no difference"}
 
     def test_one_round_says_nothing(self) -> None:
         old, new = one(10.0, 1), one(20.0, 2, number=1, rounds=1)
@@ -121,7 +124,7 @@ class TestGeometricMean:
         assert found.by_engine == {"ort": found.geometric_mean}
 
     def test_is_reported_by_engine(self) -> None:
-        """An engine that nobody touched is as slow as before: it is not the machine."""
+        """When an engine that nobody changed is as fast as before, the machine is not the cause."""
         old, new = (
             document([cell("ort", SETTING, launches(ours)), cell("tf-xla", SETTING, launches(20.0))])
             for ours in (10.0, 20.0)
@@ -178,7 +181,8 @@ class TestWarnings:
 def test_lines_name_every_cell_and_the_regressions_last() -> None:
     lines = compare(one(10.0, 1), one(20.0, 2)).lines()
     assert lines[0].split() == ["cell", "old", "ms", "new", "ms", "times", "as", "fast", "verdict"]
-    assert lines[1].startswith("minilm, 8x128, 2 threads, host, ort  ") and lines[1].endswith("  slower")
+    assert lines[1].startswith("minilm, 8x128, 2 threads, host, ort  ")
+    assert lines[1].endswith("  slower")
     assert lines[-1] == "regressions: minilm, 8x128, 2 threads, host, ort"
     assert compare(one(10.0, 1), one(10.0, 2)).lines()[-1] == "no regression"
 

@@ -1,4 +1,4 @@
-"""What only a GPU can show. Checkpoints and files are PyTorch's, so that TensorFlow need not be installed there."""
+"""Tests that require a GPU. Checkpoints and files are PyTorch's, so that TensorFlow need not be installed there."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run_spec(path: Path, boundary: Any = "host", precision: str = "fp32") -> Run
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Exports of tiny models, whose checkpoints lie beside them."""
+    """Return a function that exports a tiny model beside its checkpoint."""
     folder, made = tmp_path_factory.mktemp("cuda"), {}
 
     def export(shape: str) -> Path:
@@ -73,7 +73,7 @@ def test_what_cuda_does_not_compute_is_named(tmp_path: Path) -> None:
 
 
 def test_a_cuda_graph_reads_what_it_is_fed(tmp_path: Path) -> None:
-    """The graph holds addresses: new inputs have to be written there."""
+    """The graph holds addresses, to which new inputs must be written."""
     path = matmul_file(tmp_path / "chain.onnx", width=8, layers=2)
     plain = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     shapes = {each.name: [4 if isinstance(size, str) else size for size in each.shape] for each in plain.get_inputs()}
@@ -102,7 +102,7 @@ def test_every_engine_agrees(exported: Callable[[str], Path], boundary: str, pre
         boundaries=(boundary,),
         precisions=(precision,),
     )
-    expected = {} if boundary == "device" else {"ort-cuda-graph has no boundary host; it has device"}
+    expected = {} if boundary == "device" else {"ort-cuda-graph does not support the boundary host; it supports device"}
     assert set(problems(found).values()) == set(expected)
     ort, torch_eager = found[0]["about"], found[-1]["about"]
     assert ort["provider_options"]["use_tf32"] == ("1" if precision == "tf32" else "0")
@@ -137,7 +137,7 @@ def test_the_processor_and_the_gpu_are_compared(exported: Callable[[str], Path])
     assert document["environment"]["before"]["gpus"]
 
 
-def test_memory_of_the_gpu_is_told() -> None:
+def test_memory_of_the_gpu_is_measured() -> None:
     import torch
 
     block = torch.ones(64 << 18, device="cuda")  # 64 MiB

@@ -1,4 +1,4 @@
-"""Every engine gives what the source gives, on tiny models, through the whole benchmark. No time is asserted."""
+"""Every engine returns the outputs of the source, on tiny models, through the whole benchmark. No time is asserted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUICK = Options(
 
 
 def cells(target: Request, *names: str, **options: Any) -> list[dict[str, Any]]:
-    """Every cell of a run."""
+    """Return every cell of a run."""
     document = benchmark([target], Options(engines=names, **options).over(QUICK))
     json.dumps(document, allow_nan=False)
     return [cell for group in document["groups"] for cell in group["cells"]]
@@ -34,7 +34,7 @@ def problems(found: list[dict[str, Any]]) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def exported(bert: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BERT, exported from TensorFlow."""
+    """Return the export of a BERT from TensorFlow."""
     target = tmp_path_factory.mktemp("benchmark") / "bert"
     export_checkpoint(bert("h5"), target)
     return target
@@ -78,12 +78,12 @@ def test_lower_precisions_are_stated(exported: Path) -> None:
     assert by_engine["torch-eager"]["parity"]["max_abs_error"] > 1e-4  # it does compute in bfloat16
     for refused in ("ort", "tf-eager"):
         assert by_engine[refused]["status"] == "refused"
-        assert "has no precision bf16" in by_engine[refused]["problem"]
+        assert "does not support the precision bf16" in by_engine[refused]["problem"]
 
 
 @pytest.fixture(scope="session")
 def writer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A tiny model that writes text, exported from TensorFlow with a cache."""
+    """Return a function that exports a tiny text-generation model from TensorFlow, with a cache."""
 
     def export(shape: str) -> Path:
         folder = tmp_path_factory.mktemp("writer")
@@ -96,10 +96,10 @@ def writer(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 def test_every_engine_writes_the_text_of_a_decoder(writer: Callable[[str], Path]) -> None:
     found = cells(Request(str(writer("gpt2-tiny"))), "ort", "optimum", "tf-xla", "torch-eager", "ort-merged")
-    assert list(problems(found).values()) == ["there is no decoder_model_merged.onnx"]
-    told = found[0]
-    assert told["summary"]["tokens_per_s"] == pytest.approx(6 * told["summary"]["samples_per_s"], rel=1e-3)
-    assert told["parity"]["tokens"] == 12
+    assert list(problems(found).values()) == ["the export has no decoder_model_merged.onnx"]
+    first = found[0]
+    assert first["summary"]["tokens_per_s"] == pytest.approx(6 * first["summary"]["samples_per_s"], rel=1e-3)
+    assert first["parity"]["tokens"] == 12
 
 
 def test_every_engine_writes_the_text_of_an_encoder_decoder(writer: Callable[[str], Path]) -> None:
@@ -111,14 +111,14 @@ def test_every_engine_writes_the_text_of_an_encoder_decoder(writer: Callable[[st
     assert later["about"]["encoder_model"]["placement"]["nodes"].keys() == {"CPUExecutionProvider"}
 
 
-def test_what_hears_has_no_length(writer: Callable[[str], Path]) -> None:
+def test_a_model_of_audio_has_no_length(writer: Callable[[str], Path]) -> None:
     found = cells(Request(str(writer("whisper-micro"))), "ort", "ort-merged")
     assert problems(found) == {}
     assert [cell["key"].split(",")[1] for cell in found] == [" 2", " 2"]
 
 
 def test_compiled_tensorflow_writes_no_single_token(writer: Callable[[str], Path]) -> None:
-    """When transformers has mended it, `check` can go."""
+    """When transformers has fixed it, `check` can be removed."""
     engine = engines(writes=True)["tf-xla"]
     setting = Setting("m", 1, 5, 1, 1, 1, "host", "fp32")
     assert "only one token" in str(engine.check(RunSpec(Model("m"), Cell("tf-xla", "cpu", setting))))

@@ -1,4 +1,4 @@
-"""What results say of the machine."""
+"""Facts of the results about the machine."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 
 from tests.support import python
-from tfexport.benchmark import environment as told_of
+from tfexport.benchmark import environment
 from tfexport.benchmark.environment import cgroup_cpus, machine, usable_cpus
 from tfexport.benchmark.memory import gpu_mib, peak_mib, reset_peak, resident_mib
 from tfexport.benchmark.stopwatch import Span, Stopwatch
 
 
 def test_the_environment_names_processor_and_versions() -> None:
-    told = json.loads(json.dumps(machine()))
-    assert 1 <= told["cpus"]["usable"] <= told["cpus"]["affinity"] <= told["cpus"]["logical"]
-    assert "(" in told["cpu"]
-    assert {"transformers", "onnxruntime", "numpy", "psutil"} <= set(told["versions"])
-    assert told["onnxruntime_build"].startswith("ORT Build Info")
+    facts = json.loads(json.dumps(machine()))
+    assert 1 <= facts["cpus"]["usable"] <= facts["cpus"]["affinity"] <= facts["cpus"]["logical"]
+    assert "(" in facts["cpu"]
+    assert {"transformers", "onnxruntime", "numpy", "psutil"} <= set(facts["versions"])
+    assert facts["onnxruntime_build"].startswith("ORT Build Info")
 
 
 def test_the_environment_does_not_name_the_machine() -> None:
-    told = json.dumps(machine())
-    assert os.uname().nodename not in told
-    assert str(Path.home()) not in told
+    text = json.dumps(machine())
+    assert os.uname().nodename not in text
+    assert str(Path.home()) not in text
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_the_quota_of_the_cgroup(
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
-    monkeypatch.setattr(told_of, "_CGROUP", tmp_path)
+    monkeypatch.setattr(environment, "_CGROUP", tmp_path)
     assert cgroup_cpus() == cpus
 
 
 def test_a_quota_below_one_processor_leaves_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cpu.max").write_text("50000 100000\n")
-    monkeypatch.setattr(told_of, "_CGROUP", tmp_path)
+    monkeypatch.setattr(environment, "_CGROUP", tmp_path)
     assert usable_cpus() == 1
 
 
@@ -70,13 +70,13 @@ def test_one_span_is_part_of_a_longer_one() -> None:
     assert 0 < short.seconds < long.seconds
 
 
-def test_short_spans_tell_of_others_when_there_are_many() -> None:
+def test_many_short_spans_together_show_other_processes() -> None:
     assert Span(0.2, 0.1).others_cpus is None
     assert sum([Span(0.2, 0.1), Span(0.2, -0.02), Span(0.2, 0.1)], Span()).others_cpus == pytest.approx(0.3)
     assert Span(1.0, -0.01).others_cpus == 0.0
 
 
-def test_the_peak_of_memory_holds_what_was_given_back() -> None:
+def test_the_peak_of_memory_includes_freed_memory() -> None:
     before = resident_mib()
     reset_peak()
     block = bytearray(64 << 20)
@@ -86,6 +86,6 @@ def test_the_peak_of_memory_holds_what_was_given_back() -> None:
 
 
 def test_there_is_no_gpu_memory_without_a_gpu() -> None:
-    if told_of.gpus():
+    if environment.gpus():
         pytest.skip("a GPU is there")
     assert gpu_mib() is None

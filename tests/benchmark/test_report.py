@@ -1,4 +1,4 @@
-"""Reports on results documents: what they say, and that what is in a document stays text."""
+"""Reports on results documents: their statements, and that values of a document remain text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lines_of(made: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def tables_of(text: str) -> list[list[list[str]]]:
-    """The tables of a Markdown text, as cells; a pipe that is escaped parts none."""
+    """Return the tables of a Markdown text as cells. An escaped pipe does not separate cells."""
     found: list[list[list[str]]] = [[]]
     for line in text.splitlines():
         if line.startswith("|"):
@@ -37,7 +37,7 @@ def tables_of(text: str) -> list[list[list[str]]]:
 
 
 class Page(HTMLParser):
-    """A page: that its elements close, its texts, its attributes."""
+    """Parses a page: checks that its elements are closed, and collects its texts and attributes."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -80,15 +80,16 @@ class TestRows:
 
     def test_cold_costs_are_medians_and_memory_is_the_largest(self) -> None:
         made = document([cell("ort", SETTING, launches(10.0))])
-        told = made["groups"][0]["cells"][0]
-        told["cold"] = {"import_s": [1.0, 2.0, 9.0], "load_s": [1.0, 5.0, 0.0], "first_call_ms": [500.0, 500.0, 0.0]}
-        told["memory"] = {"base_rss_mib": [1.0, 2.0], "peak_rss_mib": [30.0, 20.0], "gpu_mib": [None, 7.0]}
+        first = made["groups"][0]["cells"][0]
+        first["cold"] = {"import_s": [1.0, 2.0, 9.0], "load_s": [1.0, 5.0, 0.0], "first_call_ms": [500.0, 500.0, 0.0]}
+        first["memory"] = {"base_rss_mib": [1.0, 2.0], "peak_rss_mib": [30.0, 20.0], "gpu_mib": [None, 7.0]}
         (row,) = rows(made)
-        assert row.cold is not None and row.memory is not None
+        assert row.cold is not None
+        assert row.memory is not None
         assert (row.cold.import_s, row.cold.load_s, row.cold.first_call_ms, row.cold.total_s) == (2.0, 1.0, 500.0, 7.5)
         assert (row.memory.peak_rss_mib, row.memory.gpu_mib) == (30.0, 7.0)
 
-    def test_what_must_be_known_of_a_number_is_noted(self) -> None:
+    def test_facts_about_a_number_are_noted(self) -> None:
         def notes(**options: Any) -> tuple[str, ...]:
             (row,) = rows(document([cell("ort", SETTING, launches(100.0, **options))]))
             return row.notes
@@ -123,7 +124,7 @@ class TestMarkdown:
             assert {len(line) for line in table} == {len(table[0])}
             assert set(table[1]) == {"---"}
 
-    def test_wins_losses_and_draws_are_told_alike(self) -> None:
+    def test_wins_losses_and_draws_are_shown_alike(self) -> None:
         (table, _) = tables_of(markdown(usual()))
         _, won, lost, _, even, failed = (line[table[0].index("`ort` against it")] for line in table[2:])
         assert re.fullmatch(r"2\.\d\d times as fast \[2\.\d\d, 2\.\d\d\]", won)
@@ -136,14 +137,15 @@ class TestMarkdown:
         assert [line[0] for line in minilm[2:]] == ["1x128, 2 threads, host", "", "", "8x128, 2 threads, host", "", ""]
         assert gpt2[2][0] == "1x16, 1 token, 2 threads, host (time to first token)"
         assert (minilm[0][-4], gpt2[0][-4]) == ("samples/s", "tokens/s")
-        assert gpt2[2][-4] == "" and gpt2[4][-4] != ""
+        assert gpt2[2][-4] == ""
+        assert gpt2[4][-4] != ""
 
-    def test_a_killed_cell_is_told_with_its_cause(self) -> None:
+    def test_a_killed_cell_is_shown_with_its_cause(self) -> None:
         text = markdown(usual())
         assert "| `tf-xla` | **failed** <sup>1</sup> |" in text
         assert f"\n1. failed: {KILLED}\n" in text
 
-    def test_a_percentile_is_given_where_the_calls_bear_it(self) -> None:
+    def test_a_percentile_is_shown_when_there_are_enough_calls(self) -> None:
         def columns(calls: int) -> list[str]:
             made = document([cell("ort", SETTING, launches(10.0, number=1, rounds=1, calls=calls))])
             return [name for name in tables_of(markdown(made))[0][0] if name.startswith("p9")]
@@ -153,22 +155,25 @@ class TestMarkdown:
         assert columns(661) == ["p90 ms", "p95 ms"]
         assert columns(662) == ["p90 ms", "p95 ms", "p99 ms"]
 
-    def test_the_machine_the_method_and_the_time_limit_are_told(self) -> None:
+    def test_the_machine_the_method_and_the_time_limit_are_shown(self) -> None:
         made = usual()
         text = markdown(made)
         assert "Some Processor (avx2, fma); 2 processors usable; Python 3.11.9, onnxruntime 1.24.0" in text
-        assert "from NumPy arrays to NumPy arrays, copies included" in text and "(device)" not in text
+        assert "from NumPy arrays to NumPy arrays, copies included" in text
+        assert "(device)" not in text
         assert "time limit" not in text
         assert "The time limit of 110 s was reached before" in markdown(made | {"ended": "time limit"})
 
-    def test_what_is_in_the_document_is_no_markup(self) -> None:
+    def test_values_of_the_document_are_not_markup(self) -> None:
         setting = replace(SETTING, target="a|b <script>")
         made = document(
             [cell("ort", setting, launches(10.0)), without_number("x|`y", "failed", "no | more\n<b>", setting)]
         )
         text = markdown(made)
-        assert "<script>" not in text and "## a\\|b &lt;script&gt;" in text
-        assert "`x\\|'y`" in text and "failed: no \\| more &lt;b&gt;" in text
+        assert "<script>" not in text
+        assert "## a\\|b &lt;script&gt;" in text
+        assert "`x\\|'y`" in text
+        assert "failed: no \\| more &lt;b&gt;" in text
         (table,) = tables_of(text)
         assert {len(line) for line in table} == {len(table[0])}
 
@@ -224,7 +229,8 @@ class TestPage:
             for name, value in attributes.items():
                 assert not name.startswith("on")
                 if name in ("src", "href", "xlink:href"):
-                    assert value is not None and value.startswith("#")
+                    assert value is not None
+                    assert value.startswith("#")
         assert not re.search(r"@import|url\((?!#)", html(usual()))
         assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in page.having("meta")
 
@@ -233,24 +239,25 @@ class TestPage:
         ids = [attributes["id"] for _, attributes in page.starts if "id" in attributes]
         assert len(ids) == len(set(ids))
         referred = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', html(usual()))
-        assert referred and {name for pair in referred for name in pair if name} <= set(ids)
+        assert referred
+        assert {name for pair in referred for name in pair if name} <= set(ids)
 
     def test_the_verdict_comes_first_in_words_and_in_colour(self) -> None:
         text = html(usual())
         assert text.index('<h2 id="verdict">') < text.index("<svg")
         assert '<li class="slower">ort is slower, 0.' in text
-        for told in (
+        for cell_text in (
             r'"slower">slower: 0\.\d+ \[',
             r'"slower">slower: 0\.\d+ times as fast \[',
             r'"faster">faster: 2\.\d\d \[',
         ):
-            assert re.search(f"<td class={told}", text)
+            assert re.search(f"<td class={cell_text}", text)
         assert re.search(r'<td class="even">no difference: (1\.0|0\.9)', text)
 
-    def test_a_killed_cell_is_told_with_its_cause(self) -> None:
+    def test_a_killed_cell_is_shown_with_its_cause(self) -> None:
         assert f"failed: {KILLED}" in Page(html(usual())).text
 
-    def test_what_is_in_the_document_is_no_markup(self) -> None:
+    def test_values_of_the_document_are_not_markup(self) -> None:
         setting = replace(SETTING, target='<script>alert("x")</script>')
         engine = "<img src=$x$ onerror=alert(1)>"
         problem = "<script>alert(2)</script>"
@@ -264,8 +271,13 @@ class TestPage:
         )
         made["name"] = "<i>name</i>"
         page = Page(html(made))
-        assert not page.having("script") and not page.having("img") and not page.having("i") and not page.having("b")
-        assert problem in page.text and engine in page.text and "<b>cpu</b>" in page.text
+        assert not page.having("script")
+        assert not page.having("img")
+        assert not page.having("i")
+        assert not page.having("b")
+        assert problem in page.text
+        assert engine in page.text
+        assert "<b>cpu</b>" in page.text
         assert '<script>alert("x")</script>' in page.text
         assert "<img src=$x$ onerror=al…" in page.text  # in a plot: Matplotlib would set $x$ as a formula
 

@@ -1,4 +1,4 @@
-"""Runs over tiny files: what is refused, what fails, and what a results file holds. No time is asserted."""
+"""Runs over tiny files: refusals, failures, and the content of a results file. No time is asserted."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ QUICK = Options(batch_sizes=(4,), threads=(1,), launches=1, round_s=0.01, time_l
 
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that computes a little."""
+    """Return a file that computes a little."""
     return matmul_file(tmp_path_factory.mktemp("chain") / "chain.onnx", width=16, layers=4)
 
 
 def measured(chain: Path, *engines: str, **options: Any) -> dict[str, dict[str, Any]]:
-    """The cells of one group, by engine."""
+    """Return the cells of one group by engine."""
     document = benchmark([chain], Options(engines=engines, **options).over(QUICK))
     return {cell["engine"].removeprefix(f"{MODULE}:"): cell for cell in document["groups"][0]["cells"]}
 
@@ -70,7 +70,8 @@ class TestParityGate:
         assert cells["ort"]["status"] == "measured"
         assert cells["Wrong"]["status"] == "refused"
         assert "disagree with the reference's: h4 differs by 0.01" in cells["Wrong"]["problem"]
-        assert "summary" not in cells["Wrong"] and "launches" not in cells["Wrong"]
+        assert "summary" not in cells["Wrong"]
+        assert "launches" not in cells["Wrong"]
 
     def test_outputs_that_become_wrong_are_found(self, chain: Path) -> None:
         cells = measured(chain, "ort", f"{MODULE}:WrongLater")
@@ -83,7 +84,7 @@ class TestParityGate:
 
 
 class TestFailures:
-    def test_a_killed_cell_is_named_and_the_others_go_on(self, chain: Path) -> None:
+    def test_a_killed_cell_is_named_and_the_others_continue(self, chain: Path) -> None:
         cells = measured(chain, f"{MODULE}:Killed", "ort")
         assert cells["Killed"]["status"] == "failed"
         assert cells["Killed"]["problem"] == "its process was killed by SIGKILL (out of memory?)"
@@ -149,7 +150,7 @@ def test_the_time_limit_ends_it(chain: Path) -> None:
 
 
 def test_nothing_that_an_engine_imports_is_there_before_it_does() -> None:
-    """Else its import would seem to take no time."""
+    """Otherwise its import would seem to take no time."""
     code = (
         "import sys; from tfexport.benchmark.worker import serve; from tfexport.benchmark.engines import engine; "
         "found = [engine('ort'), engine('ort', writes=True)]; "
@@ -160,10 +161,10 @@ def test_nothing_that_an_engine_imports_is_there_before_it_does() -> None:
 
 def test_what_was_measured_before_an_interruption_is_kept(chain: Path) -> None:
     """Ctrl-C in the second group: the first has its numbers, and the second is not in the file."""
-    told: list[str] = []
+    steps: list[str] = []
 
     def progress(share: float, text: str) -> None:
-        told.append(text)
+        steps.append(text)
         if text.startswith("chain, 8"):
             raise KeyboardInterrupt
 

@@ -1,4 +1,4 @@
-"""The arithmetic of benchmarks, on values of known distributions. No time is measured."""
+"""The arithmetic of the benchmark, on values of known distributions. No time is measured."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Samples = list[list[list[float]]]
 
 
 def drawn(seed: int, centre: float = 100.0, launch: float = 0.01, noise: float = 0.03, launches: int = 3) -> Samples:
-    """Launches of ten rounds of five values: each launch is off by a factor of its own, each value by one more."""
+    """Return launches of ten rounds of five values. Each launch has a random factor, and each value another one."""
     random = np.random.default_rng(seed)
     return [
         (centre * (1 + launch * random.standard_normal()) * np.exp(noise * random.standard_normal((10, 5)))).tolist()
@@ -20,7 +20,7 @@ def drawn(seed: int, centre: float = 100.0, launch: float = 0.01, noise: float =
 
 
 def drifting(seed: int, factor: float = 1.0) -> tuple[Samples, Samples]:
-    """Two cells of the same rounds on a machine that becomes 40 % slower meanwhile."""
+    """Return two cells of the same rounds on a machine that becomes 40 % slower in the meantime."""
     random = np.random.default_rng(seed)
     drift = np.linspace(1.0, 1.4, 12)[:, None]
 
@@ -40,7 +40,7 @@ class TestMedian:
         assert found.low <= found.median == 3.0 <= found.high
 
     def test_the_interval_holds_the_true_median_as_often_as_it_says(self) -> None:
-        """Over launches too, whose number is small: nine in ten at least, of intervals that say 95 %."""
+        """At least nine in ten of the 95 % intervals, since the number of launches is small."""
         held = sum((found := median_of(drawn(seed, launches=6))).low <= 100.0 <= found.high for seed in range(200))
         assert 180 <= held <= 200
 
@@ -57,13 +57,13 @@ class TestMedian:
 
 class TestRatio:
     def test_is_of_the_two_of_a_round(self) -> None:
-        """The machine was half as fast in the second round, for both."""
+        """In the second round the machine was half as fast for both cells."""
         found = ratio([[[1.0], [2.0], [1.0]], [[1.0], [1.0]]], [[[5.0], [10.0], [5.0]], [[5.0], [5.0]]])
         assert (found.median, found.low, found.high, found.verdict()) == (5.0, 5.0, 5.0, "faster")
 
     def test_the_same_is_no_difference(self) -> None:
-        told = [ratio(*drifting(seed)).verdict() for seed in range(100)]
-        assert told.count("no difference") >= 95
+        verdicts = [ratio(*drifting(seed)).verdict() for seed in range(100)]
+        assert verdicts.count("no difference") >= 95
 
     def test_five_percent_are_found_however_the_machine_drifts(self) -> None:
         assert {ratio(*drifting(seed, 1.05)).verdict() for seed in range(50)} == {"faster"}
@@ -74,7 +74,7 @@ class TestRatio:
         assert found.verdict() == "no difference"
         assert found.verdict(margin=0.005) == "faster"
 
-    def test_rounds_of_one_alone_are_left_out(self) -> None:
+    def test_rounds_of_only_one_cell_are_left_out(self) -> None:
         assert ratio([[[1.0], [1.0], [9.0]]], [[[2.0], [2.0]]]).median == 2.0
 
     def test_no_round_in_common_is_refused(self) -> None:

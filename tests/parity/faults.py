@@ -1,4 +1,4 @@
-"""Faults to plant into ONNX files that were exported from TensorFlow: each changes a model in place."""
+"""Faults to plant into ONNX files that were exported from TensorFlow. Each changes a model in place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Fault = Callable[[onnx.ModelProto], None]
 
 
 def weight(name: str) -> Fault:
-    """One element of a weight is off by 0.01."""
+    """Add 0.01 to one element of a weight."""
 
     def change(values: np.ndarray) -> np.ndarray:
         changed = values.copy()
@@ -24,12 +24,12 @@ def weight(name: str) -> Fault:
 
 
 def transposed(name: str) -> Fault:
-    """A square kernel is transposed."""
+    """Transpose a square kernel."""
     return lambda model: _change(model, name, lambda values: np.ascontiguousarray(values.T))
 
 
 def int8(name: str) -> Fault:
-    """A weight is rounded to 8 bits."""
+    """Round a weight to 8 bits."""
 
     def rounded(values: np.ndarray) -> np.ndarray:
         scale = np.abs(values).max() / 127
@@ -39,7 +39,7 @@ def int8(name: str) -> Fault:
 
 
 def swapped(first: str, second: str) -> Fault:
-    """Two weights of one shape are swapped."""
+    """Swap two weights of the same shape."""
 
     def plant(model: onnx.ModelProto) -> None:
         found = [_initializer(model, name) for name in (first, second)]
@@ -50,7 +50,7 @@ def swapped(first: str, second: str) -> Fault:
 
 
 def epsilon(layer: str, value: float = 1e-5) -> Fault:
-    """A layer norm adds another epsilon to its variance than 1e-12."""
+    """Replace the epsilon 1e-12 that a layer norm adds to its variance."""
 
     def plant(model: onnx.ModelProto) -> None:
         constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
@@ -70,7 +70,7 @@ def epsilon(layer: str, value: float = 1e-5) -> Fault:
 
 
 def tanh_gelu(layer: str) -> Fault:
-    """The erf of a GELU becomes the tanh that approximates it."""
+    """Replace the erf of a GELU by the tanh that approximates it."""
 
     def plant(model: onnx.ModelProto) -> None:
         place, node = next(
@@ -101,7 +101,7 @@ def tanh_gelu(layer: str) -> Fault:
 
 
 def mask_ignored(name: str = "attention_mask") -> Fault:
-    """Every token is seen."""
+    """Ignore the mask, so that every token is seen."""
 
     def plant(model: onnx.ModelProto) -> None:
         _replace_uses(model, name, "planted_ones")
@@ -113,7 +113,7 @@ def mask_ignored(name: str = "attention_mask") -> Fault:
 
 
 def shifted(name: str) -> Fault:
-    """An integer input is read as one more: a past is taken to be longer than it is."""
+    """Add 1 to an integer input, so that a past seems longer than it is."""
 
     def plant(model: onnx.ModelProto) -> None:
         _replace_uses(model, name, "planted_shifted")
@@ -124,7 +124,7 @@ def shifted(name: str) -> Fault:
 
 
 def outputs_swapped(first: str, second: str) -> Fault:
-    """Two outputs have each other's values."""
+    """Swap the values of two outputs."""
 
     def plant(model: onnx.ModelProto) -> None:
         names = {first: second, second: first}
@@ -136,7 +136,7 @@ def outputs_swapped(first: str, second: str) -> Fault:
 
 
 def nan_for_length_1(output: str, tokens: str = "input_ids") -> Fault:
-    """An output is NaN where a row has one token."""
+    """Make an output NaN when a row has one token."""
 
     def plant(model: onnx.ModelProto) -> None:
         for node in model.graph.node:
@@ -161,7 +161,7 @@ def nan_for_length_1(output: str, tokens: str = "input_ids") -> Fault:
 
 
 def _initializer(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
-    """The one initializer whose name ends so."""
+    """Return the only initializer whose name ends with `name`."""
     found: onnx.TensorProto
     (found,) = (each for each in model.graph.initializer if re.search(f"{name}$", each.name))
     return found
@@ -171,7 +171,8 @@ def _change(model: onnx.ModelProto, name: str, change: Callable[[np.ndarray], np
     found = _initializer(model, name)
     values = numpy_helper.to_array(found)
     changed = change(values)
-    assert changed.shape == values.shape and not np.array_equal(changed, values)
+    assert changed.shape == values.shape
+    assert not np.array_equal(changed, values)
     found.CopyFrom(numpy_helper.from_array(changed, found.name))
 
 

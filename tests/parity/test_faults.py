@@ -219,9 +219,11 @@ def test_a_planted_fault_is_found_and_so_is_its_layer(
         assert set(located.swapped) == {("start_logits", "end_logits"), ("end_logits", "start_logits")}
     elif name == "nan":
         assert {each.report.case.sequence for each in pair.compared if each.report.problems} == {1}
-        assert located.divergence is not None and located.divergence.first is None
+        assert located.divergence is not None
+        assert located.divergence.first is None
     else:
-        assert located.divergence is not None and located.divergence.first is not None
+        assert located.divergence is not None
+        assert located.divergence.first is not None
         assert layer in located.divergence.first.name, located.sentence
 
 
@@ -237,7 +239,8 @@ def test_an_epsilon_of_1e_5_for_1e_12_is_found_where_variances_are_small(
     pair, _ = source.judge(planted)
     assert not pair.agrees
     located = source.locate(pair, planted)
-    assert located.divergence is not None and located.divergence.first is not None
+    assert located.divergence is not None
+    assert located.divergence.first is not None
     assert located.divergence.first.name.endswith("embeddings/LayerNorm"), located.sentence
 
 

@@ -47,7 +47,7 @@ def report(
     return ParityReport("m", "default", "bert", tolerance, corners, cases, pairs)
 
 
-def test_two_runs_that_give_the_same(tmp_path: Path) -> None:
+def test_two_runs_with_the_same_values(tmp_path: Path) -> None:
     found = report(tmp_path, [TWICE])
     assert found.agrees
     assert found.corners[1].result is not None
@@ -55,7 +55,7 @@ def test_two_runs_that_give_the_same(tmp_path: Path) -> None:
     assert found.notes == ("tf, onnx-tf: two runs return the same values, bit for bit",)
 
 
-def test_two_runs_that_do_not(tmp_path: Path) -> None:
+def test_two_runs_with_other_values(tmp_path: Path) -> None:
     found = report(tmp_path, NOISE)
     document = json.loads(json.dumps(found.as_dict(), allow_nan=False))
     error = document["corners"][1]["spread"]["model"]["y"]
@@ -67,7 +67,7 @@ def test_two_runs_that_do_not(tmp_path: Path) -> None:
     assert not any("two runs" in problem for problem in found.problems)
 
 
-def test_nothing_is_said_of_runs_that_failed(tmp_path: Path) -> None:
+def test_runs_that_failed_have_no_sentence(tmp_path: Path) -> None:
     found = report(tmp_path, [helper.make_node("NoSuchOp", ["x"], ["y"])])
     assert found.corners[1].repeat is None
     assert not found.agrees

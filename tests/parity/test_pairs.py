@@ -47,14 +47,14 @@ def changed(*at: int) -> np.ndarray:
     return copy
 
 
-def test_what_frameworks_make_of_padding_is_not_compared(tmp_path: Path) -> None:
+def test_values_at_padding_are_not_compared_between_frameworks(tmp_path: Path) -> None:
     other = {"last_hidden_state": changed(0, 2, 1)}
     found = pairs(tmp_path, tf={"last_hidden_state": STATES}, pt=other, onnx_tf=other)
     assert found["tf and pt"].agrees
-    assert not found["tf and onnx-tf"].agrees  # a file must give what its own framework gives, there too
+    assert not found["tf and onnx-tf"].agrees  # a file must return the values of its own framework at padding too
 
 
-def test_what_is_seen_is(tmp_path: Path) -> None:
+def test_other_values_are(tmp_path: Path) -> None:
     found = pairs(tmp_path, tf={"last_hidden_state": STATES}, pt={"last_hidden_state": changed(0, 1, 1)})
     assert not found["tf and pt"].agrees
 
@@ -92,7 +92,7 @@ def test_a_corner_that_failed_does_not_agree(tmp_path: Path) -> None:
     assert found.problems == ("[2x3, padded right] onnx-tf: it crashed",)
 
 
-def test_a_case_that_the_source_does_not_take_is_left_out_and_nothing_is_no_agreement(tmp_path: Path) -> None:
+def test_a_case_that_the_source_does_not_accept_is_left_out_and_nothing_is_not_agreement(tmp_path: Path) -> None:
     found = pairs(tmp_path, tf=None, onnx_tf={"last_hidden_state": STATES})["tf and onnx-tf"]
     assert (found.compared, found.agrees) == ((), False)
 
@@ -106,7 +106,7 @@ def test_an_output_that_one_lacks(tmp_path: Path, missing: str) -> None:
     assert "pooled" in found["tf and pt"].problems[0]
 
 
-def test_noise_is_what_the_frameworks_differ_by(tmp_path: Path) -> None:
+def test_noise_is_the_difference_between_the_frameworks(tmp_path: Path) -> None:
     off = {"last_hidden_state": STATES + np.float32(1e-6)}
     found = pairs(tmp_path, tf={"last_hidden_state": STATES}, pt=off, onnx_tf=off)
     ((key, value),) = noise(found.values()).items()

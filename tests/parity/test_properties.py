@@ -1,4 +1,4 @@
-"""Cases drawn at random: whatever shape, padding, values and seed, file and source agree, and each case says how it was made."""
+"""Random cases: file and source agree for every shape, padding, values and seed, and the name of a case describes it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CASES = st.builds(
 def exported(
     bert: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Reference, FrameworkModel]:
-    """A file, and the model that it was made of."""
+    """Return a file, and the model that it was exported from."""
     folder = tmp_path_factory.mktemp("properties") / "bert"
     export_checkpoint(bert("h5"), folder)
     model = FrameworkModel(str(bert("h5")), export_options(framework="tf"))

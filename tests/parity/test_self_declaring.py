@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def report(folder: Path) -> ParityReport:
-    """Parity of a Keras file, its exports kept."""
+    """Return the parity of a Keras file, whose exports are kept."""
     return parity(folder / "tagger.keras", keep=folder / "kept")
 
 
@@ -42,8 +42,10 @@ def test_four_corners_of_a_keras_file_agree(report: ParityReport) -> None:
     assert report.agrees, report.problems
     assert [corner.name for corner in report.corners] == ["tf", "pt", "onnx-tf", "onnx-pt"]
     assert all(corner.result is not None for corner in report.corners)
-    assert len(report.pairs) == 6 and all(pair.agrees for pair in report.pairs)
-    assert report.noise is not None and 0 < report.noise < 1e-5
+    assert len(report.pairs) == 6
+    assert all(pair.agrees for pair in report.pairs)
+    assert report.noise is not None
+    assert 0 < report.noise < 1e-5
     assert len({case.lengths for case in report.cases["model"]}) > 3
 
 
@@ -60,11 +62,14 @@ def test_a_planted_fault_is_found_in_its_layer(
     assert found.corners[0].name == framework
     assert found.changes[0].startswith("model.onnx ")
     (located,) = found.located
-    assert located.problem is None and set(located.levels.values()) == {False}
-    assert located.divergence is not None and located.divergence.first is not None
+    assert located.problem is None
+    assert set(located.levels.values()) == {False}
+    assert located.divergence is not None
+    assert located.divergence.first is not None
     # By the name of the layer: the operator has no tensor for its cell's steps.
     assert located.divergence.first.name.startswith("functional/gru"), located.sentence
-    assert located.divergence.before is not None and "both" in located.divergence.before.name
+    assert located.divergence.before is not None
+    assert "both" in located.divergence.before.name
 
 
 def test_a_sound_export_is_valid(report: ParityReport, folder: Path) -> None:
@@ -74,7 +79,7 @@ def test_a_sound_export_is_valid(report: ParityReport, folder: Path) -> None:
 
 
 def test_a_checkpoint_that_was_written_since_is_reported(report: ParityReport, folder: Path, tmp_path: Path) -> None:
-    """The manifest names the file; here it names a copy that has other weights by now."""
+    """The manifest names a copy of the checkpoint, which has other weights by now."""
     copy = shutil.copytree(folder / "kept" / "onnx-tf", tmp_path / "copy")
     manifest = json.loads((copy / "tfexport.json").read_text())
     shutil.copy(folder / "other.keras", tmp_path / "tagger.keras")
@@ -93,13 +98,15 @@ class TestSavedModel:
     def test_runs_in_one_framework(self, of_saved_model: ParityReport) -> None:
         assert of_saved_model.agrees, of_saved_model.problems
         corners = {corner.name: corner for corner in of_saved_model.corners}
-        assert corners["tf"].result is not None and corners["onnx-tf"].result is not None
+        assert corners["tf"].result is not None
+        assert corners["onnx-tf"].result is not None
         for name in ("pt", "onnx-pt"):
-            assert corners[name].result is None and not corners[name].expected
+            assert corners[name].result is None
+            assert not corners[name].expected
         assert "is a SavedModel folder, which PyTorch cannot load" in str(corners["pt"].absent)
         assert [pair.name for pair in of_saved_model.pairs] == ["tf and onnx-tf"]
 
-    def test_is_trusted_by_the_user_alone(self, of_saved_model: ParityReport, folder: Path) -> None:
+    def test_is_trusted_only_by_the_user(self, of_saved_model: ParityReport, folder: Path) -> None:
         with pytest.raises(ProcessError, match="--trust"):
             parity(folder / "saved_model")
         directory = folder / "kept-saved-model" / "onnx-tf"
