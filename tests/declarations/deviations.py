@@ -1,7 +1,7 @@
-"""What is not as ``transformers.onnx`` has it: each deviation with its reason, as a change to the seed's names and axes.
+"""Deviations from ``transformers.onnx``: each is a change to the seed's names and axes, with its reason.
 
-A rule takes the ports that the seed declares and gives those that are right; the rules apply in this order. A rule
-that no longer changes anything is stale, and fails a test.
+A rule takes the ports that the seed declares and returns the right ones. The rules apply in this order. A rule that changes
+nothing is stale, and a test fails.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ MAPS = frozenset(
 )
 """Types whose last hidden state is a map ``(batch, channels, height, width)``."""
 MASKED = frozenset(["conditional-detr", "detr", "table-transformer"])
-"""Types that detect as many objects as they have queries, and take a mask of pixels."""
+"""Types that detect one object per query, and take a mask of pixels."""
 DUAL = frozenset(["chinese-clip", "clip", "groupvit", "owlvit"])
 """Types that compare texts with images."""
 T5_LIKE = frozenset(["longt5", "mt5", "t5"])
-DECODER_ALONE = frozenset(["bart", "bigbird-pegasus", "blenderbot", "blenderbot-small", "marian", "mbart"])
-"""Encoder-decoders whose decoder is a model of its own, too."""
-SEQ2SEQ = DECODER_ALONE | T5_LIKE | {"m2m-100", "whisper"}
+DECODER_ONLY = frozenset(["bart", "bigbird-pegasus", "blenderbot", "blenderbot-small", "marian", "mbart"])
+"""Encoder-decoders whose decoder is also exported as a model of its own."""
+SEQ2SEQ = DECODER_ONLY | T5_LIKE | {"m2m-100", "whisper"}
 WITH_PAST = tuple(f"{task}-with-past" for task in ("default", "causal-lm", "seq2seq-lm", "speech2seq-lm"))
 BART_LIKE = frozenset(["bart", "bigbird-pegasus", "mbart", "plbart"])
 
@@ -70,11 +70,11 @@ class Rule:
     """One deviation.
 
     Attributes:
-        reason: why the seed is wrong.
+        reason: Reason why the seed is wrong.
         side: "inputs" or "outputs".
-        change: the seed's ports, the model type and the feature to the right ports.
-        types: the model types concerned; None for all.
-        features: the features concerned; None for all.
+        change: Function from the seed's ports to the right ports.
+        types: Model types that the rule concerns; None for all.
+        features: Features that the rule concerns; None for all.
     """
 
     reason: str
@@ -84,15 +84,15 @@ class Rule:
     features: Collection[str] | None = None
 
     def apply(self, model_type: str, feature: str, side: str, ports: Ports) -> Ports:
-        """The right ports; the same when the rule is about something else."""
-        about = side == self.side
-        about = about and (self.types is None or model_type in self.types)
-        about = about and (self.features is None or feature in self.features)
-        return self.change(ports) if about else ports
+        """Return the right ports; the same ones when the rule does not concern them."""
+        concerned = side == self.side
+        concerned = concerned and (self.types is None or model_type in self.types)
+        concerned = concerned and (self.features is None or feature in self.features)
+        return self.change(ports) if concerned else ports
 
 
 def _without(*labels: str, of: Collection[str] | None = None) -> Callable[[Ports], Ports]:
-    """Make axes with these names static, of these ports only."""
+    """Make axes with these names static, in these ports only."""
     return lambda ports: {
         name: {
             axis: label for axis, label in axes.items() if label not in labels or (of is not None and name not in of)
@@ -102,12 +102,12 @@ def _without(*labels: str, of: Collection[str] | None = None) -> Callable[[Ports
 
 
 def _set(**changed: dict[int, str]) -> Callable[[Ports], Ports]:
-    """Give ports these axes, those that are there."""
+    """Set the axes of these ports where they exist."""
     return lambda ports: {name: changed.get(name, axes) for name, axes in ports.items()}
 
 
 def _are(ports: Ports) -> Callable[[Ports], Ports]:
-    """Exactly these ports."""
+    """Return exactly these ports."""
     return lambda _: ports
 
 
@@ -117,8 +117,8 @@ def _renamed(old: str, new: str) -> Callable[[Ports], Ports]:
     }
 
 
-def past_apart(ports: Ports) -> Ports:
-    """A past as long as the tokens in it."""
+def past_has_its_own_length(ports: Ports) -> Ports:
+    """Give the past a length of its own: that of the tokens in the cache."""
     return {
         name: {
             axis: label.removesuffix(" + sequence") if name.startswith("past_key_values") else label
@@ -149,7 +149,7 @@ RULES: tuple[Rule, ...] = (
         types=ONE_SIZE,
     ),
     Rule(
-        "images of one size have one number of patches",
+        "images of one size all have the same number of patches",
         "outputs",
         _without("sequence"),
         types=ONE_SIZE - DUAL - {"layoutlmv3"},
@@ -173,7 +173,7 @@ RULES: tuple[Rule, ...] = (
         types=MAPS,
     ),
     Rule(
-        "the number of labels is static, and the map is smaller than the image whose axes' names it has",
+        "the number of labels is static, and the map is smaller than the image, whose axis names the seed uses",
         "outputs",
         _are({"logits": _MAP}),
         features=("semantic-segmentation",),
@@ -199,7 +199,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule("masks have the size of a feature map", "outputs", _set(pred_masks=_MAP), features=("image-segmentation",)),
     Rule(
-        "there are as many texts as there are labels, and as many images as there are images: two batches",
+        "the numbers of texts and of images are independent: two batches",
         "inputs",
         _set(
             input_ids={0: "text_batch", 1: "sequence"},
@@ -233,20 +233,20 @@ RULES: tuple[Rule, ...] = (
         features=("default", "seq2seq-lm", "sequence-classification"),
     ),
     Rule(
-        "a decoder alone has no encoder",
+        "a decoder-only task has no encoder",
         "inputs",
         _renamed("encoder_sequence", "sequence"),
         features=("causal-lm", "causal-lm-with-past"),
     ),
     Rule(
-        "the end of the encoder's ids is looked up in the decoder's states: both have one length",
+        "the decoder's states are read at the end of the encoder's ids: both have the same length",
         "inputs",
         _renamed("decoder_sequence", "encoder_sequence"),
         types=BART_LIKE,
         features=("sequence-classification",),
     ),
     Rule(
-        "the logits are of the decoder's length",
+        "the logits have the decoder's length",
         "outputs",
         _renamed("sequence", "decoder_sequence"),
         types=BART_LIKE - {"plbart"},
@@ -281,20 +281,20 @@ RULES: tuple[Rule, ...] = (
         features=("sequence-classification",),
     ),
     Rule(
-        "there is a logit a choice, and any number of them: the seed fixes the number that it traces with",
+        "each choice has one logit, and the number of choices is dynamic: the seed fixes the traced number",
         "outputs",
         _set(logits={0: "batch", 1: "choice"}),
         features=("multiple-choice",),
     ),
     Rule(
-        "the seed overwrites the choices' axes by those of a single sentence (tests/test_peer_bugs.py, bug 13)",
+        "the seed overwrites the choices' axes by those of a single sentence (tests/onnx/test_peer_bugs.py, bug 13)",
         "inputs",
         _are(dict.fromkeys(("input_ids", "attention_mask", "token_type_ids"), _CHOICES)),
         types=("roformer",),
         features=("multiple-choice",),
     ),
     Rule(
-        "the encoder takes exactly as many frames as it has positions, and the weights fix the mel bins",
+        "the encoder's positions fix the number of frames, and the weights fix the mel bins",
         "inputs",
         _set(input_features={0: "batch"}),
         types=("whisper",),
@@ -314,7 +314,7 @@ RULES: tuple[Rule, ...] = (
         features=("image-classification",),
     ),
     Rule(
-        "there are as many logits as positions of the decoder, however long the input is",
+        "the number of logits is that of the decoder's positions, for inputs of any length",
         "outputs",
         _without("sequence"),
         types=("perceiver",),
@@ -322,26 +322,26 @@ RULES: tuple[Rule, ...] = (
     # With past.
     Rule("key and value have one layout, since transformers 4.44", "inputs", _one_layout, types=("bloom",)),
     Rule(
-        "a past and a mask over past and new tokens are of two lengths, and want two names: ONNX Runtime plans by names",
+        "a past and a mask over past and new tokens have two lengths and need two names: ONNX Runtime plans memory by names",
         "inputs",
-        past_apart,
+        past_has_its_own_length,
         features=("default-with-past", "causal-lm-with-past"),
     ),
     Rule(
-        "rows that are padded on the left want positions that the mask alone does not give these models",
+        "rows that are padded on the left need positions, which these models do not derive from the mask",
         "inputs",
         lambda ports: {**ports, "position_ids": _TEXT} if any(name.startswith("past") for name in ports) else ports,
         types=("gpt-neo", "gpt2", "gptj"),
     ),
     Rule(
-        "the mask is over past and new tokens",
+        "the mask covers past and new tokens",
         "inputs",
         _set(attention_mask={0: "batch", 1: "past_sequence + sequence"}),
-        types=DECODER_ALONE,
+        types=DECODER_ONLY,
         features=("causal-lm-with-past",),
     ),
     Rule(
-        "the encoder's mask is over what the encoder reads: it has no past",
+        "the encoder's mask covers the encoder's input, which has no past",
         "inputs",
         _set(attention_mask=_ENCODER),
         types=T5_LIKE,

@@ -1,4 +1,4 @@
-"""`OnnxConfig` and its extensions, beside those of ``transformers.onnx``."""
+"""`OnnxConfig` and its extensions, compared with those of ``transformers.onnx``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import transformers.onnx as seed
 from transformers import BertConfig, MBartConfig
 
 import tfexport
-from tests.declarations.deviations import past_apart
+from tests.declarations.deviations import past_has_its_own_length
 from tests.onnx.declared import BART, GPT2, T5, gpt_like, t5_like
 from tfexport.declarations.onnx_config import patched_ops
 from tfexport.errors import InputsError, UnsupportedFeatureError
 
 # Ours takes the seed's arguments, and these as well (or under the name that the seed's own base class has).
 WIDER = {
-    # The same parameters; the sizes of images and audio default to the preprocessor's, not to what no model takes.
+    # The parameters are the same; the sizes of images and audio default to the preprocessor's, not to sizes that suit no model.
     ("OnnxConfig", "generate_dummy_inputs"),
     ("OnnxConfigWithPast", "generate_dummy_inputs"),
     ("OnnxSeq2SeqConfigWithPast", "generate_dummy_inputs"),
@@ -106,9 +106,9 @@ def test_an_unknown_task() -> None:
 def test_outputs_of_a_task(task: str) -> None:
     theirs = seed.OnnxConfig._tasks_to_common_outputs[task]
     ours = gpt_like(tfexport)(GPT2, task=task).outputs
-    if task == "image-classification":  # the number of labels is no sequence
+    if task == "image-classification":  # the number of labels is not a sequence
         theirs = {"logits": {0: "batch"}}
-    if task == "multiple-choice":  # there are as many as choices
+    if task == "multiple-choice":  # one logit per choice
         theirs = {"logits": {0: "batch", 1: "choice"}}
     assert list(ours.items()) == list(theirs.items())
 
@@ -138,7 +138,7 @@ def test_past_of_a_decoder_is_named_as_the_seeds(direction: str, inverted: bool)
     theirs: dict[str, Any] = {}
     gpt_like(tfexport).with_past(GPT2).fill_with_past_key_values_(ours, direction, inverted)
     gpt_like(seed).with_past(GPT2).fill_with_past_key_values_(theirs, direction, inverted)
-    assert list(ours.items()) == list(past_apart(theirs).items())
+    assert list(ours.items()) == list(past_has_its_own_length(theirs).items())
     assert len(ours) == 2 * 3
 
 
@@ -146,7 +146,7 @@ def test_past_of_a_decoder_is_named_as_the_seeds(direction: str, inverted: bool)
 def test_inputs_and_outputs_of_a_decoder_are_the_seeds(task: str) -> None:
     for make in ("with_past", "from_model_config"):
         ours, theirs = (getattr(gpt_like(library), make)(GPT2, task=task) for library in (tfexport, seed))
-        assert list(ours.inputs.items()) == list(past_apart(theirs.inputs).items())
+        assert list(ours.inputs.items()) == list(past_has_its_own_length(theirs.inputs).items())
         assert list(ours.outputs.items()) == list(theirs.outputs.items())
 
 
@@ -241,7 +241,7 @@ def _ten(*arguments: Any) -> int:
 
 
 @pytest.mark.parametrize(("name", "wrapper"), [("static", staticmethod), ("of_class", classmethod), ("method", None)])
-def test_patches_are_applied_and_what_was_there_is_put_back(name: str, wrapper: Any) -> None:
+def test_patches_are_applied_and_the_original_is_restored(name: str, wrapper: Any) -> None:
     before = vars(_Patched)[name]
     config = tfexport.OnnxConfig(GPT2, patching_specs=[tfexport.PatchingSpec(_Patched, name, _ten, op_wrapper=wrapper)])
     config.patch_ops()
@@ -278,7 +278,8 @@ def test_patches_are_undone_when_a_later_one_cannot_be_applied() -> None:
         patched_ops(tfexport.OnnxConfig(GPT2, patching_specs=specs)),
     ):
         raise AssertionError("the block must not run")
-    assert math.sqrt is before and not hasattr(math, "no_such_function")
+    assert math.sqrt is before
+    assert not hasattr(math, "no_such_function")
 
 
 def test_two_patches_of_one_attribute_are_undone_in_reverse() -> None:

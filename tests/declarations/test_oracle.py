@@ -1,4 +1,4 @@
-"""Every declaration beside that of ``transformers.onnx`` 4.57, which users migrate from."""
+"""Every declaration, compared with that of ``transformers.onnx`` 4.57, from which users migrate."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_names_order_and_axes(model_type: str, feature: str, side: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.reason)
 def test_deviations_are_ones(rule: Rule) -> None:
-    """A rule that changes nothing is stale, and so is a type in it that it does not concern."""
+    """A rule that changes nothing is stale, and so is a type in it that it does not change."""
     before = RULES[: RULES.index(rule)]
     changed = set()
     for model_type, feature in PAIRS:
@@ -97,7 +97,8 @@ def test_deviations_are_ones(rule: Rule) -> None:
             ports = earlier.apply(model_type, feature, rule.side, ports)
         if rule.apply(model_type, feature, rule.side, ports) != ports:
             changed.add(model_type)
-    assert rule.reason and changed
+    assert rule.reason
+    assert changed
     assert rule.types is None or set(rule.types) == changed
 
 
@@ -182,7 +183,7 @@ def test_task_of_a_feature(feature: str) -> None:
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_classes_are_those_that_the_auto_classes_load(framework: Framework) -> None:
-    """By transformers' own mapping objects, which hold the classes, not their names."""
+    """Compare with transformers' mapping objects, which hold the classes and not their names."""
     import transformers
     from transformers import CONFIG_MAPPING, PreTrainedModel, TFPreTrainedModel
 

@@ -66,7 +66,7 @@ def test_without_a_cache_there_are_two() -> None:
         ("gpt2", "causal-lm"),
     ],
 )
-def test_what_writes_no_text_with_an_encoder_is_one_file(model_type: str, feature: str) -> None:
+def test_a_model_that_does_not_generate_with_an_encoder_is_one_file(model_type: str, feature: str) -> None:
     whole = _whole(model_type, feature)
     assert parts_of(whole) == {"model": whole}
 
@@ -97,8 +97,8 @@ def test_other_inputs_of_the_encoder_are_its_own() -> None:
     assert next(iter(parts["decoder_model"].inputs)) == "encoder_attention_mask"
 
 
-def test_what_the_model_is_called_with() -> None:
-    """The whole model is called, with states in the encoder's place: of zeros where it has their keys and values."""
+def test_the_arguments_of_the_model() -> None:
+    """The whole model is called, with states in place of the encoder: zeros where the cache holds their keys and values."""
     whole = _whole("bart", "seq2seq-lm-with-past")
     mask, ids, states, key = (object() for _ in range(4))
     asked: list[Any] = []
@@ -117,7 +117,8 @@ def test_what_the_model_is_called_with() -> None:
     later = DecoderPart(whole, reads_cache=True, returns_cache=True)
     cache = ((None, None, key, None),)
     made = later._arguments_({"encoder_attention_mask": mask, "input_ids": ids, "past_key_values": cache}, zeros)
-    assert made["encoder_outputs"] == ("zeros",) and made["past_key_values"] is cache
+    assert made["encoder_outputs"] == ("zeros",)
+    assert made["past_key_values"] is cache
     assert asked == [(key, 24)]
 
 
@@ -130,5 +131,6 @@ def test_inputs_of_the_parts_are_made_of_those_of_the_whole() -> None:
     assert list(later) == ["encoder_attention_mask", "input_ids", "past_key_values"]
     np.testing.assert_array_equal(later["input_ids"], [[2], [2]])
     own_key, own_value, cross_key, cross_value = later["past_key_values"][2]
-    assert own_key.shape == own_value.shape == (2, 3, 4, 8) and cross_key.shape == cross_value.shape == (2, 3, 5, 8)
+    assert own_key.shape == own_value.shape == (2, 3, 4, 8)
+    assert cross_key.shape == cross_value.shape == (2, 3, 5, 8)
     assert np.ptp([own_key, own_value]) > 0

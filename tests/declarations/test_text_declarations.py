@@ -1,4 +1,4 @@
-"""Declarations of text models that are more than a list of inputs."""
+"""Declarations of text models with more than a list of inputs."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_types_of_tasks_are_those_that_the_model_knows() -> None:
 
 
 def test_ernie_still_fails_on_types_of_tasks_of_choices() -> None:
-    """Fails when it takes them: they can be declared then (transformers 4.57.6)."""
+    """This test fails when a later transformers accepts them. They can be declared then (transformers 4.57.6)."""
     pytest.importorskip("torch")
     config = tiny_config("ernie")
 
@@ -78,7 +78,7 @@ def test_xmod_tells_its_language() -> None:
 
 
 def test_outputs_that_are_a_tensor_a_layer_are_numbered() -> None:
-    """XLNet's memory, and every model's hidden states: one name a layer, not one a row."""
+    """XLNet's memory and every model's hidden states have one name per layer, not one per row."""
     layers = (np.zeros((2, 3)), np.ones((2, 3)))
     flat = OnnxConfig.flatten_output_collection_property("mems", layers)
     assert list(flat) == ["mems.0", "mems.1"]

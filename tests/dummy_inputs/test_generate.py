@@ -1,4 +1,4 @@
-"""Dummy inputs: exactly the shapes asked for, with and without a tokenizer, in each framework."""
+"""Dummy inputs have exactly the requested shapes, with and without a tokenizer, in each framework."""
 
 from __future__ import annotations
 
@@ -35,19 +35,20 @@ def _declared(model_type: str, feature: str = "default", **overrides: Any) -> An
 
 @pytest.fixture(scope="module")
 def bert_tokenizer(minilm: Path) -> Any:
-    """A trained BERT tokenizer, of 30522 tokens."""
+    """Return a trained BERT tokenizer with 30522 tokens."""
     return AutoTokenizer.from_pretrained(str(minilm))
 
 
 @pytest.fixture(scope="module")
 def bytes_tokenizer() -> Any:
-    """A tokenizer without any special token, not even one for the unknown."""
+    """Return a tokenizer without special tokens, not even one for unknown words."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     core = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(alphabet)}, merges=[]))
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
     made = PreTrainedTokenizerFast(tokenizer_object=core)
-    assert made.unk_token is None and made.pad_token is None
+    assert made.unk_token is None
+    assert made.pad_token is None
     return made
 
 
@@ -182,7 +183,8 @@ def test_frameworks_get_the_same_values() -> None:
     for framework in ("tf", "pt"):
         made = to_framework(arrays, framework)
         np.testing.assert_array_equal(made["a"].numpy(), arrays["a"])
-        assert isinstance(made["b"], list) and isinstance(made["b"][0], tuple)
+        assert isinstance(made["b"], list)
+        assert isinstance(made["b"][0], tuple)
         np.testing.assert_array_equal(made["b"][0][1].numpy(), np.zeros(3))
 
 
@@ -199,7 +201,8 @@ def test_the_deprecated_name_of_the_preprocessor(bert_tokenizer: Any) -> None:
 def test_past_of_a_decoder(length: int) -> None:
     made = gpt_like(tfexport).with_past(GPT2).generate_dummy_inputs(None, batch_size=3, seq_length=length)
     past = made["past_key_values"]
-    assert len(past) == 3 and {len(layer) for layer in past} == {2}
+    assert len(past) == 3
+    assert {len(layer) for layer in past} == {2}
     assert {tensor.shape for layer in past for tensor in layer} == {(3, 4, length + 2, 8)}
     assert made["input_ids"].shape == (3, length)
     assert made["attention_mask"].shape == (3, 2 * length + 2)
@@ -247,12 +250,12 @@ class _Unmeasured(tfexport.OnnxConfig):
     inputs = {"input_ids": {0: "batch", 1: "breadth"}}
 
 
-def test_an_input_that_nothing_is_known_of() -> None:
+def test_an_unknown_input() -> None:
     with pytest.raises(InputsError, match=r"'phase_of_the_moon'.*Override generate_dummy_inputs"):
         _Strange(BertConfig()).generate_dummy_inputs(None)
 
 
-def test_an_axis_that_nothing_is_known_of() -> None:
+def test_an_unknown_axis() -> None:
     with pytest.raises(InputsError, match=r"'breadth'.*Override generate_dummy_inputs"):
         _Unmeasured(BertConfig()).generate_dummy_inputs(None)
 

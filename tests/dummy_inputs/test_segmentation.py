@@ -1,4 +1,4 @@
-"""What models take beside an image: masked patches, noise, points; and images of models with processors of their own."""
+"""Dummy inputs that accompany an image (masked patches, noise, points), and images of models with a special processor."""
 
 from __future__ import annotations
 
@@ -42,28 +42,32 @@ def test_the_image_processor_decides_the_number_of_patches() -> None:
 def test_noise_chooses_patches() -> None:
     noise = _made("vit-mae", "pretraining", batch_size=3)["noise"]
     assert (noise.shape, noise.dtype) == ((3, 36), np.float32)
-    assert noise.min() >= 0 and noise.max() < 1
-    assert all(len(set(row)) == 36 for row in noise)  # no two patches tie
+    assert noise.min() >= 0
+    assert noise.max() < 1
+    assert all(len(set(row)) == 36 for row in noise)  # all patches have different noise
 
 
 def test_points_are_in_the_image() -> None:
     for batch in (1, 2, 3, 5):
         made = _made("sam", "mask-generation", batch_size=batch)
         points, labels = made["input_points"], made["input_labels"]
-        assert points.shape == (*labels.shape, 2) and labels.shape[0] == batch
+        assert points.shape == (*labels.shape, 2)
+        assert labels.shape[0] == batch
         assert (points.dtype, labels.dtype) == (np.float32, np.int64)
-        assert points.min() >= 0 and points.max() < 64
+        assert points.min() >= 0
+        assert points.max() < 64
         assert set(labels.ravel()) <= {-1, 0, 1}
         assert (labels[..., 0] == 1).all()  # each set has a point of the object
 
 
 def test_both_numbers_of_points_vary() -> None:
     shapes = [_made("sam", "mask-generation", batch_size=batch)["input_labels"].shape for batch in (1, 2, 3, 5)]
-    assert len({shape[1] for shape in shapes}) > 1 and len({shape[2] for shape in shapes}) > 1
+    assert len({shape[1] for shape in shapes}) > 1
+    assert len({shape[2] for shape in shapes}) > 1
 
 
 def test_the_processor_of_segment_anything() -> None:
-    """Its image processor names the longest edge, and pads to the square that the configuration names."""
+    """The image processor of SAM has a longest edge, and pads to the square in the configuration."""
     image = transformers.SamImageProcessor(size={"longest_edge": 64}, pad_size={"height": 64, "width": 64})
     picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     expected = image(picture, return_tensors="np")["pixel_values"]
@@ -78,7 +82,8 @@ def test_the_mask_has_the_images_size(name: str) -> None:
     processor = getattr(transformers, name)(size={"shortest_edge": 96, "longest_edge": 160})
     made = _made("detr", "default", processor)
     assert made["pixel_values"].shape == (2, 3, 96, 96)
-    assert made["pixel_mask"].shape == (2, 96, 96) and (made["pixel_mask"] == 1).all()
+    assert made["pixel_mask"].shape == (2, 96, 96)
+    assert (made["pixel_mask"] == 1).all()
 
 
 def test_imagegpt_reads_colours_as_tokens() -> None:
@@ -87,5 +92,7 @@ def test_imagegpt_reads_colours_as_tokens() -> None:
     for preprocessor in (None, processor):
         made = _made("imagegpt", "default", preprocessor, seq_length=16)
         assert list(made) == ["input_ids"]
-        assert made["input_ids"].shape == (2, 16) and made["input_ids"].dtype == np.int64
-        assert made["input_ids"].min() >= 0 and made["input_ids"].max() < 65
+        assert made["input_ids"].shape == (2, 16)
+        assert made["input_ids"].dtype == np.int64
+        assert made["input_ids"].min() >= 0
+        assert made["input_ids"].max() < 65

@@ -1,4 +1,4 @@
-"""Dummy images: of the size and the range that the image processor makes, or that the configuration names."""
+"""Dummy images have the size and the range of the image processor, else of the configuration."""
 
 from __future__ import annotations
 
@@ -84,7 +84,8 @@ def test_without_a_preprocessor_the_configuration_counts() -> None:
 
 def test_without_a_preprocessor_values_are_from_minus_one_to_one() -> None:
     made = _images("resnet", None)
-    assert made.min() == -1 and made.max() == 1
+    assert made.min() == -1
+    assert made.max() == 1
 
 
 def test_channels_are_the_configurations() -> None:
@@ -94,7 +95,7 @@ def test_channels_are_the_configurations() -> None:
     assert made["pixel_values"].shape == (2, 4, 64, 64)
 
 
-def test_a_size_that_is_asked_for_counts_most() -> None:
+def test_a_requested_size_counts_most() -> None:
     processor = PROCESSORS["vit"][0]
     made = _images("resnet", processor, batch_size=3, image_height=40, image_width=72, num_channels=3)
     assert made.shape == (3, 3, 40, 72)

@@ -1,4 +1,4 @@
-"""Dummy inputs of models that read images and text: with a processor of both, and from the configuration alone."""
+"""Dummy inputs of models that read images and text, with a processor and from the configuration only."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def _clip_tokenizer(folder: Path, **special: str) -> Any:
 
 @pytest.fixture
 def clip_processor(tmp_path: Path) -> Any:
-    """CLIP's processor: it pads with the token that ends a text."""
+    """Return CLIP's processor, which pads with the end-of-text token."""
     images = transformers.CLIPImageProcessor(size={"shortest_edge": 40}, crop_size={"height": 32, "width": 32})
     return transformers.CLIPProcessor(images, _clip_tokenizer(tmp_path))
 
 
 @pytest.fixture
 def owlvit_processor(tmp_path: Path) -> Any:
-    """OWL-ViT's: it pads with the first token of the vocabulary."""
+    """Return OWL-ViT's processor, which pads with the first token of the vocabulary."""
     images = transformers.OwlViTImageProcessor(size={"height": 32, "width": 32})
     return transformers.OwlViTProcessor(images, _clip_tokenizer(tmp_path, pad_token="!"))
 
@@ -71,11 +71,12 @@ def test_texts_and_images_from_the_configuration(model_type: str) -> None:
     made = _declared(model_type).generate_dummy_inputs(None, batch_size=4, seq_length=6)
     assert _shapes(made) == {"input_ids": (4, 6), "pixel_values": (4, 3, 32, 32), "attention_mask": (4, 6)}
     assert [array.dtype for array in made.values()] == [np.int64, np.float32, np.int64]
-    assert made["input_ids"].min() >= 0 and made["input_ids"].max() < 99
+    assert made["input_ids"].min() >= 0
+    assert made["input_ids"].max() < 99
 
 
 @pytest.mark.parametrize("model_type", DUAL)
-def test_there_are_not_as_many_images_as_texts(model_type: str) -> None:
+def test_the_numbers_of_images_and_texts_differ(model_type: str) -> None:
     config = _declared(model_type)
     traced = case_inputs(config, None, None, "np")
     assert (len(traced["input_ids"]), len(traced["pixel_values"])) == (3, 2)
@@ -101,7 +102,8 @@ def test_a_text_begins_and_ends_as_its_tokenizer_has_it(
     assert _shapes(made) == {name: expected[name].shape for name in made}
     np.testing.assert_array_equal(made["input_ids"][:, [0, -1]], expected["input_ids"][:, [0, -1]])
     inner = made["input_ids"][:, 1:-1]
-    assert not set(inner.ravel()) & set(both.tokenizer.all_special_ids) and inner.max() < len(both.tokenizer)
+    assert not set(inner.ravel()) & set(both.tokenizer.all_special_ids)
+    assert inner.max() < len(both.tokenizer)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +119,8 @@ def test_texts_of_bert(processor: str, model_type: str, feature: str, request: p
     both = request.getfixturevalue(processor)
     config = _declared(model_type, feature)
     made = config.generate_dummy_inputs(both, batch_size=2, seq_length=9)
-    assert list(made) == list(config.inputs) and made["pixel_values"].shape == (2, 3, 32, 32)
+    assert list(made) == list(config.inputs)
+    assert made["pixel_values"].shape == (2, 3, 32, 32)
     assert (made["input_ids"][:, 0] == both.tokenizer.cls_token_id).all()
     assert (made["input_ids"][:, -1] == both.tokenizer.sep_token_id).all()
     mean = np.mean(both.image_processor.image_mean)
@@ -127,7 +130,7 @@ def test_texts_of_bert(processor: str, model_type: str, feature: str, request: p
 @pytest.mark.parametrize("model_type", ENDED)
 @pytest.mark.parametrize("end", [98, 77, 2])
 def test_a_text_has_an_end_without_a_tokenizer_too(model_type: str, end: int) -> None:
-    """The models look for ``eos_token_id``; with 2, which CLIP's oldest configurations have, for the highest id."""
+    """The models look for ``eos_token_id``, or for the highest id where it is 2, as in CLIP's oldest configurations."""
     config = _declared(model_type, eos_token_id=end)
     for case in standard_cases(config):
         made = case_inputs(config, None, case, "np")
@@ -138,7 +141,7 @@ def test_a_text_has_an_end_without_a_tokenizer_too(model_type: str, end: int) ->
         rows = np.arange(len(last))
         assert (made["input_ids"][rows, last] == wanted).all()
         found = made["input_ids"] == end if end != 2 else made["input_ids"]
-        np.testing.assert_array_equal(found.argmax(axis=1), last)  # what the model reads: the first of these
+        np.testing.assert_array_equal(found.argmax(axis=1), last)  # the model reads the state at the first of these
 
 
 def test_padding_leaves_the_end_of_a_text(clip_processor: Any, owlvit_processor: Any) -> None:
@@ -150,11 +153,12 @@ def test_padding_leaves_the_end_of_a_text(clip_processor: Any, owlvit_processor:
         lengths = made["attention_mask"].sum(axis=1)
         assert len(set(lengths)) > 1
         for row, length in zip(made["input_ids"], lengths, strict=True):
-            assert row[0] == tokenizer.bos_token_id and row[length - 1] == tokenizer.eos_token_id
+            assert row[0] == tokenizer.bos_token_id
+            assert row[length - 1] == tokenizer.eos_token_id
             assert (row[length:] == tokenizer.pad_token_id).all()
 
 
-def test_idefics_has_several_images_a_text() -> None:
+def test_idefics_has_several_images_per_text() -> None:
     config = _declared("idefics")
     made = config.generate_dummy_inputs(None)
     assert _shapes(made) == {
@@ -164,10 +168,11 @@ def test_idefics_has_several_images_a_text() -> None:
         "image_attention_mask": (2, 8, 2),
     }
     images = {case_inputs(config, None, case, "np")["pixel_values"].shape[1] for case in standard_cases(config)}
-    assert len(images) > 2 and 1 in images
+    assert len(images) > 2
+    assert 1 in images
     assert set(np.unique(made["image_attention_mask"])) == {0, 1}
     many = config.generate_dummy_inputs(None, batch_size=16, seq_length=50)["input_ids"]
-    assert 99 <= many.max() < 103  # tokens of its own, past the vocabulary of its text model
+    assert 99 <= many.max() < 103  # additional tokens after the vocabulary of the text model
 
 
 def test_lxmert_has_regions_of_an_image() -> None:
@@ -181,7 +186,9 @@ def test_lxmert_has_regions_of_an_image() -> None:
         "token_type_ids": (3, 5),
     }
     left_top, right_bottom = made["visual_pos"][..., :2], made["visual_pos"][..., 2:]
-    assert (left_top >= 0).all() and (left_top <= right_bottom).all() and (right_bottom <= 1).all()
+    assert (left_top >= 0).all()
+    assert (left_top <= right_bottom).all()
+    assert (right_bottom <= 1).all()
 
 
 def test_a_vision_encoder_decoder_reads_its_decoders_vocabulary(tmp_path: Path) -> None:
@@ -189,10 +196,11 @@ def test_a_vision_encoder_decoder_reads_its_decoders_vocabulary(tmp_path: Path) 
     for processor in (None, transformers.ViTImageProcessor(size={"height": 32, "width": 32})):
         made = config.generate_dummy_inputs(processor, batch_size=3, seq_length=6)
         assert _shapes(made) == {"pixel_values": (3, 3, 32, 32), "decoder_input_ids": (3, 6)}
-        assert (made["decoder_input_ids"][:, 0] == 97).all() and made["decoder_input_ids"].max() < 99
+        assert (made["decoder_input_ids"][:, 0] == 97).all()
+        assert made["decoder_input_ids"].max() < 99
 
 
-def test_a_tower_alone_needs_only_what_it_reads() -> None:
+def test_a_single_encoder_needs_only_its_own_inputs() -> None:
     assert _shapes(_declared("clip", "image-classification").generate_dummy_inputs(None)) == {
         "pixel_values": (3, 3, 32, 32)
     }

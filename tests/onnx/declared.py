@@ -1,4 +1,4 @@
-"""Declarations with a key-value cache, as a user of ``transformers.onnx`` writes them, over either library's bases."""
+"""Declarations with a key-value cache as a user of ``transformers.onnx`` writes them, over the base classes of either library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BART = BartConfig(
 
 
 def gpt_like(library: ModuleType) -> type[Any]:
-    """A decoder's declaration over the base class of a library."""
+    """Return a decoder's declaration over the base class of a library."""
 
     class GptLike(library.OnnxConfigWithPast):  # type: ignore[name-defined, misc]
         @property
@@ -43,7 +43,7 @@ def gpt_like(library: ModuleType) -> type[Any]:
 
 
 def t5_like(library: ModuleType) -> type[Any]:
-    """An encoder-decoder's declaration over the base class of a library."""
+    """Return an encoder-decoder's declaration over the base class of a library."""
 
     class T5Like(library.OnnxSeq2SeqConfigWithPast):  # type: ignore[name-defined, misc]
         @property

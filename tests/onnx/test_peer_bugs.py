@@ -1,6 +1,6 @@
-"""The bugs of ``transformers.onnx`` 4.57.6, numbered as this project lists them: none of them is here.
+"""Bugs of ``transformers.onnx`` 4.57.6, numbered as in this project's list. tfexport has none of them.
 
-Those of its other families (vision, audio, encoder-decoders) come with their declarations.
+Bugs of the other families (vision, audio, encoder-decoders) are tested with their declarations.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _session(folder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def exported(classifier: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A BERT classifier, exported from each framework by the defaults."""
+    """Return a function that exports a BERT classifier from a framework with the default options."""
     done: dict[str, Path] = {}
 
     def export(framework: str) -> Path:
@@ -64,7 +64,7 @@ def test_bug_01_past_inputs_of_tensorflow_need_no_torch() -> None:
     made = gpt_like(tfexport).with_past(GPT2).generate_dummy_inputs(None, framework="tf")
     assert all(isinstance(tensor, tf.Tensor) for layer in made["past_key_values"] for tensor in layer)
     assert isinstance(made["attention_mask"], tf.Tensor)
-    # tests/test_isolation.py does the same where torch cannot be imported.
+    # tests/backends/test_isolation.py does the same where torch cannot be imported.
 
 
 @pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu"])
@@ -72,7 +72,8 @@ def test_bug_02_exact_gelu_of_tensorflow(activation: str, tmp_path: Path) -> Non
     support.save_tiny(tmp_path / "checkpoint", "bert", "BertModel", "h5", hidden_act=activation)
     assert tfexport.export_checkpoint(tmp_path / "checkpoint", tmp_path / "out").valid
     ops = {node.op_type for node in onnx.load(tmp_path / "out" / "model.onnx").graph.node}
-    assert "Erfc" not in ops and ("Erf" in ops) == (activation == "gelu")
+    assert "Erfc" not in ops
+    assert ("Erf" in ops) == (activation == "gelu")
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -98,7 +99,7 @@ class _Misnamed(tfexport.OnnxConfig):
 
 @pytest.fixture(scope="module")
 def models(bert: Callable[[str], Path]) -> dict[str, Any]:
-    """The tiny BERT, loaded in each framework."""
+    """Return the tiny BERT, loaded in each framework."""
     return {f: FeaturesManager.get_model_from_feature("default", bert(form)) for f, form in FRAMEWORKS.items()}
 
 
@@ -152,7 +153,8 @@ def test_bug_07_a_failed_export_leaves_the_process_as_it_was(
     with pytest.raises((ValueError, ConversionError)):
         tfexport.export(None, model, config, 18, tmp_path / "model.onnx")
     assert vars(owner)[name] is original
-    assert model.config.to_json_string() == before and model.config.use_cache is value is True
+    assert model.config.to_json_string() == before
+    assert model.config.use_cache is value is True
 
 
 def test_bug_07_a_finished_export_leaves_the_configuration_as_it_was(models: dict[str, Any], tmp_path: Path) -> None:
@@ -232,7 +234,7 @@ def test_bug_13_choices_of_roformer_and_its_features() -> None:
     assert len(features) == len(set(features))
 
 
-def test_bug_14_labels_of_an_image_are_no_sequence() -> None:
+def test_bug_14_labels_of_an_image_are_not_a_sequence() -> None:
     outputs = tfexport.OnnxConfig(tiny_config("bert"), task="image-classification").outputs
     assert outputs == {"logits": {0: "batch"}}
 
@@ -260,10 +262,12 @@ def test_bug_16_model_types_are_understood_in_both_spellings(spelling: str) -> N
 def test_bug_16_each_mistake_has_one_kind_of_error() -> None:
     with pytest.raises(UnsupportedModelTypeError, match="'transformer_xxl' is not supported") as unknown_type:
         FeaturesManager.get_supported_features_for_model_type("transformer_xxl")
-    assert isinstance(unknown_type.value, KeyError) and "albert" in str(unknown_type.value)
+    assert isinstance(unknown_type.value, KeyError)
+    assert "albert" in str(unknown_type.value)
     with pytest.raises(UnsupportedFeatureError, match="bert does not support the feature 'seq2seq-lm'") as unsupported:
         FeaturesManager.get_config("bert", "seq2seq-lm")
-    assert isinstance(unsupported.value, ValueError) and "functools.partial" not in str(unsupported.value)
+    assert isinstance(unsupported.value, ValueError)
+    assert "functools.partial" not in str(unsupported.value)
     for ask in (FeaturesManager.get_model_class_for_feature, lambda f: FeaturesManager.get_config("bert", f)):
         with pytest.raises(UnsupportedFeatureError, match="'poetry' is not a feature"):
             ask("poetry")
@@ -306,7 +310,7 @@ assert made["global_attention_mask"][:, 0].all()
 def test_bug_19_the_flag_of_the_old_exporter_changes_nothing(
     cli: Cli, bert: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    """The peer hands the export to another program without it, drops its options, and calls any outcome a success."""
+    """Without the flag, the peer calls another program, drops its options, and reports success for any outcome."""
     arguments = ("export", "-m", bert("h5"), "--opset", "15")
     assert (
         cli(*arguments, tmp_path / "one").code == cli(*arguments, "--export_with_transformers", tmp_path / "two").code
@@ -334,7 +338,8 @@ def test_bug_20_a_model_of_no_kind_we_know_is_refused(kind: str, tmp_path: Path)
 
 def test_bug_21_a_target_that_names_a_file_is_refused(cli: Cli, bert: Callable[[str], Path], tmp_path: Path) -> None:
     ran = cli("export", "-m", bert("h5"), tmp_path / "x.onnx")
-    assert ran.code == 2 and "names a file" in ran.errors[0]
+    assert ran.code == 2
+    assert "names a file" in ran.errors[0]
     with pytest.raises(OutputError):
         tfexport.export_checkpoint(bert("h5"), tmp_path / "x.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -343,7 +348,8 @@ def test_bug_21_a_target_that_names_a_file_is_refused(cli: Cli, bert: Callable[[
 def test_bug_21_the_api_writes_the_file_that_it_is_given(models: dict[str, Any], tmp_path: Path) -> None:
     config = config_factory("bert", "default")(models["tf"].config)
     tfexport.export(None, models["tf"], config, 18, tmp_path / "x.onnx")
-    assert [file.name for file in tmp_path.iterdir()] == ["x.onnx"] and (tmp_path / "x.onnx").is_file()
+    assert [file.name for file in tmp_path.iterdir()] == ["x.onnx"]
+    assert (tmp_path / "x.onnx").is_file()
 
 
 def test_bug_22_codegen_is_declared_with_a_cache() -> None:
@@ -362,7 +368,8 @@ def test_bug_23_a_tokenizer_that_cannot_be_read_is_said_so(
     for name in ("tokenizer.json", "vocab.txt"):
         (checkpoint / name).write_text("{ not a tokenizer")
     ran = cli("export", "-m", checkpoint, "--preprocessor", "tokenizer", tmp_path / "out")
-    assert ran.code == 2 and "has no tokenizer that loads" in ran.errors[0]
+    assert ran.code == 2
+    assert "has no tokenizer that loads" in ran.errors[0]
     ran = cli("export", "-m", checkpoint, "--json", tmp_path / "out")  # shapes come from the configuration
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["preprocessor"].startswith("none that loads")

@@ -1,4 +1,4 @@
-"""The seed's own 58 configuration classes, re-executed with ours in place of its bases: only the import changed.
+"""The seed's own 58 configuration classes, executed again over our bases: only the import changed.
 
 They are the largest body of code that was written against ``transformers.onnx``.
 """
@@ -20,7 +20,7 @@ from transformers.onnx.features import FeaturesManager as Seed
 import tfexport
 from conformance.zoo.models import tiny_model
 from conformance.zoo.tiny import tiny_config
-from tests.declarations.deviations import DECODER_ALONE, past_apart
+from tests.declarations.deviations import DECODER_ONLY, past_has_its_own_length
 from tfexport.checkpoints.framework import Framework
 from tfexport.declarations.features import model_class
 
@@ -36,7 +36,7 @@ def _seeds_class(model_type: str) -> Any:
 
 
 def _migrated(seeds: Any) -> Any:
-    """The class from its own source, over our bases."""
+    """Return the class, made from its own source over our bases."""
     if not seeds.__module__.startswith("transformers.models."):
         return getattr(tfexport, seeds.__name__)
     namespace = dict(vars(sys.modules[seeds.__module__]))
@@ -46,7 +46,8 @@ def _migrated(seeds: Any) -> Any:
     namespace.update({name: getattr(tfexport, name) for name in BASES})
     exec(textwrap.dedent(inspect.getsource(seeds)), namespace)
     made = namespace[seeds.__name__]
-    assert issubclass(made, tfexport.OnnxConfig) and made is not seeds
+    assert issubclass(made, tfexport.OnnxConfig)
+    assert made is not seeds
     return made
 
 
@@ -60,22 +61,22 @@ def _make(cls: Any, model_type: str, feature: str) -> Any:
 def test_they_declare_the_same(model_type: str, feature: str) -> None:
     seeds = _seeds_class(model_type)
     theirs, ours = (_make(cls, model_type, feature) for cls in (seeds, _migrated(seeds)))
-    # Those with an encoder too write down the axes of a lone decoder's cache themselves; the others ask their base class.
-    asks = feature == "default-with-past" or (feature == "causal-lm-with-past" and model_type not in DECODER_ALONE)
-    expected = past_apart(theirs.inputs) if asks else theirs.inputs
+    # Encoder-decoders spell out the axes of a decoder-only cache; the others take them from their base class.
+    asks = feature == "default-with-past" or (feature == "causal-lm-with-past" and model_type not in DECODER_ONLY)
+    expected = past_has_its_own_length(theirs.inputs) if asks else theirs.inputs
     assert list(ours.inputs.items()) == list(expected.items())
     assert ours.values_override == theirs.values_override
     assert ours.atol_for_validation == theirs.atol_for_validation
     if feature == "image-classification" and dict(theirs.outputs) == SEQUENCE_LABELS:
-        assert dict(ours.outputs) == {"logits": {0: "batch"}}  # tests/test_peer_bugs.py, bug 14
+        assert dict(ours.outputs) == {"logits": {0: "batch"}}  # tests/onnx/test_peer_bugs.py, bug 14
         return
     if feature == "multiple-choice" and dict(theirs.outputs) == {"logits": {0: "batch"}}:
-        assert dict(ours.outputs) == {"logits": {0: "batch", 1: "choice"}}  # tests/deviations.py
+        assert dict(ours.outputs) == {"logits": {0: "batch", 1: "choice"}}  # tests/declarations/deviations.py
         return
     assert list(ours.outputs.items()) == list(theirs.outputs.items())
 
 
-# Not TensorFlow's longformer: the seed's class makes a torch tensor whatever the framework (tests/test_peer_bugs.py, bug 18).
+# Not TensorFlow's longformer: the seed's class makes a torch tensor for either framework (tests/onnx/test_peer_bugs.py, bug 18).
 EXPORTED = [
     ("tf", "bert", "default"),
     ("tf", "distilbert", "masked-lm"),
@@ -95,7 +96,7 @@ EXPORTED = [
 def test_they_export(framework: Framework, model_type: str, feature: str, tmp_path: Path) -> None:
     config = tiny_config(model_type, feature)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what the frameworks say while they make a model is not ours
+        warnings.simplefilter("ignore")  # warnings of the frameworks while they make a model
         model = tiny_model(framework, model_class(model_type, feature, framework), config)
     declared = _migrated(_seeds_class(model_type)).from_model_config(config, task=feature)
     inputs, outputs = tfexport.export(None, model, declared, 18, tmp_path / "model.onnx")
@@ -107,7 +108,7 @@ def test_they_export(framework: Framework, model_type: str, feature: str, tmp_pa
 
 @pytest.mark.parametrize("model_type", ["gpt2", "gptj", "codegen", "gpt-neo"])
 def test_they_make_their_own_past_with_torch(model_type: str) -> None:
-    """These override `generate_dummy_inputs`, import torch, and append tensors of it to what ours gives them."""
+    """These override `generate_dummy_inputs`, import torch, and append tensors of it to the inputs that ours returns."""
     declared = _migrated(_seeds_class(model_type)).with_past(tiny_config(model_type))
     made = declared.generate_dummy_inputs(None, batch_size=3, seq_length=5, framework="pt")
     assert list(made) == ["input_ids", "past_key_values", "attention_mask"]
@@ -116,7 +117,7 @@ def test_they_make_their_own_past_with_torch(model_type: str) -> None:
 
 
 def test_their_inputs_differ_from_shape_to_shape() -> None:
-    """Those that ask for the shape they are given: DeBERTa's drops it (tests/test_peer_bugs.py, bug 12), migrated or not."""
+    """DeBERTa's class drops the requested shape, migrated or not (tests/onnx/test_peer_bugs.py, bug 12)."""
     for model_type, expected in (("longformer", (5, 11)), ("gpt2", (5, 11)), ("deberta", (2, 8))):
         declared = _migrated(_seeds_class(model_type)).from_model_config(tiny_config(model_type))
         made = declared.generate_dummy_inputs(None, batch_size=5, seq_length=11, framework="pt")

@@ -23,7 +23,7 @@ FRAMEWORKS = ("tf", "pt")
 
 
 def _as_module(function: Any) -> Any:
-    """A torch module keeps its activation as a child module, and takes no other thing in its place."""
+    """Return a function as a torch module: an activation is a child module, and only a module can replace it."""
     import torch
 
     module = torch.nn.Identity()
@@ -35,7 +35,7 @@ WRAPPERS = {"tf": None, "pt": _as_module}
 
 
 def users_config(library: ModuleType) -> type[Any]:
-    """As in a user's repository, but for its import: ``from {library} import OnnxConfig``."""
+    """Return a class as in a user's repository, except for its import: ``from {library} import OnnxConfig``."""
     OnnxConfig: Any = library.OnnxConfig  # noqa: N806
 
     class MyOnnxConfig(OnnxConfig):  # type: ignore[misc]
@@ -100,13 +100,13 @@ def users_config(library: ModuleType) -> type[Any]:
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A tokenizer of the tiny models' vocabulary."""
+    """Return a tokenizer with the tiny models' vocabulary."""
     return support.small_tokenizer(tmp_path_factory.mktemp("tokenizer"))
 
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, Any]:
-    """The same tiny BERT in both frameworks."""
+    """Return the same tiny BERT in both frameworks."""
     import tensorflow as tf
     import torch
 
@@ -135,10 +135,11 @@ def test_the_declaration_says_the_same(task: str, type_vocab_size: int) -> None:
         "task",
     ):
         assert getattr(ours, name) == getattr(theirs, name), name
-    # A logit a choice: tests/deviations.py.
+    # One logit per choice: tests/declarations/deviations.py.
     expected = {"logits": {0: "batch", 1: "choice"}} if task == "multiple-choice" else theirs.outputs
     assert ours.outputs == expected
-    assert list(ours.inputs) == list(theirs.inputs) and list(ours.outputs) == list(theirs.outputs)
+    assert list(ours.inputs) == list(theirs.inputs)
+    assert list(ours.outputs) == list(theirs.outputs)
 
 
 @pytest.mark.parametrize("framework", [TensorType.TENSORFLOW, TensorType.PYTORCH])
@@ -169,12 +170,14 @@ def test_export_and_validate(
     inputs, outputs = tfexport.export(preprocessor, model, config, config.default_onnx_opset, output)
     assert (inputs, outputs) == (list(config.inputs), list(config.outputs))
     proto = onnx.load(output)
-    assert [i.name for i in proto.graph.input] == inputs and [o.name for o in proto.graph.output] == outputs
+    assert [i.name for i in proto.graph.input] == inputs
+    assert [o.name for o in proto.graph.output] == outputs
     assert {entry.domain: entry.version for entry in proto.opset_import}[""] == 15
     assert [file.name for file in output.parent.iterdir()] == ["model.onnx"]
     tfexport.validate_model_outputs(config, preprocessor, model, output, outputs, config.atol_for_validation)
     assert set(config.frameworks_asked_for) == {framework}
-    assert not hasattr(model.config, "my_own_switch") and model.config.output_hidden_states is False
+    assert not hasattr(model.config, "my_own_switch")
+    assert model.config.output_hidden_states is False
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -217,7 +220,8 @@ def test_patches_act_while_the_model_is_traced_and_only_then(
     patched = users_config(tfexport)(model.config, patching_specs=[spec])
     plain = users_config(tfexport)(model.config)
     _, outputs = tfexport.export(None, model, patched, 18, tmp_path / "patched.onnx")
-    assert calls and layer.intermediate_act_fn is before
+    assert calls
+    assert layer.intermediate_act_fn is before
     tfexport.validate_model_outputs(patched, None, model, tmp_path / "patched.onnx", outputs, 1e-4)
     with pytest.raises(ValidationError):
         tfexport.validate_model_outputs(plain, None, model, tmp_path / "patched.onnx", outputs, 1e-4)
