@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-from tests.support import ROOT
+from tests.support import ROOT, python
 from tfexport.cli import app
 from tfexport.pipeline import manifest
 
@@ -19,6 +20,11 @@ PAGES = {
     page.relative_to(ROOT).as_posix(): page
     for page in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
 }
+README_BLOCKS = [
+    block
+    for block in re.findall(r"```python\n(.*?)```", PAGES["README.md"].read_text(), re.DOTALL)
+    if "bert-onnx" not in block  # needs a checkpoint of the hub
+]
 HIDDEN = {"--export_with_transformers", "--cache_dir"}
 """Options that only exist for those who come from ``transformers.onnx``."""
 
@@ -27,6 +33,24 @@ HIDDEN = {"--export_with_transformers", "--cache_dir"}
 def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text())
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
+def test_python_imports_names_that_exist(page: Path) -> None:
+    for block in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+        for node in ast.walk(ast.parse(inspect.cleandoc(block))):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("tfexport"):
+                module = import_module(str(node.module))
+                assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", README_BLOCKS)
+def test_python_of_the_readme_runs(block: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="the examples export from TensorFlow")
+    ran = python(f"import os; os.chdir({str(tmp_path)!r})\n{block}")
+    assert ran.code == 0, ran.err
+    assert list(tmp_path.iterdir())
 
 
 def test_every_option_is_on_the_page_of_the_command_line() -> None:
