@@ -75,5 +75,7 @@ def test_the_framework_that_is_needed_is_named(
     ran = support.python(WITHOUT + REFUSED, absent, bert(form), tmp_path / "out")
     assert ran.code == 0, ran.err
     kind, message = json.loads(ran.out.splitlines()[-1])
-    assert kind == "FrameworkNotInstalledError" and needed in message and "Install tfexport[" in message
+    assert kind == "FrameworkNotInstalledError"
+    assert needed in message
+    assert "Install tfexport[" in message
     assert not (tmp_path / "out").exists()

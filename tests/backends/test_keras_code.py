@@ -24,7 +24,7 @@ def _function(module: str, name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("layer", "told"),
+    ("layer", "expected"),
     [
         (_layer("Lambda", function=["4wEA", None, None]), "odd (Lambda)"),
         (_layer("TFSMLayer", filepath="/tmp"), "odd (TFSMLayer)"),
@@ -51,10 +51,10 @@ def _function(module: str, name: str) -> dict[str, Any]:
         (_layer("TFOpLambda"), "odd (TFOpLambda of tf.)"),
     ],
 )
-def test_code(layer: dict[str, Any], told: str) -> None:
+def test_code(layer: dict[str, Any], expected: str) -> None:
     """However deep: in a model, in a model in it, and in a layer that wraps it."""
-    assert code_in(_model(layer)) == [told]
-    assert code_in(_model(_model(_layer("TimeDistributed", name="outer", layer=layer)))) == [told]
+    assert code_in(_model(layer)) == [expected]
+    assert code_in(_model(_model(_layer("TimeDistributed", name="outer", layer=layer)))) == [expected]
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,9 @@ def test_code_that_was_registered_is_the_users_own() -> None:
         assert code_in(config) == []
 
 
-def test_each_is_told_once_and_by_the_layer_around_it() -> None:
+def test_each_is_reported_once_and_by_the_layer_around_it() -> None:
     lambdas = [_layer("Lambda", name="first"), _layer("Lambda", name="second"), _layer("Lambda", name="first")]
     assert code_in(_model(*lambdas)) == ["first (Lambda)", "second (Lambda)"]
     assert code_in({"class_name": "Lambda"}) == ["? (Lambda)"]
-    assert code_in([1, None, "Lambda"]) == [] and code_in(None) == []
+    assert code_in([1, None, "Lambda"]) == []
+    assert code_in(None) == []

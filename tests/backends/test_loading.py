@@ -58,7 +58,8 @@ def test_shards(framework: str, safe: bool, index: str, exporter: str, tmp_path:
     shards = set(json.loads((tmp_path / "checkpoint" / index).read_text())["weight_map"].values())
     assert len(shards) > 2
     result = tfexport.export_checkpoint(tmp_path / "checkpoint", tmp_path / "out", framework=exporter)
-    assert result.valid and (result.choice.framework, result.choice.weights) == (exporter, framework)
+    assert result.valid
+    assert (result.choice.framework, result.choice.weights) == (exporter, framework)
     assert set(result.manifest["source"]["sha256"]) == {"config.json", index, *shards}
     np.testing.assert_allclose(_run_export(tmp_path / "out"), expected, atol=2e-5)
 
@@ -87,7 +88,8 @@ def test_the_weights_that_the_reason_names_are_read(pair: str, asked: str | None
     result = tfexport.export_checkpoint(checkpoint, tmp_path / "out", framework=asked)
     chosen = asked or "pt"
     file = dict(PAIRS[pair])[chosen]
-    assert result.valid and not result.choice.converts_weights
+    assert result.valid
+    assert not result.choice.converts_weights
     assert set(result.manifest["source"]["sha256"]) == {"config.json", file}
     if asked is None:
         assert "TensorFlow weights are there too" in result.choice.reason

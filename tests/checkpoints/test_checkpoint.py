@@ -99,7 +99,8 @@ def test_evidence(name: str, tmp_path: Path) -> None:
     assert checkpoint.kind.name == "huggingface"
     assert checkpoint.path == tmp_path
     for found in checkpoint.weights or ():
-        assert found.files and all(file.is_file() for file in found.files)
+        assert found.files
+        assert all(file.is_file() for file in found.files)
 
 
 @pytest.mark.parametrize("name", [name for name, (_, found) in EVIDENCE.items() if found])
@@ -288,7 +289,8 @@ def test_a_path_that_does_not_exist(name: str) -> None:
 
 def test_a_hub_id_that_is_not_cached(tmp_path: Path) -> None:
     checkpoint = open_checkpoint("tfexport-tests/nowhere", cache_dir=tmp_path)
-    assert checkpoint.weights is None and checkpoint.path is None
+    assert checkpoint.weights is None
+    assert checkpoint.path is None
     assert checkpoint.sha256("tf") == {}
     with pytest.raises(CheckpointNotFoundError, match="neither a local folder nor a model that the hub returns"):
         _ = checkpoint.config

@@ -75,7 +75,8 @@ def test_lengths(given: list[Any], expected: tuple[Any, ...]) -> None:
 def test_a_length_that_is_none(length: Any) -> None:
     with pytest.raises(InputsError) as caught:
         signature_options(input_shapes={"image": [1, length]})
-    assert str(length) in _line(caught) and "an axis of image; expected" in _line(caught)
+    assert str(length) in _line(caught)
+    assert "an axis of image; expected" in _line(caught)
 
 
 def test_names_of_axes_in_both_forms() -> None:
@@ -98,7 +99,7 @@ def test_shapes_fix_what_is_dynamic_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "told"),
+    ("shape", "expected"),
     [
         ((1, 32, None, 3), "[1, 32, ?, 3]"),  # 64 is fixed
         ((None, None, None, 4), "[?, ?, ?, 4]"),
@@ -107,10 +108,10 @@ def test_shapes_fix_what_is_dynamic_and_nothing_else() -> None:
         ((), "[]"),
     ],
 )
-def test_a_shape_that_contradicts_the_models(shape: tuple[Any, ...], told: str) -> None:
+def test_a_shape_that_contradicts_the_models(shape: tuple[Any, ...], expected: str) -> None:
     with pytest.raises(InputsError) as caught:
         with_shapes([IMAGE], {"image": shape})
-    assert f"has the shape {told} for the input image float32[?, 64, ?, 3]" in _line(caught)
+    assert f"has the shape {expected} for the input image float32[?, 64, ?, 3]" in _line(caught)
 
 
 def test_a_shape_of_an_input_that_is_not_there() -> None:
@@ -130,7 +131,8 @@ def test_axes_in_another_order() -> None:
 
 
 def test_options_for_the_manifest_are_those_that_were_given() -> None:
-    assert SignatureOptions().as_dict() == {} and signature_options().changed == ()
+    assert SignatureOptions().as_dict() == {}
+    assert signature_options().changed == ()
     options = signature_options(
         trust=True, input_shapes={"x": [1, "?", "time"]}, axis_names={"y": {1: "time"}}, inputs_as_nchw=["x"]
     )

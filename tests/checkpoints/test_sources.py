@@ -151,6 +151,6 @@ class _Namesake(Affine):
 
 
 @pytest.mark.parametrize(("other", "message"), [(_Clash(), "same priority"), (_Namesake(), "one name")])
-def test_kinds_whose_order_is_not_told_are_refused(other: SourceKind, message: str) -> None:
+def test_kinds_without_an_order_are_refused(other: SourceKind, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         sources.in_order([Affine(), other])

@@ -90,14 +90,15 @@ def test_auto(architecture: str, feature: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("architectures", "told"),
+    ("architectures", "expected"),
     [
         (["BertForDreaming"], "its architectures are BertForDreaming"),
         ([], "its config.json does not name architectures"),
     ],
 )
-def test_auto_without_an_answer(architectures: list[str], told: str) -> None:
-    with pytest.raises(UnsupportedFeatureError, match=rf"{told}\. Name one with --feature: default, masked-lm"):
+def test_auto_without_an_answer(architectures: list[str], expected: str) -> None:
+    message = rf"{expected}\. Name one with --feature \(feature=...\): default, masked-lm"
+    with pytest.raises(UnsupportedFeatureError, match=message):
         choose_feature(AUTO, _config("bert", *architectures))
 
 
@@ -120,7 +121,8 @@ def test_auto_from_the_command_line(form: str, classifier: Any, cli: Any, tmp_pa
 
 def test_a_synonym_from_python(masked_lm: Any, tmp_path: Path) -> None:
     result = tfexport.export_checkpoint(masked_lm("h5"), tmp_path / "out", feature="fill-mask")
-    assert result.valid and result.manifest["feature"] == "masked-lm"
+    assert result.valid
+    assert result.manifest["feature"] == "masked-lm"
 
 
 def test_what_is_not_exported_says_why() -> None:

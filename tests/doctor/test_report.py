@@ -61,7 +61,8 @@ def test_versions_that_are_fine() -> None:
 
 def test_two_wheels_of_onnx_runtime_overwrite_each_other() -> None:
     (found,) = known_breaks({**GOOD, "onnxruntime-gpu": "1.32.0"})
-    assert found.status == "broken" and "uninstall both, install one" in found.detail
+    assert found.status == "broken"
+    assert "uninstall both, install one" in found.detail
 
 
 def _findings(**status: Status) -> Findings:
@@ -124,5 +125,6 @@ app(["doctor", "--json"])
     ran = support.python(code)
     findings = {entry["subject"]: entry for entry in json.loads(ran.out)["findings"]}
     name = {"torch": "PyTorch", "tensorflow": "TensorFlow"}[framework]
-    assert ran.code == 1 and findings[name]["status"] == "absent"
+    assert ran.code == 1
+    assert findings[name]["status"] == "absent"
     assert f"{framework} not installed: pip install 'tfexport[{framework}]'" in findings[name]["detail"]

@@ -107,10 +107,13 @@ def test_one_clear_error_and_the_target_untouched(
     before = support.snapshot(target)
     spoil(checkpoint)
     ran = cli("export", "-m", checkpoint, *arguments, target)
-    assert ran.code == 2 and ran.out == ""
-    assert len(ran.errors) == 1 and message in ran.errors[0]
+    assert ran.code == 2
+    assert ran.out == ""
+    assert len(ran.errors) == 1
+    assert message in ran.errors[0]
     assert set(ran.err.splitlines()) - set(ran.errors) <= {"inspect", "load"}
-    assert "unexpected" not in ran.err and "Traceback" not in ran.err
+    assert "unexpected" not in ran.err
+    assert "Traceback" not in ran.err
     assert support.snapshot(target) == before
     assert support.leftovers(target) == []
 
@@ -127,7 +130,9 @@ def test_a_model_type_given_by_the_user(name: str, cli: Cli, bert: Callable[[str
 @pytest.mark.parametrize("name", ["./nowhere", "tfexport-tests/nowhere", "no such thing"])
 def test_a_checkpoint_that_is_not_there(name: str, cli: Cli, tmp_path: Path) -> None:
     ran = cli("export", "-m", name, "--cache-dir", tmp_path / "cache", tmp_path / "out")
-    assert ran.code == 2 and len(ran.errors) == 1 and name in ran.errors[0]
+    assert ran.code == 2
+    assert len(ran.errors) == 1
+    assert name in ran.errors[0]
     assert "unexpected" not in ran.err
     assert not (tmp_path / "out").exists()
 
@@ -136,7 +141,9 @@ def test_a_target_that_holds_files_of_the_users(cli: Cli, bert: Callable[[str], 
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.tex").write_text("mine")
     ran = cli("export", "-m", bert("h5"), tmp_path / "out")
-    assert ran.code == 2 and len(ran.errors) == 1 and "thesis.tex" in ran.errors[0]
+    assert ran.code == 2
+    assert len(ran.errors) == 1
+    assert "thesis.tex" in ran.errors[0]
     assert ran.err.splitlines() == ["inspect", *ran.errors]  # before anything is loaded
     assert support.snapshot(tmp_path / "out").keys() == {"thesis.tex"}
 
@@ -148,7 +155,9 @@ def test_a_feature_that_the_framework_has_no_class_for(
     checkpoint = _copy(bert("h5"), tmp_path / "checkpoint")
     _edit_config(checkpoint, model_type="bloom", architectures=["BloomModel"], n_layer=2, n_head=4)
     ran = cli("export", "-m", checkpoint, "--framework", framework, tmp_path / "out")
-    assert ran.code == 2 and len(ran.errors) == 1 and "Traceback" not in ran.err
+    assert ran.code == 2
+    assert len(ran.errors) == 1
+    assert "Traceback" not in ran.err
     if framework == "tf":
         assert "TensorFlow has no class for 'default' of bloom" in ran.errors[0]
         assert "PyTorch has one: pass --framework pt" in ran.errors[0]

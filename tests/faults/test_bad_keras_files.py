@@ -163,11 +163,14 @@ def test_one_clear_error_and_nothing_left(fault: str, cli: Cli, models: Path, tm
         (shutil.copytree if (models / name).is_dir() else shutil.copy)(models / name, model)
     spoil(model)
     ran = cli("export", "-m", model, *arguments, parent / "out")
-    assert ran.code == 2 and ran.out == ""
-    assert len(ran.errors) == 1 and message in ran.errors[0], ran.err
+    assert ran.code == 2
+    assert ran.out == ""
+    assert len(ran.errors) == 1, ran.err
+    assert message in ran.errors[0], ran.err
     assert len(ran.errors[0]) < 1200
     assert set(ran.err.splitlines()) - set(ran.errors) <= {"inspect", "load"}
-    assert "unexpected" not in ran.err and "Traceback" not in ran.err
+    assert "unexpected" not in ran.err
+    assert "Traceback" not in ran.err
     assert list(parent.iterdir()) == []
 
 
@@ -175,4 +178,5 @@ def test_a_refusal_leaves_the_earlier_export(cli: Cli, models: Path, tmp_path: P
     assert cli("export", "-m", models / "model.keras", tmp_path / "out").code == 0
     before = support.snapshot(tmp_path / "out")
     assert cli("export", "-m", models / "saved", tmp_path / "out").code == 2
-    assert support.snapshot(tmp_path / "out") == before and support.leftovers(tmp_path / "out") == []
+    assert support.snapshot(tmp_path / "out") == before
+    assert support.leftovers(tmp_path / "out") == []
