@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +14,7 @@ import pytest
 
 import tfexport
 from tests import support
+from tfexport.pipeline.publishing import staged
 
 STAGES = ("inspect", "load", "convert", "write", "validate", "publish")
 
@@ -57,7 +57,7 @@ def test_killed_over_an_old_export(
     assert ran.code == -signal.SIGKILL, ran.err
     assert support.snapshot(target) == before
     assert support.assert_complete(target)["feature"] == "default"
-    assert len(support.leftovers(target)) == (0 if stage == "inspect" else 1)
+    assert len(support.leftovers(target)) == (0 if stage == "inspect" else 2)  # the folder and its lock
     _exports_again(masked_lm("h5"), target)
 
 
@@ -67,7 +67,7 @@ def test_killed_on_the_way_to_a_new_target(stage: str, masked_lm: Callable[[str]
     ran = support.python(KILLED_AT, masked_lm("h5"), target, stage)
     assert ran.code == -signal.SIGKILL, ran.err
     assert not target.exists()
-    assert len(support.leftovers(target)) == 1
+    assert len(support.leftovers(target)) == 2
     _exports_again(masked_lm("h5"), target)
 
 
@@ -116,8 +116,7 @@ def test_interrupted_from_the_keyboard(masked_lm: Callable[[str], Path], old_exp
 
 
 def test_a_stage_of_a_run_that_is_still_going_is_left_to_it(masked_lm: Callable[[str], Path], tmp_path: Path) -> None:
-    stage = tmp_path / f".out.tfexport-{os.getppid()}-12345678"
-    stage.mkdir()
-    (stage / "model.onnx").write_text("half")
-    tfexport.export_checkpoint(masked_lm("h5"), tmp_path / "out", feature="masked-lm")
-    assert (stage / "model.onnx").read_text() == "half"
+    with staged(tmp_path / "out") as stage:
+        (stage / "model.onnx").write_text("half")
+        tfexport.export_checkpoint(masked_lm("h5"), tmp_path / "out", feature="masked-lm")
+        assert (stage / "model.onnx").read_text() == "half"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -13,8 +14,9 @@ import pytest
 
 from tests import support
 from tfexport.errors import OutputError, OutputExistsError
-from tfexport.pipeline import publishing as artifacts
+from tfexport.pipeline import publishing, staging
 from tfexport.pipeline.publishing import publish, staged
+from tfexport.pipeline.staging import machine
 
 
 def _export(target: Path, content: str = "one", **more: str) -> dict[str, Any]:
@@ -27,12 +29,33 @@ def _export(target: Path, content: str = "one", **more: str) -> dict[str, Any]:
         return publish(stage, target, {"opset": 18})
 
 
-@pytest.fixture
-def dead() -> int:
-    """The id of a process that has ended."""
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    child.wait()
-    return child.pid
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tfexport.pipeline.publishing import staged
+with staged(sys.argv[1]) as stage:
+    (stage / "model.onnx").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+ALIVE = """
+import sys
+from tfexport.pipeline.publishing import staged
+with staged(sys.argv[1]) as stage:
+    (stage / "model.onnx").write_text("half")
+    print(stage, flush=True)
+    sys.stdin.read()
+"""
+
+
+def _left_by_a_killed_process(target: Path) -> Path:
+    """A stage whose process was killed; its lock file lies beside it."""
+    subprocess.run([sys.executable, "-c", KILLED, target], cwd=support.ROOT, check=False)
+    (stage,) = (file for file in target.parent.glob(f".{target.name}.tfexport-*") if file.is_dir())
+    return stage
+
+
+def _lock_of(stage: Path) -> Path:
+    return stage.with_name(f"{stage.name}.lock")
 
 
 def test_a_new_target(tmp_path: Path) -> None:
@@ -68,7 +91,7 @@ def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
 def test_without_an_atomic_exchange_the_export_is_replaced_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(artifacts, "_exchange", lambda first, second: False)  # as on macOS
+    monkeypatch.setattr(publishing, "_exchange", lambda first, second: False)  # as on macOS
     _export(tmp_path / "out", "one")
     _export(tmp_path / "out", "two")
     support.assert_complete(tmp_path / "out")
@@ -80,12 +103,12 @@ def test_exchange(tmp_path: Path) -> None:
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "name").write_text(name)
-    if not artifacts._exchange(tmp_path / "first", tmp_path / "second"):
+    if not publishing._exchange(tmp_path / "first", tmp_path / "second"):
         pytest.skip("this file system cannot exchange directories")
     assert (tmp_path / "first" / "name").read_text() == "second"
     assert (tmp_path / "second" / "name").read_text() == "first"
     with pytest.raises(OSError, match="No such file"):
-        artifacts._exchange(tmp_path / "first", tmp_path / "absent")
+        publishing._exchange(tmp_path / "first", tmp_path / "absent")
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "sub/notes.txt", ".hidden", "model.onnx_data"])
@@ -174,26 +197,121 @@ def test_the_stage_goes_when_the_export_fails(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
 
 
-def test_stages_of_the_dead_are_swept_and_those_of_the_living_are_not(tmp_path: Path, dead: int) -> None:
-    living = [f".out.tfexport-{os.getppid()}-0a", f".out.tfexport-{os.getpid()}-0b"]
-    other = [f".other.tfexport-{dead}-0c", f".out.tfexport-x{dead}-0d", ".out", f"out.tfexport-{dead}-0e"]
-    gone = [f".out.tfexport-{dead}-0f", f".out.tfexport-{dead}-1a"]
-    for name in (*living, *other, *gone):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "model.onnx").write_text("half")
+def test_a_stage_of_a_killed_process_is_swept(tmp_path: Path) -> None:
+    stage = _left_by_a_killed_process(tmp_path / "out")
+    assert _lock_of(stage).is_file()
     _export(tmp_path / "out")
-    assert sorted(file.name for file in tmp_path.iterdir()) == sorted([*living, *other, "out"])
+    assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_stage_of_another_target_is_left(tmp_path: Path) -> None:
+    stage = _left_by_a_killed_process(tmp_path / "other")
+    _export(tmp_path / "out")
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "out", stage, _lock_of(stage)])
+
+
+def test_a_live_stage_is_left_whose_process_has_no_visible_id(tmp_path: Path) -> None:
+    """As of another container, which has ids of its own."""
+    target = tmp_path / "out"
+    live = subprocess.Popen(
+        [sys.executable, "-c", ALIVE, target],
+        cwd=support.ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert live.stdout is not None
+    stage = Path(live.stdout.readline().strip())
+    hidden = stage.with_name(stage.name.replace(str(live.pid), str(2**22 + 1)))  # above the largest id of Linux
+    stage.rename(hidden)
+    _lock_of(stage).rename(_lock_of(hidden))
+    try:
+        _export(target)
+        assert (hidden / "model.onnx").read_text() == "half"
+    finally:
+        live.communicate()
+    support.assert_complete(target)
+
+
+@pytest.mark.parametrize("machine", ["another-host 11111111-2222-3333-4444-555555555555", "", "\xff"])
+def test_a_stage_that_cannot_be_judged_is_left(machine: str, tmp_path: Path) -> None:
+    """Of another host on a shared volume, where a lock may look free; or of a process that was killed as it began."""
+    stage = _left_by_a_killed_process(tmp_path / "out")
+    _lock_of(stage).write_text(machine, encoding="latin-1")
+    _export(tmp_path / "out")
+    assert (stage / "model.onnx").read_text() == "half"
+    assert _lock_of(stage).is_file()
+
+
+def test_a_stage_of_another_start_of_this_host_is_left(tmp_path: Path) -> None:
+    stage = _left_by_a_killed_process(tmp_path / "out")
+    host = _lock_of(stage).read_text().split(" ")[0]
+    _lock_of(stage).write_text(f"{host} 11111111-2222-3333-4444-555555555555")
+    _export(tmp_path / "out")
+    assert (stage / "model.onnx").read_text() == "half"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ".out.tfexport-2024-backup-of-my-thesis",
+        ".out.tfexport-4321-0a1b2c3d",  # without a lock file
+        ".out.tfexport-4321-0a1b2c3d-old",
+        ".out.tfexport-x4321-0a1b2c3d",
+        ".out.tfexport-4321-0a1b2c3d.copy",
+        ".out.tfexport-4321-0a1b2c3d.lock",
+        ".outXtfexport-4321-0a1b2c3d",
+        "out.tfexport-4321-0a1b2c3d",
+    ],
+)
+def test_folders_of_the_users_are_left(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "thesis.tex").write_text("mine")
+    _export(tmp_path / "out")
+    assert (tmp_path / name / "thesis.tex").read_text() == "mine"
+
+
+def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    stage = _left_by_a_killed_process(tmp_path / "out")
+    _lock_of(stage).rename(tmp_path / "elsewhere")
+    _lock_of(stage).symlink_to(tmp_path / "elsewhere")
+    _export(tmp_path / "out")
+    assert (stage / "model.onnx").read_text() == "half"
+
+
+def test_the_lock_file_is_not_published(tmp_path: Path) -> None:
+    with staged(tmp_path / "out") as stage:
+        assert _lock_of(stage).read_text() == machine()
+        (stage / "model.onnx").write_text("one")
+        publish(stage, tmp_path / "out", {})
+    assert sorted(support.snapshot(tmp_path)) == ["out/model.onnx", "out/tfexport.json"]
+
+
+def test_without_locks_of_files_the_export_is_published_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    stage = _left_by_a_killed_process(tmp_path / "out")
+    monkeypatch.setattr(staging.fcntl, "flock", refuse)
+    _export(tmp_path / "out")
+    support.assert_complete(tmp_path / "out")
+    assert support.leftovers(tmp_path / "out") == sorted([stage.name, _lock_of(stage).name])
 
 
 @pytest.mark.parametrize("target_is_back", [False, True])
-def test_a_kill_between_the_two_renames(target_is_back: bool, tmp_path: Path, dead: int) -> None:
+def test_a_kill_between_the_two_renames(target_is_back: bool, tmp_path: Path) -> None:
     """The old export waits beside its place; the next run puts it back, whatever becomes of that run."""
-    target = tmp_path / "out"
+    target, kept = tmp_path / "out", tmp_path / "kept"
     _export(target, "old")
-    target.rename(tmp_path / f".out.tfexport-{dead}-aa-old")
-    (tmp_path / f".out.tfexport-{dead}-aa").mkdir()
+    target.rename(kept)
+    stage = _left_by_a_killed_process(target)
     if target_is_back:
-        _export(target, "newer")
+        (tmp_path / "newer").mkdir()
+        _export(tmp_path / "newer", "newer")
+        (tmp_path / "newer").rename(target)
+    kept.rename(stage.with_name(f"{stage.name}-old"))
     with pytest.raises(ZeroDivisionError), staged(target):
         _ = 1 / 0
     support.assert_complete(target)

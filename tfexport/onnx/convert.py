@@ -15,7 +15,7 @@ from tfexport.checkpoints.framework import FRAMEWORK_NAMES, Framework
 from tfexport.declarations.onnx_config import OnnxConfig, one_preprocessor
 from tfexport.errors import InputsError, RuntimeNotInstalledError, ValidationError, abbreviate
 from tfexport.pipeline.conversion import convert_by_any_route, run_example
-from tfexport.pipeline.publishing import stage_beside
+from tfexport.pipeline.staging import stage_beside
 from tfexport.runtime.errors import import_runtime
 from tfexport.validation import Tolerance, standard_cases, validate_file
 from tfexport.validation.reference import Reference
@@ -173,15 +173,8 @@ def _check_framework(model: Any, framework: Framework) -> None:
 
 def _write(graph: graphs.OnnxGraph, path: Path) -> None:
     """Write beside the target, then rename. The data comes first, because the graph names it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    folder = stage_beside(path)
-    folder.mkdir()
-    try:
+    with stage_beside(path) as folder:
         files = graphs.save(graph.model, folder / path.name)
         if files.data is not None:
             files.data.replace(path.with_name(files.data.name))
         files.model.replace(path)
-    finally:
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()

@@ -1,7 +1,7 @@
-"""The exported directory: staged beside its target, published in one step, with a manifest as the commit marker.
+"""Publishing: an export is written beside its target, and becomes the target in one step.
 
-Killed at any moment, the target is either absent, or the old one, complete: everything is written into a hidden
-folder beside it, and one rename (an exchange, when an earlier export is there) makes it the target.
+Killed at any moment, the target is absent, or the earlier export, complete: all files are written into a hidden folder beside it,
+and one rename makes it the target. Where an earlier export is there, the two are exchanged. The manifest is written last.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import errno
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,55 +18,44 @@ from typing import Any
 
 from tfexport.checkpoints.weight_files import sha256_of
 from tfexport.errors import CorruptCheckpointError, OutputError, OutputExistsError, abbreviate
+from tfexport.pipeline.staging import REPLACED, stage_beside, sweep
 
 MANIFEST = "tfexport.json"
 MODEL = "model.onnx"
 
-_OLD = "-old"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2  # linux/fs.h
 
 
 @contextmanager
 def staged(target: str | Path) -> Iterator[Path]:
-    """A folder to write an export into; removed at the end of the block unless `publish` took it away.
+    """Make a folder to write an export into, and remove it at the end of the block unless `publish` moved it away.
 
     Args:
-        target: the directory that the export becomes.
+        target: The directory that the export becomes.
 
     Raises:
-        OutputExistsError: the target holds files that are not an earlier export's.
-        OutputError: the target cannot be a directory, or nothing can be written beside it.
+        OutputExistsError: The target holds files that are not an earlier export's.
+        OutputError: The target cannot be a directory, or nothing can be written beside it.
     """
     path = Path(target).expanduser().resolve()
-    _sweep(path)
+    sweep(path)
     check_target(path)
-    stage = stage_beside(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stage.mkdir()
-    except OSError as error:
-        raise OutputError(f"nothing can be written beside {path}: {error}.") from error
-    try:
+    with stage_beside(path) as stage:
         yield stage
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
-
-
-def stage_beside(path: Path) -> Path:
-    """A hidden name beside a target that no other export uses, and that tells which process does."""
-    return path.with_name(f"{_stage_prefix(path)}{os.getpid()}-{uuid.uuid4().hex[:8]}")
 
 
 def check_target(path: Path) -> None:
-    """Refuse a target that cannot be replaced without losing something of the user's.
+    """Refuse a target that cannot be replaced without losing a file of the user.
 
     Raises:
-        OutputExistsError: it is a file, or a directory that holds files which are not an earlier export's.
-        OutputError: its name says that a file is meant.
+        OutputExistsError: The target is a file, or a directory with files that are not an earlier export's.
+        OutputError: The name of the target is that of a file.
     """
     if path.suffix == ".onnx":
-        raise OutputError(f"{path} names a file. Give the directory that {MODEL} and its companions are written into.")
+        raise OutputError(
+            f"{path} names a file. Give the directory that {MODEL} and the files beside it are written into."
+        )
     if not path.exists():
         return
     if not path.is_dir():
@@ -82,13 +70,13 @@ def check_target(path: Path) -> None:
 
 
 def publish(stage: Path, target: str | Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the manifest, flush everything to disk, and make the staged folder the target.
+    """Write the manifest, flush all files to disk, and make the staged folder the target.
 
     Returns:
-        The manifest as written: with ``files``, size and SHA-256 of every other file.
+        The manifest as written: with ``files``, the size and SHA-256 of every other file.
 
     Raises:
-        OutputError: the disk is full, or the target cannot be replaced.
+        OutputError: The disk is full, or the target cannot be replaced.
     """
     path = Path(target).expanduser().resolve()
     files = sorted(file for file in stage.rglob("*") if file.is_file())
@@ -112,10 +100,10 @@ def publish(stage: Path, target: str | Path, manifest: Mapping[str, Any]) -> dic
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """What the manifest of an exported directory says; empty for one of another tool, which has none.
+    """Read the manifest of an exported directory; empty for the directory of another tool, which has none.
 
     Raises:
-        CorruptCheckpointError: it cannot be read.
+        CorruptCheckpointError: The manifest cannot be read.
     """
     file = folder / MANIFEST
     if not file.is_file():
@@ -123,11 +111,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(file.read_text()))
     except (OSError, ValueError, TypeError) as error:
-        raise CorruptCheckpointError(f"{file} is no manifest that can be read: {error}.") from error
+        raise CorruptCheckpointError(
+            f"{file} is not a manifest that can be read: {error}. Export the checkpoint again."
+        ) from error
 
 
 def _listed(path: Path) -> set[str]:
-    """Files that the manifest of an earlier export lists, and the manifest."""
+    """Return the files that the manifest of an earlier export lists, and the manifest."""
     try:
         return {MANIFEST, *json.loads((path / MANIFEST).read_text())["files"]}
     except (OSError, ValueError, KeyError, TypeError):
@@ -145,14 +135,14 @@ def _replace(stage: Path, target: Path) -> None:
         shutil.rmtree(stage, ignore_errors=True)  # the earlier export, by now
         return
     # No atomic exchange on this platform or file system: for a moment there is no target, and the old one is beside it.
-    old = stage.with_name(f"{stage.name}{_OLD}")
+    old = stage.with_name(f"{stage.name}{REPLACED}")
     target.rename(old)
     stage.rename(target)
     shutil.rmtree(old, ignore_errors=True)
 
 
 def _exchange(first: Path, second: Path) -> bool:
-    """Swap two directories in one step (renameat2, Linux); False where that cannot be done."""
+    """Exchange two directories in one step (renameat2, Linux); return False where the system cannot."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     if rename is None:
         return False
@@ -170,32 +160,3 @@ def _flush(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _sweep(target: Path) -> None:
-    """Clear away what exports of the same target left behind when they were killed."""
-    prefix = _stage_prefix(target)
-    if not target.parent.is_dir():
-        return
-    for left in target.parent.iterdir():
-        owner = left.name.removeprefix(prefix).split("-")[0]
-        if not left.name.startswith(prefix) or not owner.isdigit() or _alive(int(owner)):
-            continue
-        if left.name.endswith(_OLD) and not target.exists():
-            left.rename(target)  # killed between the two renames of `_replace`
-        else:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _stage_prefix(target: Path) -> str:
-    return f".{target.name}.tfexport-"
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
