@@ -221,7 +221,7 @@ def ours(model: Any, config: Any, shape: Shape, exporter: str, folder: Path, pha
     from tfexport import FeaturesManager
     from tfexport.backends import get_backend
     from tfexport.pipeline.conversion import convert, run_example, write
-    from tfexport.validation.reference import Reference
+    from tfexport.validation import Reference
 
     declaration = FeaturesManager.get_config(shape.model_type, shape.feature)(config)
     backend = get_backend(exporter)

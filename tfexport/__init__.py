@@ -66,11 +66,11 @@ if TYPE_CHECKING:
     from tfexport.pipeline.export import export_model as export_model
     from tfexport.pipeline.options import ExportOptions as ExportOptions
     from tfexport.pipeline.options import export_options as export_options
-    from tfexport.validation.comparison import CaseReport as CaseReport
-    from tfexport.validation.comparison import GenerationReport as GenerationReport
-    from tfexport.validation.comparison import OutputReport as OutputReport
-    from tfexport.validation.comparison import Tolerance as Tolerance
-    from tfexport.validation.comparison import ValidationReport as ValidationReport
+    from tfexport.validation.reports import CaseReport as CaseReport
+    from tfexport.validation.reports import GenerationReport as GenerationReport
+    from tfexport.validation.reports import OutputReport as OutputReport
+    from tfexport.validation.reports import ValidationReport as ValidationReport
+    from tfexport.validation.tolerance import Tolerance as Tolerance
 
 _HOMES = {
     "export_model": "pipeline.export",
@@ -79,11 +79,11 @@ _HOMES = {
     "ExportOptions": "pipeline.options",
     "export_options": "pipeline.options",
     "FrameworkChoice": "checkpoints.framework",
-    "Tolerance": "validation.comparison",
-    "ValidationReport": "validation.comparison",
-    "CaseReport": "validation.comparison",
-    "OutputReport": "validation.comparison",
-    "GenerationReport": "validation.comparison",
+    "Tolerance": "validation.tolerance",
+    "ValidationReport": "validation.reports",
+    "CaseReport": "validation.reports",
+    "OutputReport": "validation.reports",
+    "GenerationReport": "validation.reports",
     "validate_export": "parity.exported_directory",
     "ParityReport": "parity.report",
     "OnnxConfig": "declarations.onnx_config",

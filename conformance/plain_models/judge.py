@@ -14,7 +14,7 @@ import onnx
 from conformance.plain_models.spec import Axis, PlainModel
 from tfexport.runtime.errors import import_runtime
 from tfexport.runtime.sessions import session_options
-from tfexport.validation.comparison import Tolerance, compare_output
+from tfexport.validation import Tolerance, compare_output
 
 ATOL = 1e-5
 RECURRENT = ("LSTM", "GRU", "RNN")

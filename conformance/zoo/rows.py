@@ -19,10 +19,8 @@ from tfexport.declarations.onnx_config import DEFAULT_ONNX_OPSET
 from tfexport.declarations.parts import parts_of
 from tfexport.declarations.tasks import GENERATING, WITH_PAST
 from tfexport.pipeline.conversion import convert_by_any_route, run_example, write
-from tfexport.validation import Tolerance, ValidationReport
+from tfexport.validation import Reference, Tolerance, ValidationReport, validate_files
 from tfexport.validation.decoding import STEPS
-from tfexport.validation.exported_files import validate_files
-from tfexport.validation.reference import Reference
 
 LEAST_CASES = 3
 LEAST_MAGNITUDE = 1e-3

@@ -32,8 +32,7 @@ from tfexport.declarations.parts import parts_of
 from tfexport.declarations.patching import patched
 from tfexport.errors import TracingError
 from tfexport.pipeline.conversion import convert, run_example, write
-from tfexport.validation import flatten_inputs
-from tfexport.validation.reference import Reference
+from tfexport.validation import Reference, flatten_inputs
 
 
 def _reference(model_type: str, feature: str) -> Reference:

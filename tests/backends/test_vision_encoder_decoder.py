@@ -15,8 +15,7 @@ from tfexport.backends import get_backend
 from tfexport.declarations.features import config_factory
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.pipeline.conversion import run_example
-from tfexport.validation import Tolerance, standard_cases, validate_file
-from tfexport.validation.reference import Reference
+from tfexport.validation import Reference, Tolerance, standard_cases, validate_file
 
 FRAMEWORKS = ("pt", "tf")
 

@@ -109,4 +109,4 @@ def test_cases_that_a_file_fails_on_vary_nothing(tmp_path: Path) -> None:
 
 def test_an_output_that_is_longer_than_the_file_says_is_a_fault(tmp_path: Path) -> None:
     found = report(tmp_path, [TWICE], output=[1, "sequence"])
-    assert found.problems == ("onnx-tf, model.onnx: axis 0 of y is said to be fixed to 1, and other lengths come out",)
+    assert found.problems == ("onnx-tf, model.onnx: axis 0 of y is fixed to 1, and other lengths are returned",)

@@ -14,8 +14,7 @@ from tfexport import export_checkpoint
 from tfexport.parity.frameworks import FrameworkModel
 from tfexport.pipeline.options import export_options
 from tfexport.pipeline.plan import load_source
-from tfexport.validation import Case, validate_file
-from tfexport.validation.reference import Reference
+from tfexport.validation import Case, Reference, validate_file
 
 CASES = st.builds(
     Case,

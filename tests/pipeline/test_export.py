@@ -20,7 +20,7 @@ from tfexport.errors import InputsError, UnsupportedFeatureError, ValidationErro
 from tfexport.graph import writing
 from tfexport.pipeline.manifest import contracts_of, installed_versions
 from tfexport.runtime.sessions import open_session
-from tfexport.validation.single_file import broken_contract
+from tfexport.validation.structure import broken_contract
 
 STAGES = ["inspect", "load", "convert", "write", "validate", "publish"]
 

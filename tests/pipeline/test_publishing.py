@@ -14,7 +14,7 @@ import pytest
 
 from tests import support
 from tfexport.errors import OutputError, OutputExistsError
-from tfexport.pipeline import publishing, staging
+from tfexport.pipeline import publishing
 from tfexport.pipeline.publishing import publish, staged
 from tfexport.pipeline.staging import machine
 
@@ -294,7 +294,7 @@ def test_without_locks_of_files_the_export_is_published_all_the_same(
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
 
     stage = _left_by_a_killed_process(tmp_path / "out")
-    monkeypatch.setattr(staging.fcntl, "flock", refuse)
+    monkeypatch.setattr("fcntl.flock", refuse)
     _export(tmp_path / "out")
     support.assert_complete(tmp_path / "out")
     assert support.leftovers(tmp_path / "out") == sorted([stage.name, _lock_of(stage).name])

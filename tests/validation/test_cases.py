@@ -14,8 +14,7 @@ from conformance.zoo.tiny import tiny_config
 from tests.onnx.declared import GPT2, gpt_like
 from tfexport.declarations.architectures import declarations
 from tfexport.declarations.features import config_factory
-from tfexport.validation import Case, case_inputs, flatten_inputs, standard_cases
-from tfexport.validation.cases import actual_case, longest_sequence
+from tfexport.validation import Case, actual_case, case_inputs, flatten_inputs, longest_sequence, standard_cases
 
 PAIRS = [(name, feature) for name, declared in declarations().items() for feature in declared.features]
 

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from tfexport.errors import InputsError
-from tfexport.validation import Case, CaseReport, OutputReport, Tolerance, ValidationReport, compare
-from tfexport.validation.comparison import compare_output
+from tfexport.validation import Case, CaseReport, OutputReport, Tolerance, ValidationReport, compare, compare_output
 
 CASE = Case(3, 13, padding="right")
 TOLERANCE = Tolerance(1e-5)
@@ -57,8 +56,8 @@ def test_one_element_among_many() -> None:
     ],
 )
 def test_numbers_that_are_none(value: float, message: str) -> None:
-    assert f"the file gives {message}" in _problems(A, _changed(value))
-    assert f"the source itself gives {message}" in _problems(_changed(value), A)
+    assert f"the file returns {message}" in _problems(A, _changed(value))
+    assert f"the source itself returns {message}" in _problems(_changed(value), A)
     assert _problems(_changed(value), _changed(value)) == ""  # the source has it at the very same place
     assert "the source itself" in _problems(_changed(value), _changed(value, (0, 0, 0)))
     assert "nothing can be compared" in _problems(np.full_like(A, value), np.full_like(A, value))

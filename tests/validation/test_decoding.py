@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from tfexport.validation import GenerationReport, Tolerance
-from tfexport.validation.decoding import STEPS, Written, judge, write
+from tfexport.validation.decoding import STEPS, GeneratedText, generate
+from tfexport.validation.text_generation import compare_text
 
 WORDS, WIDTH = 37, 8
 RANDOM = np.random.default_rng(3)
@@ -51,12 +52,12 @@ class _Steps:
         return {"logits": (np.sin(states) @ HEAD).astype(np.float32)}
 
 
-def _written(step: Step, **options: object) -> Written:
-    return write(step, PROMPT, MASK, **options)  # type: ignore[arg-type]
+def _written(step: Step, **options: object) -> GeneratedText:
+    return generate(step, PROMPT, MASK, **options)  # type: ignore[arg-type]
 
 
-def _judged(written: Written) -> GenerationReport:
-    return judge(written, _logits(written.tokens[:, :-1], written.mask[:, :-1]), TOLERANCE, ["model.onnx"])
+def _judged(written: GeneratedText) -> GenerationReport:
+    return compare_text(written, _logits(written.tokens[:, :-1], written.mask[:, :-1]), TOLERANCE, ["model.onnx"])
 
 
 @pytest.mark.parametrize("chunks", [(), (2, 3), (1, 1, 3)])
@@ -67,7 +68,9 @@ def test_no_fault(chunks: tuple[int, ...]) -> None:
     assert written.tokens.shape == (2, 5 + STEPS) and written.outputs.shape == (2, 5 + STEPS - 1, WORDS)
     np.testing.assert_array_equal(written.tokens[:, :5], PROMPT)
     np.testing.assert_array_equal(written.mask[:, 5:], 1)
-    report = judge(written, _logits(written.tokens[:, :-1], written.mask[:, :-1]), TOLERANCE, ["a.onnx", "b.onnx"])
+    report = compare_text(
+        written, _logits(written.tokens[:, :-1], written.mask[:, :-1]), TOLERANCE, ["a.onnx", "b.onnx"]
+    )
     assert report.problem is None and report.first_difference is None and report.ties == 0
     assert (report.files, report.batch, report.prompt, report.steps) == (("a.onnx", "b.onnx"), 2, 5, STEPS)
     assert report.max_abs_error < 1e-5 and report.allowed == 1e-4
@@ -91,7 +94,7 @@ def test_a_cache_that_forgets_shows_at_the_step_after() -> None:
 
     report = _judged(_written(Forgets()))
     assert report.first_difference == 7
-    assert report.problem == f"token 8 of {STEPS} is not the one that the model writes"
+    assert report.problem == f"token 8 of {STEPS} is not the one that the source generates"
 
 
 def test_wrong_positions_of_a_padded_row_show_at_once() -> None:
@@ -121,10 +124,10 @@ def test_a_logit_that_is_off_shows_with_its_step_and_row() -> None:
 
 def test_a_token_that_is_never_to_be_written_is_not() -> None:
     usual = _written(_Steps()).tokens[0, 7]
-    written = _written(_Steps(), never=int(usual))
+    written = _written(_Steps(), excluded=int(usual))
     assert usual not in written.tokens[:, 5:]
     assert _judged(written).problem is None
-    assert "is not the one" in str(_judged(replace(written, never=None)).problem)
+    assert "is not the one" in str(_judged(replace(written, excluded=None)).problem)
 
 
 def test_padding_is_not_compared() -> None:
@@ -152,10 +155,10 @@ def test_a_tie_is_told_and_is_no_difference() -> None:
     written = _written(_Steps())
     reference = _logits(written.tokens[:, :-1], written.mask[:, :-1])
     at = (0, written.prompt - 1 + 5)
-    chosen = written.tokens[0, written.prompt + 5]
-    other = (chosen + 1) % WORDS
-    reference[at][other] = written.outputs[at][other] = reference[at][chosen] + 1e-5
-    report = judge(written, reference, TOLERANCE, ["model.onnx"])
+    greedy = written.tokens[0, written.prompt + 5]
+    other = (greedy + 1) % WORDS
+    reference[at][other] = written.outputs[at][other] = reference[at][greedy] + 1e-5
+    report = compare_text(written, reference, TOLERANCE, ["model.onnx"])
     assert report.problem is None and report.ties == 1
 
 
@@ -165,14 +168,14 @@ def test_hidden_states_are_followed_along_a_given_text() -> None:
             return {"last_hidden_state": dict(super().__call__(feeds))["logits"][..., :3]}
 
     given = RANDOM.integers(0, WORDS, (2, 6))
-    written = _written(States(), output="last_hidden_state", steps=6, given=given)
+    written = _written(States(), output="last_hidden_state", steps=6, forced=given)
     np.testing.assert_array_equal(written.tokens[:, 5:], given)
     reference = _logits(written.tokens[:, :-1], written.mask[:, :-1])[..., :3]
-    assert judge(written, reference, TOLERANCE, ["model.onnx"]).problem is None
+    assert compare_text(written, reference, TOLERANCE, ["model.onnx"]).problem is None
     reference[0, 7, 2] += 1
-    assert "at step 3 of 6, row 0" in str(judge(written, reference, TOLERANCE, ["model.onnx"]).problem)
+    assert "at step 3 of 6, row 0" in str(compare_text(written, reference, TOLERANCE, ["model.onnx"]).problem)
 
 
 def test_another_shape_is_a_problem() -> None:
     written = _written(_Steps())
-    assert "expected (2, 36, 5)" in str(judge(written, np.zeros((2, 36, 5)), TOLERANCE, ["model.onnx"]).problem)
+    assert "expected (2, 36, 5)" in str(compare_text(written, np.zeros((2, 36, 5)), TOLERANCE, ["model.onnx"]).problem)

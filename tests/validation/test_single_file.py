@@ -201,7 +201,7 @@ def test_a_file_that_does_not_load(ruin: Any, tmp_path: Path) -> None:
 
 def test_a_source_without_a_declared_output(tmp_path: Path) -> None:
     report = _validate(_file(tmp_path), reference=lambda inputs: {"start_logits": _source(inputs)["start_logits"]})
-    assert len(_failing_cases(report)) == 5 and "the source gives no end_logits" in report.problems[0]
+    assert len(_failing_cases(report)) == 5 and "the source does not return end_logits" in report.problems[0]
 
 
 def test_a_source_that_gives_nan_proves_nothing(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_source_that_gives_nan_proves_nothing(tmp_path: Path) -> None:
         _file(tmp_path, start=nan),
         reference=lambda inputs: _source(inputs) | {"start_logits": nan[inputs["input_ids"]]},
     )
-    assert not report.passed and "the source itself gives" in report.problems[0]
+    assert not report.passed and "the source itself returns" in report.problems[0]
 
 
 def test_the_inputs_of_the_file_may_be_made_from_those_of_the_model(tmp_path: Path) -> None:

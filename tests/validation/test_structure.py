@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tfexport.graph.contract import Contract, Port
 from tfexport.runtime.sessions import open_session
-from tfexport.validation.structure import check_structure, gives_other_lengths, takes_other_lengths
+from tfexport.validation.structure import accepts_other_lengths, check_structure, returns_other_lengths
 
 CONTRACT = Contract((Port("x", "float32", ("batch", 4)),), (Port("y", "float32", ("batch", 3)),))
 
@@ -81,7 +81,7 @@ def test_no_model_at_all(tmp_path: Path, content: bytes) -> None:
 
 def test_fixed_axes_refuse_other_lengths(tmp_path: Path) -> None:
     session = open_session(write(tmp_path / "m.onnx"))
-    assert takes_other_lengths(session, {"x": np.ones((2, 4), np.float32)}) is None
+    assert accepts_other_lengths(session, {"x": np.ones((2, 4), np.float32)}) is None
 
 
 def test_a_fixed_axis_along_which_anything_is_taken() -> None:
@@ -94,8 +94,8 @@ def test_a_fixed_axis_along_which_anything_is_taken() -> None:
         def run(self, names: None, feeds: dict[str, np.ndarray]) -> None:
             assert feeds["x"].shape[0] == 2  # a dynamic axis is left as it is
 
-    found = takes_other_lengths(Lenient(), {"x": np.ones((2, 4), np.float32)})
-    assert found == "axis 1 of x is fixed to 4, and 5 are taken all the same"
+    found = accepts_other_lengths(Lenient(), {"x": np.ones((2, 4), np.float32)})
+    assert found == "axis 1 of x is fixed to 4, and a length of 5 is accepted too"
 
 
 @pytest.mark.parametrize(("promised", "real"), [(4, "sequence"), ("sequence", 4)])
@@ -117,5 +117,5 @@ def test_an_output_that_is_not_as_long_as_the_file_says(tmp_path: Path) -> None:
     onnx.save(model, str(path))
     session = open_session(path)
     one, two = ({"y": session.run(None, {"x": np.ones((rows, 4), np.float32)})[0]} for rows in (1, 2))
-    assert gives_other_lengths(session, one) == []
-    assert gives_other_lengths(session, two) == ["axis 0 of y is said to be fixed to 2, and other lengths come out"]
+    assert returns_other_lengths(session, one) == []
+    assert returns_other_lengths(session, two) == ["axis 0 of y is fixed to 2, and other lengths are returned"]

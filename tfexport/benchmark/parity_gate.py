@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfexport.validation.comparison import Tolerance, compare_output
+from tfexport.validation import Tolerance, compare_output
 
 TOKENS = "tokens"
 _FACTORS = {"fp32": 1.0, "tf32": 100.0, "fp16": 500.0, "bf16": 2000.0}

@@ -24,8 +24,7 @@ from tfexport.errors import BenchmarkError, CheckpointNotFoundError, ProcessErro
 from tfexport.pipeline.publishing import MANIFEST, read_manifest
 from tfexport.pipeline.sidecar_files import GENERATION_CONFIG
 from tfexport.processes.isolation import call_isolated
-from tfexport.validation.cases import case_inputs, longest_sequence, standard_cases
-from tfexport.validation.comparison import DEFAULT_RTOL
+from tfexport.validation import DEFAULT_RTOL, case_inputs, longest_sequence, standard_cases
 
 _SUFFIX = ".onnx"
 _PROMPT = ("input_ids", "attention_mask")

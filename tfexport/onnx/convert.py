@@ -17,8 +17,7 @@ from tfexport.errors import InputsError, RuntimeNotInstalledError, ValidationErr
 from tfexport.pipeline.conversion import convert_by_any_route, run_example
 from tfexport.pipeline.staging import stage_beside
 from tfexport.runtime.errors import import_runtime
-from tfexport.validation import Tolerance, standard_cases, validate_file
-from tfexport.validation.reference import Reference
+from tfexport.validation import Reference, Tolerance, standard_cases, validate_file
 
 ORT_QUANTIZE_MINIMUM_VERSION = Version("1.4.0")
 """Oldest version of ONNX Runtime that ``transformers.onnx`` accepts."""

@@ -21,7 +21,7 @@ from tfexport.runtime.errors import runtime_errors
 from tfexport.runtime.providers import open_on_provider
 from tfexport.runtime.sessions import LEVELS, open_session
 from tfexport.validation.invariance import can_be_cut, padding_error, spread
-from tfexport.validation.structure import check_structure, dynamic_lengths, gives_other_lengths, takes_other_lengths
+from tfexport.validation.structure import accepts_other_lengths, check_structure, dynamic_lengths, returns_other_lengths
 
 _DTYPES: Mapping[str, Any] = {
     "tensor(int32)": np.int32,
@@ -106,11 +106,11 @@ class _FileRunner:
         self, record: PartRecord, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]
     ) -> None:
         record.spread = spread(outputs, self._run(inputs))
-        problem = takes_other_lengths(self.session, inputs)
+        problem = accepts_other_lengths(self.session, inputs)
         _add(record, [] if problem is None else [problem])
 
     def _check(self, record: PartRecord, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> None:
-        _add(record, gives_other_lengths(self.session, outputs))
+        _add(record, returns_other_lengths(self.session, outputs))
         if can_be_cut(inputs) and record.padding is None:
             record.padding = padding_error(self._run, inputs, outputs)
 

@@ -18,10 +18,8 @@ from tfexport.parity.run_result import PartRecord, RunResult
 from tfexport.pipeline.options import ExportOptions
 from tfexport.pipeline.plan import Plan, Source, load_source, make_plan
 from tfexport.processes.isolation import Caller
-from tfexport.validation import Case, Tolerance, flatten_inputs, thorough_cases
-from tfexport.validation.cases import actual_case
+from tfexport.validation import Case, Reference, Tolerance, actual_case, flatten_inputs, thorough_cases
 from tfexport.validation.invariance import can_be_cut, padding_error, spread
-from tfexport.validation.reference import Reference
 
 
 @dataclass(frozen=True)

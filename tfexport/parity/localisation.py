@@ -18,7 +18,7 @@ from tfexport.parity.frameworks import FrameworkModel, record_layers
 from tfexport.parity.pairs import Compared, Pair
 from tfexport.parity.repro import write_repro
 from tfexport.processes.isolation import Caller
-from tfexport.validation.comparison import Tolerance, compare
+from tfexport.validation import Tolerance, compare
 
 _NEAR = 0.2
 """Share of the largest magnitude within which a tensor resembles a layer's output; beyond it any other one might be as near."""

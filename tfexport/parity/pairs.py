@@ -12,8 +12,7 @@ import numpy as np
 from tfexport.parity.corners import CPU, Corner, CornerId
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.run_result import RunResult
-from tfexport.validation.cases import Case
-from tfexport.validation.comparison import CaseReport, OutputReport, Tolerance, compare
+from tfexport.validation import Case, CaseReport, OutputReport, Tolerance, compare
 
 
 @dataclass(frozen=True)

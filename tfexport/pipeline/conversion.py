@@ -11,8 +11,7 @@ from tfexport import graph as graphs
 from tfexport.declarations.parts import DECODER_PART, MERGED_PART, NEXT_STEP_PART
 from tfexport.errors import ConversionError
 from tfexport.graph import Contract, OnnxFiles, OnnxGraph
-from tfexport.validation import flatten_inputs
-from tfexport.validation.reference import Reference
+from tfexport.validation import Reference, flatten_inputs
 
 _DECODERS = (MERGED_PART, DECODER_PART, NEXT_STEP_PART)
 """The decoders of an encoder-decoder; the first has the weights of the others."""

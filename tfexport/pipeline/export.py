@@ -19,8 +19,7 @@ from tfexport.pipeline.publishing import publish, staged
 from tfexport.pipeline.sidecar_files import write_sidecar_files
 from tfexport.pipeline.stages import Stages
 from tfexport.runtime.errors import import_runtime
-from tfexport.validation import ValidationReport
-from tfexport.validation.exported_files import validate_files
+from tfexport.validation import ValidationReport, validate_files
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tfexport.declarations.with_past import OnnxConfigWithPast
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.errors import OutputError, UnsupportedFeatureError
 from tfexport.pipeline.publishing import MODEL
-from tfexport.validation.text_generation import longest_decoded
+from tfexport.validation import longest_decoded
 
 if TYPE_CHECKING:
     from tfexport.graph import Contract

@@ -17,9 +17,7 @@ from tfexport.declarations.tasks import GENERATING, WITH_PAST
 from tfexport.errors import ConversionError, InputsError, UnsupportedFeatureError
 from tfexport.graph import OnnxFiles, OnnxGraph, check_opset
 from tfexport.pipeline.options import ExportOptions
-from tfexport.validation import Tolerance, ValidationReport
-from tfexport.validation.comparison import DEFAULT_RTOL
-from tfexport.validation.reference import Reference
+from tfexport.validation import DEFAULT_RTOL, Reference, Tolerance, ValidationReport
 
 _DEFAULT = "default"
 

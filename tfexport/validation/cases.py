@@ -3,38 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from tfexport import dummy_inputs
-from tfexport.declarations.model_facts import input_rules, vocabulary_of
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.dummy_inputs import PAST, TOKEN_IDS, Side, Values
 
 DECODER_AXIS = "decoder_sequence"
 IMAGES_AXIS = "image_batch"
-"""Of images that are compared with texts: each image with each text, so that their numbers may differ."""
+"""Axis of images that are compared with texts, each image with each text: the numbers of the two may differ."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One set of inputs, reproducible from these values. None: the model has no such axis, or one of fixed length.
+    """One set of inputs, which these values reproduce. None means that the model lacks the axis, or has it with a fixed length.
 
     Attributes:
-        batch: samples.
-        sequence: tokens.
-        choices: candidate answers, of a multiple-choice model.
-        padding: the side on which each row is padded by another length; None for full rows.
-        decoder: tokens of the decoder, in models whose decoder reads a text of its own.
-        image: height and width, in pixels.
-        seconds: of audio.
-        images: images, in models that compare them with texts, of which there are `batch`.
-        past: tokens in the key-value cache.
-        values: what the inputs are filled with.
-        seed: 0 for the first values drawn, any other for others.
-        lengths: of each dynamic axis by its name, in models of which nothing but the signature is known.
+        batch: Number of samples.
+        sequence: Number of tokens.
+        choices: Number of candidate answers of a multiple-choice model.
+        padding: Side on which each row is padded by another length; None for full rows.
+        decoder: Number of tokens of the decoder, in models whose decoder reads a text of its own.
+        image: Height and width, in pixels.
+        seconds: Length of the audio.
+        images: Number of images, in models that compare them with texts; `batch` is the number of texts.
+        past: Number of tokens in the key-value cache.
+        values: Kind of the values of the inputs.
+        seed: Seed of the values that are drawn.
+        lengths: Length of each dynamic axis by its name, in models that are known by their signature only.
     """
 
     batch: int
@@ -52,7 +49,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """For reports: ``3x13, padded right``; ``2x7 and 4 of the decoder``; ``3, 64x96 pixels``; ``3x2 after 5``."""
+        """Name in reports: ``3x13, padded right``; ``2x7 and 4 of the decoder``; ``3, 64x96 pixels``; ``3x2 after 5``."""
         if self.lengths is not None:
             parts = [f"{label} {length}" for label, length in self.lengths] or ["its one shape"]
             return ", ".join([*parts, *self._filling])
@@ -77,7 +74,7 @@ class Case:
 
 @dataclass(frozen=True)
 class _Variation:
-    """How a case differs from the traced inputs, for models of every modality."""
+    """The differences between a case and the traced inputs, for models of every modality."""
 
     batch: int
     sequence: int
@@ -112,12 +109,12 @@ _THOROUGH = (
 
 
 def standard_cases(config: OnnxConfig) -> tuple[Case, ...]:
-    """The cases for a declaration: only axes that it names vary, and no row is longer than the model can take."""
+    """Return the cases for a declaration: only axes that it names vary, and no row is longer than the model accepts."""
     return _cases(config, _STANDARD)
 
 
 def thorough_cases(config: OnnxConfig) -> tuple[Case, ...]:
-    """More of them: the longest row that the model takes (no longer than 1024 tokens), rows of which few tokens are left,
+    """Return more cases: the longest row that the model accepts (up to 1024 tokens), rows of which few tokens are not padding,
     another seed, zeros, the largest values, one value repeated."""
     return _cases(config, _THOROUGH)
 
@@ -140,10 +137,10 @@ def _cases(config: OnnxConfig, variations: tuple[_Variation, ...]) -> tuple[Case
             padding=_padding(vary, has_past)
             if any(name.endswith("attention_mask") for name in config.inputs)
             else None,
-            decoder=_fewer(min(vary.sequence, longest)) if DECODER_AXIS in labels else None,
+            decoder=fewer(min(vary.sequence, longest)) if DECODER_AXIS in labels else None,
             image=(height + vary.taller, width + vary.wider) if labels & {"height", "width"} else None,
             seconds=vary.seconds if labels & {"samples", "frames"} else None,
-            images=_fewer(vary.batch) if IMAGES_AXIS in labels else None,
+            images=fewer(vary.batch) if IMAGES_AXIS in labels else None,
             past=_past(config, vary, longest) if has_past else None,
             values=vary.values,
             seed=vary.seed,
@@ -154,7 +151,7 @@ def _cases(config: OnnxConfig, variations: tuple[_Variation, ...]) -> tuple[Case
 
 
 def _cases_of_lengths(lengths: Sequence[Mapping[str, int]], variations: tuple[_Variation, ...]) -> Iterator[Case]:
-    """Every set of lengths, then the values of the variations; the seeds differ, since the shapes may not."""
+    """Yield each set of lengths, then the values of the variations; the seeds differ, since the shapes may not."""
     for seed, chosen in enumerate(lengths):
         yield Case(batch=chosen.get("batch", 1), lengths=tuple(chosen.items()), seed=seed)
     few = tuple(lengths[0].items())
@@ -170,170 +167,34 @@ def _sequence(config: OnnxConfig, vary: _Variation, dynamic: bool, longest: int)
 
 
 def _padding(vary: _Variation, has_past: bool) -> Side | None:
-    """A text that goes on is padded on its left: nothing can follow a padding on the right."""
+    """A text that is continued is padded on its left: no token can follow a padding on the right."""
     return "left" if vary.padding is not None and has_past else vary.padding
 
 
 def _past(config: OnnxConfig, vary: _Variation, longest: int) -> int:
-    """Tokens in the cache: none too in a decoder on its own, one at least where a first step must have made the rest."""
+    """Return the number of tokens in the cache: at least one where a first step has filled it, else zero too."""
     least = 1 if any(".encoder." in name for name in config.inputs) else 0
     return max(least, min(vary.past, longest - min(vary.sequence, longest)))
 
 
-def _fewer(number: int) -> int:
-    """Tokens of the decoder beside so many of the encoder, images beside so many texts: a mixed-up axis shows."""
+def fewer(number: int) -> int:
+    """Return a length that differs: of the decoder from the encoder's, of the images from the texts'. So a swapped axis shows."""
     return 1 + number // 2
 
 
 def longest_sequence(config: OnnxConfig) -> int:
-    """The longest row that the model's positions allow, in tokens."""
+    """Return the largest number of tokens in a row that the model's positions allow."""
     for attribute in ("max_position_embeddings", "n_positions", "max_target_positions"):
         positions = getattr(config._config, attribute, None)
         if isinstance(positions, int) and positions > 0:
-            return max(1, positions - 2)  # RoBERTa and its kin keep two positions for padding
+            return max(1, positions - 2)  # RoBERTa and its relatives reserve two positions for padding
     return 512
 
 
-def case_inputs(config: OnnxConfig, preprocessor: Any, case: Case | None, framework: str) -> dict[str, Any]:
-    """The arrays of a case; those to trace with when `case` is None.
-
-    A declaration may make its own inputs, for the framework that it is asked for; they are NumPy arrays from here on.
-
-    Returns:
-        Declared name -> array, in the declared order; ``past_key_values`` as nested lists of arrays.
-    """
-    if config._lengths_ is not None:
-        return dict(config.generate_dummy_inputs(preprocessor, **_filled_by_lengths(case)))
-    made = config.generate_dummy_inputs(preprocessor, **_arguments(case), framework=framework)
-    arrays = {name: _to_numpy(value) for name, value in made.items()}
-    tokens = _fewer(config.default_sequence_length) if case is None else case.decoder
-    images = _fewer(config.default_batch_size) if case is None else case.images
-    arrays = _cut(_cut(arrays, config, DECODER_AXIS, tokens), config, IMAGES_AXIS, images)
-    if case is not None and case.past is not None:
-        arrays = _with_past(arrays, config, case.past)
-    if case is not None:
-        arrays = _filled(arrays, config, preprocessor, case)
-    if "position_ids" in arrays:
-        arrays["position_ids"] = dummy_inputs.positions(arrays["attention_mask"])[:, -arrays["position_ids"].shape[1] :]
-    declared = {name.split(".")[0] for name in config.inputs}
-    return _in_order({name: value for name, value in arrays.items() if name in declared}, config)
-
-
-def _filled(arrays: dict[str, Any], config: OnnxConfig, preprocessor: Any, case: Case) -> dict[str, Any]:
-    """Arrays with the values and the padding of a case."""
-    filled = case.values != "drawn" or case.seed != 0
-    words = decoder = None
-    if case.padding is not None or (filled and any(name in TOKEN_IDS for name in arrays)):
-        words = vocabulary_of(config._config, preprocessor)
-        decoder = vocabulary_of(config._config, preprocessor, decoder=True)
-    if filled:
-        arrays = dummy_inputs.with_values(arrays, case.values, case.seed, words, decoder, input_rules(config._config))
-    if case.padding is not None:
-        arrays = dummy_inputs.pad_rows(
-            arrays, case.padding, words.pad_id if words else None, words=words, decoder_words=decoder
-        )
-    return arrays
-
-
-def _filled_by_lengths(case: Case | None) -> dict[str, Any]:
-    if case is None or case.lengths is None:
-        return {}
-    return {"lengths": dict(case.lengths), "values": case.values, "seed": case.seed}
-
-
-def _arguments(case: Case | None) -> dict[str, Any]:
-    """What a declaration is asked for: only sizes that matter, since one's own method may not know the others."""
-    if case is None:
-        return {}
-    height, width = case.image or (None, None)
-    asked = {
-        "batch_size": case.batch,
-        "seq_length": case.sequence,
-        "num_choices": case.choices,
-        "image_height": height,
-        "image_width": width,
-        "time_duration": case.seconds,
-    }
-    return {name: value for name, value in asked.items() if value is not None}
-
-
-def _cut(arrays: dict[str, Any], config: OnnxConfig, wanted: str, length: int | None) -> dict[str, Any]:
-    """Arrays with the axes of one name cut to their own length: they are made as long as the encoder's, or the texts'."""
-    cut = dict(arrays)
-    for name, axes in config.inputs.items():
-        axis = next((axis for axis, label in axes.items() if label == wanted), None)
-        if length is not None and axis is not None and isinstance(arrays.get(name), np.ndarray):
-            cut[name] = np.take(arrays[name], range(min(length, arrays[name].shape[axis])), axis)
-    return cut
-
-
-def _with_past(arrays: dict[str, Any], config: OnnxConfig, length: int) -> dict[str, Any]:
-    """Arrays whose cache holds `length` tokens, or all that it was made with where they are fewer."""
-    if PAST not in arrays:
-        return arrays
-    names = {id(array): name for name, array in _cache(arrays, config).items()}
-    made = _past_length(arrays, config)
-    if made is None:
-        return arrays
-    kept = min(length, made)
-
-    def cut(array: np.ndarray) -> np.ndarray:
-        axis = _growing_axis(config, names[id(array)])
-        return array if axis is None else np.take(array, range(kept), axis)
-
-    shorter = {
-        name: array[:, made - kept :]
-        for name, array in arrays.items()
-        if isinstance(array, np.ndarray) and config.inputs.get(name, {}).get(1, "").startswith("past_")
-    }
-    return {**arrays, **shorter, PAST: [tuple(cut(array) for array in layer) for layer in arrays[PAST]]}
-
-
-def _cache(arrays: Mapping[str, Any], config: OnnxConfig) -> Mapping[str, np.ndarray]:
-    return config.flatten_output_collection_property(PAST, arrays[PAST])
-
-
-def _growing_axis(config: OnnxConfig, name: str) -> int | None:
-    """The axis of a cached tensor that each step makes longer; None for what the cross attention looks at."""
-    if ".encoder." in name:
-        return None
-    return next((axis for axis, label in config.inputs[name].items() if "past" in label), None)
-
-
-def _past_length(arrays: Mapping[str, Any], config: OnnxConfig) -> int | None:
-    """Tokens in a cache; None where the declaration names no axis for them."""
-    name, array = next(iter(_cache(arrays, config).items()))
-    axis = _growing_axis(config, name)
-    return None if axis is None else int(array.shape[axis])
-
-
-def actual_case(config: OnnxConfig, case: Case, inputs: Mapping[str, Any]) -> Case:
-    """A case with the shape that its inputs really have: a declaration's own inputs may not be of the shape asked for."""
-    sizes: dict[str, int] = {}
-    for name, axes in config.inputs.items():
-        array = inputs.get(name)
-        if isinstance(array, np.ndarray):
-            for axis, label in axes.items():
-                sizes.setdefault(label, array.shape[axis])
-    known: dict[str, Any] = {
-        "batch": sizes.get("batch", sizes.get("text_batch", case.batch)),
-        "sequence": sizes.get("sequence", sizes.get("encoder_sequence", case.sequence)),
-        "choices": sizes.get("choice", sizes.get("num_choices", case.choices)),
-        "decoder": sizes.get(DECODER_AXIS, case.decoder),
-        "images": sizes.get(IMAGES_AXIS, case.images),
-    }
-    if PAST in inputs:
-        known["past"] = _past_length(inputs, config)
-    image = (sizes["height"], sizes["width"]) if {"height", "width"} <= set(sizes) else case.image
-    return replace(case, **known, image=image)
-
-
-def _in_order(arrays: Mapping[str, Any], config: OnnxConfig) -> dict[str, Any]:
-    order = list(dict.fromkeys(name.split(".")[0] for name in config.inputs))
-    return {name: arrays[name] for name in sorted(arrays, key=order.index)}
-
-
-def _to_numpy(value: Any) -> Any:
-    if isinstance(value, (list, tuple)) and not all(isinstance(item, (int, float)) for item in value):
-        return type(value)(_to_numpy(item) for item in value)
-    return np.asarray(value).copy()  # the padding writes into it; torch's arrays know no copy=True
+def longest_decoded(config: Any) -> int:
+    """Return the number of tokens that a decoder has positions for."""
+    for name in ("max_target_positions", "max_decoder_position_embeddings", "max_position_embeddings", "n_positions"):
+        length = getattr(config, name, None)
+        if isinstance(length, int) and length > 0:
+            return length
+    return 512

@@ -1,15 +1,18 @@
-"""Every file of an export judged: case by case, and what those that generate write."""
+"""Validate every file of an export: case by case, then the text that files with a cache generate."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from tfexport.declarations.parts import DECODER_PART, NEXT_STEP_PART
-from tfexport.graph import OnnxFiles, OnnxGraph
-from tfexport.validation import Tolerance, ValidationReport, combine, standard_cases, validate_file
-from tfexport.validation.merged_decoder import MergedSource
+from tfexport.graph import Contract, OnnxFiles, OnnxGraph
+from tfexport.validation.cases import standard_cases
+from tfexport.validation.merged_decoder import MergedReference
 from tfexport.validation.reference import Reference
+from tfexport.validation.reports import ValidationReport, combine
+from tfexport.validation.single_file import validate_file
 from tfexport.validation.text_generation import validate_generation
+from tfexport.validation.tolerance import Tolerance
 
 
 def validate_files(
@@ -18,27 +21,30 @@ def validate_files(
     references: Mapping[str, Reference],
     tolerance: Tolerance,
 ) -> ValidationReport:
-    """Compare files with the model that they were made of.
+    """Compare files with the model that they were made from.
 
     Args:
-        files: what was written, by name without ``.onnx``.
-        graphs: the graphs of the same names, for their contracts.
-        references: what each computes; the merged decoder is compared with the two that it merges.
-        tolerance: what is allowed.
+        files: The files, by name without ``.onnx``.
+        graphs: The graphs of the same names, which hold the contracts.
+        references: Reference of each file. The merged decoder has none: it is compared with the two that it merges.
+        tolerance: The tolerance.
 
     Returns:
-        One report of all files. Text is generated only with files that are right case by case.
+        One report of all files. Text is generated only with files that agree with the model case by case.
     """
-    reports: dict[str, ValidationReport] = {}
-    for name, written in files.items():
-        contract = graphs[name].contract
-        if name in references:
-            reference = references[name]
-            cases = standard_cases(reference.config)
-            reports[name] = validate_file(written.model, reference, cases, tolerance, contract=contract)
-        else:
-            merged = MergedSource(references[DECODER_PART], references[NEXT_STEP_PART])
-            reports[name] = validate_file(written.model, merged, merged.cases(), tolerance, contract=contract)
-    right = all(report.passed for report in reports.values())
+    reports = {
+        name: _validated(name, written, graphs[name].contract, references, tolerance) for name, written in files.items()
+    }
+    passed = all(report.passed for report in reports.values())
     paths = {name: written.model for name, written in files.items()}
-    return combine(tolerance, reports, validate_generation(paths, references, tolerance) if right else ())
+    return combine(tolerance, reports, validate_generation(paths, references, tolerance) if passed else ())
+
+
+def _validated(
+    name: str, files: OnnxFiles, contract: Contract, references: Mapping[str, Reference], tolerance: Tolerance
+) -> ValidationReport:
+    if name in references:
+        reference = references[name]
+        return validate_file(files.model, reference, standard_cases(reference.config), tolerance, contract=contract)
+    merged = MergedReference(references[DECODER_PART], references[NEXT_STEP_PART])
+    return validate_file(files.model, merged, merged.cases(), tolerance, contract=contract)

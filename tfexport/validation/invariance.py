@@ -1,4 +1,4 @@
-"""What ought to change nothing: padding, so that a row gives alone what it gives among others; and running again."""
+"""Changes that must not change outputs: padding (a row alone has the outputs that it has among others), and a second run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Run = Callable[[Mapping[str, np.ndarray]], Mapping[str, np.ndarray]]
 
 
 def can_be_cut(inputs: Mapping[str, np.ndarray]) -> bool:
-    """Whether every input is a text ``(batch, sequence)`` under one mask, padded on the right, so that a row can be cut."""
+    """Return whether a row can be cut: every input is a text ``(batch, sequence)`` under one mask, padded on the right."""
     mask = inputs.get(_MASK)
     return (
         mask is not None
@@ -26,12 +26,12 @@ def can_be_cut(inputs: Mapping[str, np.ndarray]) -> bool:
 
 
 def padding_error(run: Run, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """How much padding changes each output, where there is none: the largest absolute difference over all rows.
+    """Return how much padding changes each output at positions without padding: the largest absolute difference over all rows.
 
     Args:
-        run: computes outputs by name.
-        inputs: for which `can_be_cut` holds.
-        outputs: what they give.
+        run: Function that computes outputs by name.
+        inputs: Inputs for which `can_be_cut` is true.
+        outputs: Outputs for these inputs.
     """
     mask = inputs[_MASK]
     worst = dict.fromkeys((name for name, value in outputs.items() if value.dtype.kind == "f"), 0.0)
@@ -48,9 +48,9 @@ def padding_error(run: Run, inputs: Mapping[str, np.ndarray], outputs: Mapping[s
 
 
 def spread(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Outputs of two runs that are not the same bit for bit, with their largest absolute difference.
+    """Return the outputs of two runs that are not the same bit for bit, with their largest absolute difference.
 
-    It is infinite where one run alone gives a number, or where shapes differ.
+    The difference is infinite where only one run returns a finite number, or where shapes differ.
     """
     return {name: _difference(first[name], second[name]) for name in first if _bits(first[name]) != _bits(second[name])}
 

@@ -1,4 +1,4 @@
-"""The merged decoder as something to validate: each case goes through one of its branches."""
+"""The reference of the merged decoder: each case goes through one of the two branches of the file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfexport.declarations.parts import DecoderPart
 from tfexport.declarations.with_past import random_cache
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.graph import USE_CACHE
-from tfexport.validation import Case, standard_cases
+from tfexport.validation.cases import Case, standard_cases
 from tfexport.validation.reference import Reference
 
 
@@ -22,8 +22,8 @@ class MergedPart(OnnxConfig):
     """The declaration of the merged decoder: the inputs of both, and the outputs of the first step.
 
     Args:
-        first: the decoder for the first step.
-        later: the decoder for later steps.
+        first: The decoder for the first step.
+        later: The decoder for later steps.
     """
 
     def __init__(self, first: DecoderPart, later: DecoderPart) -> None:
@@ -43,12 +43,12 @@ class MergedPart(OnnxConfig):
 
 
 @dataclass(frozen=True)
-class MergedSource:
-    """What the merged decoder is compared with: the model itself, as the first step calls it, or as later ones do.
+class MergedReference:
+    """The model, called as the first step calls it, or as later steps do.
 
     Attributes:
-        first: the decoder for the first step.
-        later: the decoder for later steps.
+        first: The decoder for the first step.
+        later: The decoder for later steps.
     """
 
     first: Reference
@@ -56,15 +56,15 @@ class MergedSource:
 
     @property
     def config(self) -> MergedPart:
-        """The declaration."""
+        """The declaration of the merged decoder."""
         return MergedPart(_part(self.first), _part(self.later))
 
     def cases(self) -> tuple[Case, ...]:
-        """The cases of both branches."""
+        """Return the cases of both branches."""
         return (*standard_cases(self.first.config), *standard_cases(self.later.config))
 
     def inputs(self, case: Case) -> dict[str, Any]:
-        """The arrays of a case: through the later step's branch where it has a past, which the first step's ignores."""
+        """Return the arrays of a case, which goes through the branch of later steps where it has a past."""
         later = case.past is not None
         inputs = self.first.inputs(case)
         if later:
@@ -74,15 +74,15 @@ class MergedSource:
         return {**inputs, USE_CACHE: np.array([later])}
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """The outputs of the model itself; a later step hands on the keys and values of the cross attention."""
+        """Return the outputs of the model; a later step passes on the keys and values of the cross attention."""
         reference = self.later if inputs[USE_CACHE].all() else self.first
         taken = {name.split(".")[0] for name in reference.config.inputs}
         outputs = reference.run({name: value for name, value in inputs.items() if name in taken})
         if reference is self.first:
             return outputs
         past = self.config.flatten_output_collection_property(PAST, inputs[PAST])
-        handed_on = {name.replace(PAST, PRESENT, 1): array for name, array in past.items() if ".encoder." in name}
-        return handed_on | outputs
+        passed_on = {name.replace(PAST, PRESENT, 1): array for name, array in past.items() if ".encoder." in name}
+        return passed_on | outputs
 
 
 def _part(reference: Reference) -> DecoderPart:

@@ -1,60 +1,47 @@
-"""Run the cases through the model and through ONNX Runtime."""
+"""Compare one file with its reference: each case goes through the model and through ONNX Runtime."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from tfexport.declarations.onnx_config import OnnxConfig
-from tfexport.graph.contract import Contract, Port
+from tfexport.graph.contract import Contract
 from tfexport.runtime.errors import runtime_errors
 from tfexport.runtime.sessions import open_session
-from tfexport.validation.cases import Case, actual_case
-from tfexport.validation.comparison import CaseReport, Tolerance, ValidationReport, compare
-
-_ORT_TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"} | {
-    f"tensor({name})": name
-    for name in ("float16", "bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
-}
-"""NumPy's names of the dtypes that ONNX Runtime has names of its own for, or the same in brackets."""
-
-
-class Source(Protocol):
-    """What a file is compared with: see `tfexport.validation.reference.Reference`."""
-
-    @property
-    def config(self) -> OnnxConfig:
-        """The declaration."""
-
-    def inputs(self, case: Case) -> Mapping[str, Any]:
-        """The arrays of a case by declared name; a cache as nested sequences."""
-
-    def run(self, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
-        """The model's outputs by name."""
+from tfexport.validation.cases import Case
+from tfexport.validation.comparison import compare
+from tfexport.validation.inputs import actual_case, flatten_inputs
+from tfexport.validation.reference import FileReference
+from tfexport.validation.reports import CaseReport, ValidationReport
+from tfexport.validation.structure import broken_contract
+from tfexport.validation.tolerance import Tolerance
 
 
 def validate_file(
     path: Path,
-    source: Source,
+    reference: FileReference,
     cases: Iterable[Case],
     tolerance: Tolerance,
     *,
     contract: Contract | None = None,
 ) -> ValidationReport:
-    """Compare a file with its source on every case. One session is made, on the CPU.
+    """Compare a file with its reference on every case, in one session on the CPU.
 
     Args:
-        path: the ONNX file.
-        source: the model that it was made of.
-        cases: what to compare on.
-        tolerance: what is allowed.
-        contract: names, order, dtypes and axes that the session must show; None skips that check.
+        path: The ONNX file.
+        reference: The model that the file was made from.
+        cases: The cases.
+        tolerance: The tolerance.
+        contract: Names, order, dtypes and axes of the file; None skips that check.
 
     Returns:
-        The report; failures are in it, not raised.
+        The report. Disagreements are in it, and are not raised.
+
+    Raises:
+        RuntimeNotInstalledError: ONNX Runtime is not installed.
     """
     try:
         session = open_session(path)
@@ -63,21 +50,25 @@ def validate_file(
     broken = None if contract is None else broken_contract(session, contract)
     if broken is not None:
         return ValidationReport(tolerance, problem=broken)
-    return ValidationReport(tolerance, tuple(_run_case(session, source, case, tolerance, contract) for case in cases))
+    return ValidationReport(
+        tolerance, tuple(_run_case(session, reference, case, tolerance, contract) for case in cases)
+    )
 
 
-def _run_case(session: Any, source: Source, case: Case, tolerance: Tolerance, contract: Contract | None) -> CaseReport:
-    config = source.config
-    inputs = source.inputs(case)
+def _run_case(
+    session: Any, reference: FileReference, case: Case, tolerance: Tolerance, contract: Contract | None
+) -> CaseReport:
+    config = reference.config
+    inputs = reference.inputs(case)
     case = actual_case(config, case, inputs)
-    outputs = source.run(inputs)
+    outputs = reference.run(inputs)
     expected = {name: outputs[name] for name in config.outputs if name in outputs}
-    undeclared = [name for name in config.outputs if name not in outputs]
-    if undeclared:
-        return CaseReport(case, (), f"the source gives no {', '.join(undeclared)}")
-    wrong = None if contract is None else _not_as_declared(contract, expected)
-    if wrong is not None:
-        return CaseReport(case, (), wrong)
+    missing = [name for name in config.outputs if name not in outputs]
+    if missing:
+        return CaseReport(case, (), f"the source does not return {', '.join(missing)}")
+    other_shape = None if contract is None else _other_shape(contract, expected)
+    if other_shape is not None:
+        return CaseReport(case, (), other_shape)
     feeds = flatten_inputs(config, config.generate_dummy_inputs_onnxruntime(inputs))
     try:
         values = session.run(None, feeds)
@@ -87,37 +78,10 @@ def _run_case(session: Any, source: Source, case: Case, tolerance: Tolerance, co
     return compare(case, expected, dict(zip(names, values, strict=True)), tolerance)
 
 
-def _not_as_declared(contract: Contract, outputs: Mapping[str, np.ndarray]) -> str | None:
-    """How an output of the source has another shape than the file says that it always has; ONNX Runtime only warns of it."""
+def _other_shape(contract: Contract, outputs: Mapping[str, np.ndarray]) -> str | None:
+    """Describe an output of the source whose shape the file rules out, of which ONNX Runtime only warns; None for none."""
     for port in contract.outputs:
         shape = outputs[port.name].shape if port.name in outputs else ()
-        if any(isinstance(said, int) and said != length for said, length in zip(port.shape, shape, strict=False)):
-            return f"{port.name} is declared as {list(port.shape)}, and the source gives {list(shape)}"
+        if any(isinstance(fixed, int) and fixed != length for fixed, length in zip(port.shape, shape, strict=False)):
+            return f"{port.name} is declared as {list(port.shape)}, and the source returns {list(shape)}"
     return None
-
-
-def flatten_inputs(config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """What a session is fed: one array a declared name, integers as int64."""
-    flat: dict[str, np.ndarray] = {}
-    for name, value in inputs.items():
-        if isinstance(value, (list, tuple)):
-            flat.update(config.flatten_output_collection_property(name, value))
-        else:
-            flat[name] = value
-    return {name: value.astype(np.int64) if value.dtype == np.int32 else value for name, value in flat.items()}
-
-
-def broken_contract(session: Any, contract: Contract) -> str | None:
-    """How a session's inputs or outputs are not those promised; None when they are."""
-    for kind, found, declared in (
-        ("inputs", session.get_inputs(), contract.inputs),
-        ("outputs", session.get_outputs(), contract.outputs),
-    ):
-        ports = tuple(Port(v.name, _ORT_TYPES.get(v.type, v.type), tuple(v.shape)) for v in found)
-        if ports != declared:
-            return f"the file's {kind} are {_show(ports)}; declared were {_show(declared)}"
-    return None
-
-
-def _show(ports: Iterable[Port]) -> str:
-    return ", ".join(f"{port.name} {port.dtype}{list(port.shape)}" for port in ports)

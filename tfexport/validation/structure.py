@@ -1,8 +1,8 @@
-"""The gate before any number: is the file well formed, does every runtime level load it, does it keep its contract?"""
+"""The structure of a file: it is well formed, ONNX Runtime loads it at every level, and it keeps its contract."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +10,37 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
-from tfexport.graph.contract import Contract
+from tfexport.graph.contract import Contract, Port
 from tfexport.graph.nodes import all_nodes
 from tfexport.runtime.errors import runtime_errors
 from tfexport.runtime.sessions import FULL, LEVELS, open_session
-from tfexport.validation.single_file import broken_contract
 
 _ONNX = ("", "ai.onnx")
+_DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"} | {
+    f"tensor({name})": name
+    for name in ("float16", "bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+}
+"""NumPy's names of dtypes, by ONNX Runtime's."""
 
 
 def check_structure(path: Path, contract: Contract | None = None) -> list[str]:
-    """What is wrong with a file, before it computes anything.
+    """Check a file before it computes anything.
 
-    The checker and strict shape inference pass it; every op of ONNX's own domain exists in the opset that is imported; ONNX
-    Runtime loads it at every level of optimisation; names, order, dtypes and axes are as promised.
+    onnx's checker and its strict shape inference accept the file; every operator of ONNX's own domain exists in the opset that
+    is imported; ONNX Runtime loads the file at every level of optimisation; names, order, dtypes and axes are those of the
+    contract.
 
     Args:
-        path: the ONNX file; its external data lies beside it.
-        contract: what it promises; None where nothing is known.
+        path: The ONNX file, beside its external data.
+        contract: The contract; None where it is not known.
 
     Returns:
-        One text a problem; none for a file that is fine.
+        One text per problem.
     """
     try:
         model = onnx.load(str(path), load_external_data=False)
     except (OSError, DecodeError) as error:
-        return [f"it is no ONNX file that can be read: {_line(error)}"]
+        return [f"it is not an ONNX file that can be read: {_one_line(error)}"]
     unknown = sorted(set(_unknown_ops(model)))
     if unknown:
         return [f"it has ops that its opset does not know: {', '.join(unknown)}"]
@@ -43,12 +48,12 @@ def check_structure(path: Path, contract: Contract | None = None) -> list[str]:
     try:
         onnx.checker.check_model(str(path), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
-        problems.append(f"onnx.checker refuses it: {_line(error)}")
+        problems.append(f"onnx.checker refuses it: {_one_line(error)}")
     for level in LEVELS:
         try:
             session = open_session(path, level)
         except runtime_errors() as error:
-            problems.append(f"ONNX Runtime does not load it with optimisations {level}: {_line(error)}")
+            problems.append(f"ONNX Runtime does not load it with optimisations {level}: {_one_line(error)}")
             continue
         if level == FULL and contract is not None:
             broken = broken_contract(session, contract)
@@ -57,7 +62,7 @@ def check_structure(path: Path, contract: Contract | None = None) -> list[str]:
 
 
 def _unknown_ops(model: onnx.ModelProto) -> Iterator[str]:
-    """Ops of ONNX's own domain that do not exist in the opset that the file imports."""
+    """Yield operators of ONNX's own domain that do not exist in the opset that the file imports."""
     opset = {entry.domain or "": entry.version for entry in model.opset_import}
     version = opset.get("", opset.get("ai.onnx", 0))
     own = {(function.domain, function.name) for function in model.functions}
@@ -69,12 +74,12 @@ def _unknown_ops(model: onnx.ModelProto) -> Iterator[str]:
             yield f"{node.domain}.{node.op_type} ({node.name or 'no name'}, domain not imported)"
 
 
-def takes_other_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> str | None:
-    """An axis that a file says is fixed, and along which it takes another length all the same; None when there is none.
+def accepts_other_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> str | None:
+    """Describe an axis that is fixed in a file, and along which the file accepts another length; None when there is none.
 
     Args:
-        session: of the file.
-        feeds: inputs that it takes.
+        session: Session of the file.
+        feeds: Inputs that the file accepts.
     """
     for value in session.get_inputs():
         array = feeds[value.name]
@@ -86,14 +91,14 @@ def takes_other_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> str | 
                 session.run(None, {**feeds, value.name: longer})
             except runtime_errors():
                 continue
-            return f"axis {axis} of {value.name} is fixed to {length}, and {longer.shape[axis]} are taken all the same"
+            return f"axis {axis} of {value.name} is fixed to {length}, and a length of {longer.shape[axis]} is accepted too"
     return None
 
 
-def gives_other_lengths(session: Any, outputs: Mapping[str, np.ndarray]) -> list[str]:
-    """Axes of outputs that a file says are fixed, and that come out longer or shorter: ONNX Runtime warns, and goes on."""
+def returns_other_lengths(session: Any, outputs: Mapping[str, np.ndarray]) -> list[str]:
+    """Describe axes of outputs that are fixed in a file, and have another length: ONNX Runtime only warns of them."""
     return [
-        f"axis {axis} of {value.name} is said to be fixed to {length}, and other lengths come out"
+        f"axis {axis} of {value.name} is fixed to {length}, and other lengths are returned"
         for value in session.get_outputs()
         for axis, (length, found) in enumerate(zip(value.shape, outputs[value.name].shape, strict=False))
         if isinstance(length, int) and found != length
@@ -101,7 +106,7 @@ def gives_other_lengths(session: Any, outputs: Mapping[str, np.ndarray]) -> list
 
 
 def dynamic_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """The length that each dynamic axis of a file's inputs has in some feeds, by its name, or by its place where it has none."""
+    """Return the length of each dynamic axis of a file's inputs, by its name, or by its position where it has none."""
     return {
         label if isinstance(label, str) else f"{axis} of {value.name}": feeds[value.name].shape[axis]
         for value in session.get_inputs()
@@ -110,5 +115,21 @@ def dynamic_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> dict[str, 
     }
 
 
-def _line(error: Exception) -> str:
+def broken_contract(session: Any, contract: Contract) -> str | None:
+    """Describe how the inputs or outputs of a session differ from the contract; None when they do not."""
+    for kind, found, declared in (
+        ("inputs", session.get_inputs(), contract.inputs),
+        ("outputs", session.get_outputs(), contract.outputs),
+    ):
+        ports = tuple(Port(value.name, _DTYPES.get(value.type, value.type), tuple(value.shape)) for value in found)
+        if ports != declared:
+            return f"the file's {kind} are {_show(ports)}; declared were {_show(declared)}"
+    return None
+
+
+def _show(ports: Iterable[Port]) -> str:
+    return ", ".join(f"{port.name} {port.dtype}{list(port.shape)}" for port in ports)
+
+
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:400]

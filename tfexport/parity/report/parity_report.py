@@ -11,8 +11,7 @@ from tfexport.parity.localisation import Located
 from tfexport.parity.pairs import Compared, Pair, noise
 from tfexport.parity.run_result import RunResult, thawed
 from tfexport.pipeline.manifest import installed_versions
-from tfexport.validation.cases import Case
-from tfexport.validation.comparison import Tolerance, json_number
+from tfexport.validation import Case, Tolerance, json_number
 
 SCHEMA_VERSION = 1
 _PADDING_NOISE = 10.0
