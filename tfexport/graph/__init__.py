@@ -17,7 +17,7 @@ from tfexport.graph.merge import USE_CACHE, merge_decoders, merged_contract
 from tfexport.graph.opset import at_opset, check_opset
 from tfexport.graph.passes.base import Result
 from tfexport.graph.passes.levels import DEFAULT, LEVELS
-from tfexport.graph.writing import OnnxFiles, save, save_sharing
+from tfexport.graph.writing import OnnxFiles, read_files, save, save_sharing
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ __all__ = [
     "finish",
     "merge_decoders",
     "merged_contract",
+    "read_files",
     "save",
     "save_sharing",
 ]

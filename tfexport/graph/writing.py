@@ -132,6 +132,16 @@ def save(model: ir.Model, path: Path, written: WrittenWeights | None = None, ext
     return files
 
 
+def read_files(path: Path) -> OnnxFiles:
+    """Describe a model on disk; its weights lie in its graph, or in one file beside it."""
+    model = ir.load(path)
+    tensors = [value.const_value for value in model.graph.initializers.values() if value.const_value is not None]
+    locations = {str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
+    data = path.with_name(locations.pop()) if locations else None
+    nodes = sum(1 for _ in model.graph.all_nodes())
+    return OnnxFiles(path, data, sum(tensor.nbytes for tensor in tensors), nodes)
+
+
 def _weight_bytes(model: ir.Model) -> int:
     """Size of the weights that a model must write itself."""
     tensors = (value.const_value for value in model.graph.initializers.values())

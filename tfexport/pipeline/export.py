@@ -9,7 +9,7 @@ from typing import Any, Unpack
 
 from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.errors import ConversionError, MissingWeightsError, ValidationError, abbreviate
-from tfexport.graph import OnnxGraph
+from tfexport.graph import OnnxFiles, OnnxGraph
 from tfexport.pipeline.conversion import Example, convert, no_route, run_example, weights_read, write
 from tfexport.pipeline.genai import check_genai, write_genai_config
 from tfexport.pipeline.manifest import describe
@@ -18,6 +18,7 @@ from tfexport.pipeline.plan import Attempt, Plan, Source, load_source, make_plan
 from tfexport.pipeline.publishing import publish, staged
 from tfexport.pipeline.sidecar_files import write_sidecar_files
 from tfexport.pipeline.stages import Stages
+from tfexport.pipeline.variants import Variant, make_variants, validate_variants
 from tfexport.runtime.errors import import_runtime
 from tfexport.validation import ValidationReport, validate_files
 
@@ -142,12 +143,22 @@ def _attempts(plan: Plan, source: Source, folder: Path, allow_missing_weights: b
         _check_weights(plan, source, graphs, allow_missing_weights)
         with stages.stage("write"):
             files = write(graphs, folder)
+        variants = _transformed(plan, files, folder, stages)
         with stages.stage("validate"):
             report = validate_files(files, graphs, references, plan.tolerance)
-        attempts.append(Attempt(route, graphs, files, report))
-        if report.passed:
+            validated = validate_variants(variants, graphs, references)
+        attempts.append(Attempt(route, graphs, files, report, variants=validated))
+        if attempts[-1].valid:
             break
     return attempts
+
+
+def _transformed(plan: Plan, files: Mapping[str, OnnxFiles], folder: Path, stages: Stages) -> tuple[Variant, ...]:
+    """Make the variants of files; an export without transforms does not have this stage."""
+    if not plan.transforms:
+        return ()
+    with stages.stage("transform"):
+        return make_variants(plan.transforms, files, folder, plan.tolerance)
 
 
 def _check_weights(plan: Plan, source: Source, graphs: Mapping[str, OnnxGraph], allow_missing_weights: bool) -> None:

@@ -1,4 +1,4 @@
-"""The manifest of an exported directory: what it is, where it came from, and how it was proven."""
+"""The manifest of an exported directory: its source, its graphs, and the validation of each file."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tfexport.pipeline.conversion import weights_read
 from tfexport.pipeline.plan import Attempt, Plan, Source
 from tfexport.pipeline.publishing import MODEL as DEFAULT_FILE
 from tfexport.pipeline.stages import Stages
+from tfexport.pipeline.variants import ValidatedVariant
 from tfexport.validation import ValidationReport, json_number
 
 SCHEMA_VERSION = 1
@@ -37,7 +38,7 @@ PACKAGES = (
 
 
 def installed_versions() -> dict[str, str]:
-    """Versions of the packages that an export depends on, those that are installed."""
+    """Return the versions of those packages that an export depends on and that are installed."""
     found: dict[str, str] = {}
     for package in PACKAGES:
         try:
@@ -48,14 +49,14 @@ def installed_versions() -> dict[str, str]:
 
 
 def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attempt], stages: Stages) -> dict[str, Any]:
-    """The manifest, but for the list of files, which `tfexport.pipeline.publishing.publish` adds.
+    """Return the manifest without the list of files, which `tfexport.pipeline.publishing.publish` adds.
 
     Args:
-        plan: what was to be exported.
-        source: what was loaded.
-        best: the attempt whose file is published.
-        attempts: every attempt, in the order they were made.
-        stages: what each stage took.
+        plan: The plan of the export.
+        source: The loaded checkpoint.
+        best: The attempt whose files are published.
+        attempts: All attempts, in order.
+        stages: The stages, with their times.
     """
     graphs, files, report = best.graphs, best.files, best.report
     assert graphs and files and report is not None
@@ -70,7 +71,7 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
             "kind": checkpoint.kind.name,
             "model_type": plan.model_type,
             "model_class": source.loaded.model_class,
-            **(_of_plain(source, checkpoint) if checkpoint.kind.declares_itself else {}),
+            **(_declared_by_itself(source, checkpoint) if checkpoint.kind.declares_itself else {}),
             "sha256": checkpoint.sha256(choice.weights),
             "missing_weights": sorted(source.loaded.lacking(weights_read(graphs))),
         },
@@ -82,9 +83,15 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
         "caveats": list(plan.caveats),
         "values_override": dict(plan.config.values_override or {}),
         "preprocessor": source.preprocessor.kind,
-        "graphs": {files[name].model.name: _graph(graph, files[name]) for name, graph in graphs.items()},
-        "validated": report.passed,
+        "graphs": _graphs(graphs, files)
+        | {name: graph for each in best.variants for name, graph in _graphs(graphs, each.variant.files).items()},
+        "validated": best.valid,
         "validation": _validation(report),
+        **(
+            {"variants": {each.variant.transform: _variant(each, files) for each in best.variants}}
+            if best.variants
+            else {}
+        ),
         "stages": {
             name: {"seconds": round(seconds, 3), "peak_rss_mib": round(stages.peak_rss_mib[name], 1)}
             for name, seconds in stages.seconds.items()
@@ -93,9 +100,13 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
     }
 
 
-def _of_plain(source: Source, checkpoint: Checkpoint) -> dict[str, Any]:
-    """What is known of a model that declares itself: which Keras loaded it, and how the user had it read."""
+def _declared_by_itself(source: Source, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return the Keras that loaded a model that declares itself, and the user's options for it."""
     return {"loaded_by": source.loaded.loaded_by, "options": checkpoint.options.as_dict()}
+
+
+def _graphs(graphs: Mapping[str, OnnxGraph], files: Mapping[str, OnnxFiles]) -> dict[str, Any]:
+    return {files[name].model.name: _graph(graph, files[name]) for name, graph in graphs.items()}
 
 
 def _graph(graph: OnnxGraph, files: OnnxFiles) -> dict[str, Any]:
@@ -117,8 +128,18 @@ def _ports(contract: Contract) -> dict[str, Any]:
     }
 
 
+def _variant(validated: ValidatedVariant, files: Mapping[str, OnnxFiles]) -> dict[str, Any]:
+    """Return the part of the manifest about one variant: the file that each of its files is made from, and the validation."""
+    made = validated.variant.files
+    return {
+        "files": {made[name].model.name: files[name].model.name for name in files},
+        "validated": validated.report.passed,
+        "validation": _validation(validated.report, next(iter(made.values())).model.name),
+    }
+
+
 def contracts_of(manifest: Mapping[str, Any]) -> dict[str, Contract]:
-    """What each file that a manifest lists promises, by its name without ``.onnx``."""
+    """Return the contract of each file of a manifest, by the file's name without ``.onnx``."""
     return {
         Path(name).stem: Contract(*(tuple(map(_port, graph[side])) for side in ("inputs", "outputs")))
         for name, graph in manifest.get("graphs", {}).items()
@@ -129,7 +150,7 @@ def _port(listed: Mapping[str, Any]) -> Port:
     return Port(listed["name"], listed["dtype"], tuple(listed["shape"]))
 
 
-def _validation(report: ValidationReport) -> dict[str, Any]:
+def _validation(report: ValidationReport, only_file: str = DEFAULT_FILE) -> dict[str, Any]:
     return {
         "atol": report.tolerance.atol,
         "rtol": report.tolerance.rtol,
@@ -137,31 +158,22 @@ def _validation(report: ValidationReport) -> dict[str, Any]:
         "problem": report.problem,
         "cases": [
             {
-                "file": case.file or DEFAULT_FILE,
+                "file": case.file or only_file,
                 "case": case.case.name,
                 "problem": case.problem,
                 "outputs": [output.as_dict() for output in case.outputs],
             }
             for case in report.cases
         ],
-        "generation": [
-            {
-                **vars(told),
-                "files": list(told.files),
-                "max_abs_error": json_number(told.max_abs_error),
-                "allowed": json_number(told.allowed),
-            }
-            for told in report.generation
-        ],
+        "generation": [text.as_dict() for text in report.generation],
     }
 
 
 def summary(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What a person wants to know of a manifest, as (label, value) rows."""
-    graphs = manifest["graphs"]
-    cases = manifest["validation"]["cases"]
-    error = manifest["validation"]["max_abs_error"]
-    agreed = sum(not case["problem"] and not any(o["problem"] for o in case["outputs"]) for case in cases)
+    """Return what a person reads of a manifest, as (label, value) rows."""
+    variants = manifest.get("variants", {})
+    of_variants = {name for variant in variants.values() for name in variant["files"]}
+    graphs = {name: graph for name, graph in manifest["graphs"].items() if name not in of_variants}
     size = sum(file["bytes"] for name, file in manifest["files"].items() if name.split(".")[-1].startswith("onnx"))
     nodes = ", ".join(
         f"{graph['nodes']} nodes" + (f" in {name}" if len(graphs) > 1 else "") for name, graph in graphs.items()
@@ -173,32 +185,49 @@ def summary(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("exporter", f"{manifest['exporter']}, opset {manifest['opset']}, {nodes}"),
         *_ports_summary(graphs),
         ("size", f"{size / 1e6:.1f} MB"),
-        (
-            "validated",
-            f"{'yes' if manifest['validated'] else 'NO'}, {agreed} of {len(cases)} cases"
-            + ("" if error is None else f", largest error {error:.2g}"),
-        ),
-        *(("generated", _generation_summary(told)) for told in manifest["validation"]["generation"]),
+        ("validated", _validation_summary(manifest["validation"], manifest["validated"])),
+        *(("variant", _variant_summary(name, variant)) for name, variant in variants.items()),
+        *(("generated", _generation_summary(text)) for text in manifest["validation"]["generation"]),
         *(("caveat", caveat) for caveat in manifest["caveats"]),
         ("time", ", ".join(f"{name} {stage['seconds']:.1f} s" for name, stage in manifest["stages"].items())),
     ]
 
 
 def _ports_summary(graphs: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Inputs and outputs of each graph; a cache is told once, not tensor by tensor."""
+    """Return a row for the inputs and one for the outputs of each graph; the tensors of a cache are counted, not listed."""
     rows = []
     for name, graph in graphs.items():
         where = f" of {name}" if len(graphs) > 1 else ""
         for side in ("inputs", "outputs"):
-            ports = [p for p in graph[side] if not p["name"].startswith((PAST, PRESENT))]
-            cached = [p for p in graph[side] if p["name"].startswith((PAST, PRESENT))]
-            told = [f"{p['name']}[{', '.join(map(str, p['shape']))}]" for p in ports]
+            cached = [port["name"] for port in graph[side] if port["name"].startswith((PAST, PRESENT))]
+            listed = [
+                f"{port['name']}[{', '.join(map(str, port['shape']))}]"
+                for port in graph[side]
+                if port["name"] not in cached
+            ]
             if cached:
-                told.append(f"{len(cached)} tensors {cached[0]['name'].split('.')[0]}")
-            rows.append((f"{side}{where}", ", ".join(told)))
+                listed.append(f"{len(cached)} tensors {cached[0].split('.')[0]}")
+            rows.append((f"{side}{where}", ", ".join(listed)))
     return rows
 
 
-def _generation_summary(told: Mapping[str, Any]) -> str:
-    verdict = f"NO: {told['problem']}" if told["problem"] else f"largest error of a logit {told['max_abs_error']:.2g}"
-    return f"{told['steps']} tokens after {told['prompt']}, {told['batch']} rows, {', '.join(told['files'])}: {verdict}"
+def _agreeing(validation: Mapping[str, Any]) -> int:
+    """Return the number of cases in which all outputs agree."""
+    return sum(not case["problem"] and not any(o["problem"] for o in case["outputs"]) for case in validation["cases"])
+
+
+def _validation_summary(validation: Mapping[str, Any], valid: bool) -> str:
+    error = validation["max_abs_error"]
+    return f"{'yes' if valid else 'NO'}, {_agreeing(validation)} of {len(validation['cases'])} cases" + (
+        "" if error is None else f", largest error {error:.2g}"
+    )
+
+
+def _variant_summary(name: str, variant: Mapping[str, Any]) -> str:
+    files = ", ".join(variant["files"])
+    return f"{name}, {files}: {_validation_summary(variant['validation'], variant['validated'])}"
+
+
+def _generation_summary(text: Mapping[str, Any]) -> str:
+    result = f"NO: {text['problem']}" if text["problem"] else f"largest error of a logit {text['max_abs_error']:.2g}"
+    return f"{text['steps']} tokens after {text['prompt']}, {text['batch']} rows, {', '.join(text['files'])}: {result}"

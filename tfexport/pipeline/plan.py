@@ -17,6 +17,9 @@ from tfexport.declarations.tasks import GENERATING, WITH_PAST
 from tfexport.errors import ConversionError, InputsError, UnsupportedFeatureError
 from tfexport.graph import OnnxFiles, OnnxGraph, check_opset
 from tfexport.pipeline.options import ExportOptions
+from tfexport.pipeline.transforms import find_transforms
+from tfexport.pipeline.transforms.base import Transform
+from tfexport.pipeline.variants import ValidatedVariant
 from tfexport.validation import DEFAULT_RTOL, Reference, Tolerance, ValidationReport
 
 _DEFAULT = "default"
@@ -36,6 +39,7 @@ class Plan:
         tolerance: what the validation allows.
         parts: what each file computes: the declaration, or one a part of it, by the file's name without ``.onnx``.
         loaded: the model, where it is loaded for its declaration: one that declares itself by a signature.
+        transforms: the transforms that make variants of the files.
     """
 
     checkpoint: Checkpoint
@@ -47,6 +51,7 @@ class Plan:
     tolerance: Tolerance
     parts: Mapping[str, OnnxConfig]
     loaded: LoadedModel | None = None
+    transforms: tuple[Transform, ...] = ()
 
     @property
     def model_type(self) -> str | None:
@@ -100,6 +105,7 @@ class Attempt:
         files: what was written, by the same names; empty when conversion failed.
         report: the validation; None when conversion failed.
         failure: why conversion failed; None when it did not.
+        variants: what transforms made of the files, with its validation.
     """
 
     route: str
@@ -107,11 +113,13 @@ class Attempt:
     files: Mapping[str, OnnxFiles] = field(default_factory=dict)
     report: ValidationReport | None = None
     failure: ConversionError | None = None
+    variants: tuple[ValidatedVariant, ...] = ()
 
     @property
     def valid(self) -> bool:
         """Whether there is a file and it agrees with its source."""
-        return self.report is not None and self.report.passed
+        passed = self.report is not None and self.report.passed
+        return passed and all(each.report.passed for each in self.variants)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -120,7 +128,8 @@ class Attempt:
             return ()
         notes = dict.fromkeys(note for graph in self.graphs.values() for note in graph.notes)
         found = () if self.failure is None else (str(self.failure),)
-        return *notes, *found, *(() if self.report is None else self.report.problems)
+        variants = (problem for each in self.variants for problem in each.problems)
+        return *notes, *found, *(() if self.report is None else self.report.problems), *variants
 
 
 def make_plan(
@@ -159,6 +168,7 @@ def make_plan(
         ),
         parts=parts_of(config, options.writing.monolith),
         loaded=loaded,
+        transforms=find_transforms(options.writing.transforms),
     )
 
 

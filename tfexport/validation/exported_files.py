@@ -33,7 +33,8 @@ def validate_files(
         One report of all files. Text is generated only with files that agree with the model case by case.
     """
     reports = {
-        name: _validated(name, written, graphs[name].contract, references, tolerance) for name, written in files.items()
+        written.model.name: _validated(name, written, graphs[name].contract, references, tolerance)
+        for name, written in files.items()
     }
     passed = all(report.passed for report in reports.values())
     paths = {name: written.model for name, written in files.items()}

@@ -154,9 +154,9 @@ def json_number(value: float | None) -> float | None:
 def combine(
     tolerance: Tolerance, reports: Mapping[str, ValidationReport], generation: Iterable[GenerationReport]
 ) -> ValidationReport:
-    """Combine the reports of several files, by their names without ``.onnx``, into one."""
+    """Combine the reports of several files, by the names of the files, into one."""
     if len(reports) == 1:
         return replace(next(iter(reports.values())), generation=tuple(generation))
-    problems = [f"{name}.onnx: {report.problem}" for name, report in reports.items() if report.problem]
-    cases = tuple(replace(case, file=f"{name}.onnx") for name, report in reports.items() for case in report.cases)
+    problems = [f"{name}: {report.problem}" for name, report in reports.items() if report.problem]
+    cases = tuple(replace(case, file=name) for name, report in reports.items() for case in report.cases)
     return ValidationReport(tolerance, cases, "; ".join(problems) or None, tuple(generation))
