@@ -3,8 +3,9 @@
     python -m benchmarks.against_onnxruntime          # writes benchmarks/results/against_onnxruntime.json
 
 The tools take turns in a random order. They are `tfexport.benchmark`; ``onnxruntime.transformers.bert_perf_test``, as its users
-run it; and the loop of ``onnxruntime_perf_test`` (one input, a fixed number of ``session.run``, every call timed) in a process of
-its own, since no wheel contains that program. The machine may drift, so that only the ratio of neighbouring times is compared.
+run it; and the loop of ``onnxruntime_perf_test``: one input, a fixed number of ``session.run``, every call timed. No wheel
+contains that program, so that its loop is written here and runs in a process of its own. The machine may drift, so that only
+the ratio of neighbouring times is compared.
 """
 
 from __future__ import annotations

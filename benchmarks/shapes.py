@@ -1,7 +1,7 @@
 """Checkpoints to measure: trained ones, and random weights of published shapes, the same every time.
 
-The random weights of a model that writes text are so large that the likeliest token leads clearly, and that a text does not
-repeat one token. Then an engine that computes other values writes another text.
+The random weights of a model that writes text are so large that the likeliest token leads clearly, and texts do not repeat a
+token. Then an engine that computes other values writes another text.
 
 They are checkpoints of TensorFlow, or of PyTorch if TensorFlow is not installed.
 

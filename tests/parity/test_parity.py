@@ -128,9 +128,9 @@ def _fails_as_a_backend_test(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "name one checkpoint, or two by --model-tf and --model-pt"),
+        ((), "Name one checkpoint, or two by --model-tf and --model-pt"),
         (("nowhere",), "nowhere"),
-        (("--model-tf", "a"), "name one checkpoint"),
+        (("--model-tf", "a"), "Name one checkpoint"),
         (("nowhere", "--providers", "cpu,cuda"), "'cuda' was asked for"),
         (("nowhere", "--html", "."), "cannot be written"),
     ],

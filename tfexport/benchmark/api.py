@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from tfexport.benchmark.cells import Axes
 from tfexport.benchmark.engines import engine, engines, missing
 from tfexport.benchmark.environment import load_average, machine, usable_cpus
-from tfexport.benchmark.groups import check_engines, make_groups, reference_of
+from tfexport.benchmark.groups import Group, check_engines, make_groups, reference_of
 from tfexport.benchmark.results import SCHEMA_VERSION, created
 from tfexport.benchmark.run import INTERRUPTED, LAUNCHES, ROUND_S, TIME_LIMIT_S, Limits, Progress, measure
 from tfexport.benchmark.suite import Options
@@ -57,27 +57,15 @@ def benchmark(
         raise InputsError("found nothing to measure. Name an exported directory, an ONNX file or a checkpoint.")
     import_runtime()
     announce = progress or (lambda share, text: None)
-    requests = [_request(each) for each in targets]
     shared = options or Options()
+    limits = Limits(shared.launches or LAUNCHES, shared.round_s or ROUND_S, shared.time_limit_s or TIME_LIMIT_S)
     require(MEASURING)
     before, begin = machine(), time.perf_counter()
     with ExitStack() as stack:
-        where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-benchmark-")))
+        exports = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-benchmark-")))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-benchmark-")))
-        where.mkdir(parents=True, exist_ok=True)
-        opened = [
-            (open_target(request, where, lambda text: announce(0.0, text)), own.over(shared))
-            for request, own in requests
-        ]
-        _check_names([target.model.name for target, _ in opened])
-        planned = {target.model.name: (target, axes_of(target, asked)) for target, asked in opened}
-        limits = Limits(shared.launches or LAUNCHES, shared.round_s or ROUND_S, shared.time_limit_s or TIME_LIMIT_S)
-        for target, axes in planned.values():
-            check_engines(target, axes)
-        groups = []
-        for called, (target, axes) in planned.items():
-            announce(0.0, f"running {called} in {reference_of(target)} for reference")
-            groups += make_groups(target, axes, scratch / called)
+        planned = _planned([_request(each) for each in targets], shared, exports, announce)
+        groups = _groups(planned, scratch, announce)
         ended = measure(groups, limits, begin, announce)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -95,11 +83,35 @@ def benchmark(
     }
 
 
+def _planned(
+    requests: Sequence[tuple[Request, Options]], shared: Options, folder: Path, announce: Progress
+) -> dict[str, tuple[Target, Axes]]:
+    """Open all targets, exporting checkpoints into a folder. Returns each target by its name, with its settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    opened = [
+        (open_target(request, folder, lambda text: announce(0.0, text)), own.over(shared)) for request, own in requests
+    ]
+    _check_names([target.model.name for target, _ in opened])
+    planned = {target.model.name: (target, axes_of(target, options)) for target, options in opened}
+    for target, axes in planned.values():
+        check_engines(target, axes)
+    return planned
+
+
+def _groups(planned: Mapping[str, tuple[Target, Axes]], scratch: Path, announce: Progress) -> list[Group]:
+    """Run the reference of every target, and return the groups of all targets."""
+    groups = []
+    for name, (target, axes) in planned.items():
+        announce(0.0, f"running {name} in {reference_of(target)} for reference")
+        groups += make_groups(target, axes, scratch / name)
+    return groups
+
+
 def axes_of(target: Target, options: Options) -> Axes:
     """Return the settings of one target: those of the options, or else its defaults.
 
-    By default ONNX Runtime runs the exported file, OpenVINO runs it too if it is installed, and the framework of the
-    checkpoint runs the checkpoint, if that is known, in the way that its users would.
+    By default ONNX Runtime runs the exported file, and so does OpenVINO if it is installed. If the checkpoint is known, its
+    framework runs it as its users would.
     """
     chosen = options.engines or _default_engines(target)
     cpus = usable_cpus()

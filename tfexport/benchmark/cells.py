@@ -14,6 +14,7 @@ Boundary = Literal["host", "device"]
 the engine's device; a call ends when its outputs are computed."""
 
 BOUNDARIES: tuple[Boundary, ...] = ("host", "device")
+_OPTIONS = {"batches": "--batch-sizes", "sequences": "--sequence-lengths"}
 PRECISIONS = ("fp32", "tf32", "bf16", "fp16")
 """fp32 computes in float32 everywhere. tf32 lets CUDA multiply in TensorFloat-32. bf16 and fp16 compute in those types."""
 
@@ -120,9 +121,11 @@ class Axes:
     def __post_init__(self) -> None:
         for name, values in asdict(self).items():
             if not values:
-                raise InputsError(f"{name} is empty. Expected at least one value.")
+                raise InputsError(f"{name} is empty. Expected at least one value ({_option(name)}).")
             if len(set(values)) < len(values):
-                raise InputsError(f"{name} has a value twice: {', '.join(map(str, values))}. Expected each only once.")
+                raise InputsError(
+                    f"{name} has a value twice: {', '.join(map(str, values))}. Expected each only once ({_option(name)})."
+                )
             if isinstance(values[0], int):
                 _check_positive(name, values)
         _check_known("boundary", self.boundaries, BOUNDARIES)
@@ -161,10 +164,15 @@ def setting_from(values: Mapping[str, Any]) -> Setting:
     return Setting(**values)
 
 
+def _option(name: str) -> str:
+    """Return the option of the command line that sets an axis."""
+    return _OPTIONS.get(name, f"--{name}")
+
+
 def _check_positive(name: str, values: Sequence[int]) -> None:
     wrong = [value for value in values if value < 1]
     if wrong:
-        raise InputsError(f"{name} has {wrong[0]}. Expected whole numbers of at least 1.")
+        raise InputsError(f"{name} has {wrong[0]}. Expected whole numbers of at least 1 ({_option(name)}).")
 
 
 def _check_known(name: str, values: Sequence[str], known: Sequence[str]) -> None:

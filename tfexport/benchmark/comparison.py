@@ -21,8 +21,8 @@ lost: measured before, and refused or failed now; gained: the reverse. no number
 REGRESSIONS: tuple[Verdict, ...] = ("slower", "lost")
 COLUMNS = ("cell", "old ms", "new ms", "times as fast", "verdict")
 _LEAST_LAUNCHES = 3
-"""Launches from which a comparison is reliable. In a simulation whose processes differ by 2 %, comparing an engine with itself
-finds a difference once in eight times with two launches, once in twelve with three, and once in eighty with five."""
+"""Launches from which a comparison is reliable. In a simulation, processes differed by 2 %, and an engine was compared with
+itself. One comparison in eight found a difference with two launches, one in twelve with three, one in eighty with five."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Measure every cell of all groups.
 
 Cells of one setting form a group and are compared with each other. Each cell of a group has a process of its own. The processes
-are loaded one after the other, must return the outputs of the reference, and warm up. Then come rounds: in each, every cell
-makes calls for a moment, in an order that is drawn for the round, so that a drift of the machine affects all cells. The
-processes are launched several times, since some causes of a slow or fast process last as long as the process. A launch ends
-when every median is known precisely enough, or when its share of the time is over.
+are loaded one after the other, must return the outputs of the reference, and warm up. Then come rounds. In each round every
+cell makes calls for a moment, in a random order, so that a drift of the machine affects all cells. The processes are launched
+several times, since some causes of a slow or fast process last as long as the process. A launch ends when every median is known
+precisely enough, or when its share of the time is over.
 """
 
 from __future__ import annotations

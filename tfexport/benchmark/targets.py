@@ -146,23 +146,33 @@ def _open_file(request: Request, path: Path) -> Target:
 def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | None) -> Target:
     manifest = read_manifest(folder)
     files = {file.stem: file.absolute() for file in sorted(folder.glob(f"*{_SUFFIX}"))}
-    if not (folder / CONFIG).is_file():  # from another tool, or not a model of transformers: only the files describe it
-        if len(files) > 1:
-            raise CheckpointNotFoundError(
-                f"{folder} holds {len(files)} ONNX files, and neither {MANIFEST} nor {CONFIG}, which describe them. "
-                "Name one of the files."
-            )
-        return _open_file(request, next(iter(files.values())))
+    if (folder / CONFIG).is_file():
+        return _describe_export(request, folder, kind, checkpoint or _source_of(manifest), files, manifest)
+    # From another tool, or not a model of transformers: only the files describe it.
+    if len(files) > 1:
+        raise CheckpointNotFoundError(
+            f"{folder} holds {len(files)} ONNX files, and neither {MANIFEST} nor {CONFIG}, which describe them. "
+            "Name one of the files."
+        )
+    return _open_file(request, next(iter(files.values())))
+
+
+def _describe_export(
+    request: Request,
+    folder: Path,
+    kind: str,
+    source: str | None,
+    files: Mapping[str, Path],
+    manifest: Mapping[str, Any],
+) -> Target:
+    """Return the target of an exported directory that holds a configuration of transformers."""
     described = open_checkpoint(folder)
-    named = manifest.get("feature") or request.feature
-    feature = choose_feature(named, described.config, str(folder))
+    feature = choose_feature(manifest.get("feature") or request.feature, described.config, str(folder))
     model_type = described.config.model_type
     declared = config_factory(model_type, feature.removesuffix(WITH_PAST), str(folder))(described.config)
     graphs = {stem: graph_facts.facts(graph_facts.read(file)) for stem, file in files.items()}
     writes = _writes(folder, graphs)
     preprocessor = load_preprocessor(described).value
-    source = checkpoint or _source_of(manifest)
-    start = _start(folder, described.config) if writes and ENCODER_PART in files else None
     return Target(
         model=Model(
             name=request.called,
@@ -170,7 +180,7 @@ def _open_export(request: Request, folder: Path, kind: str, checkpoint: str | No
             outputs=() if writes else tuple(graphs["model"]["outputs"]),
             checkpoint=source,
             feature=feature,
-            start=start,
+            start=_start(folder, described.config) if writes and ENCODER_PART in files else None,
         ),
         writes=writes,
         has_sequence=any("sequence" in label for label in _axes(_user_inputs(declared, writes))),

@@ -111,7 +111,9 @@ def _named(checkpoint: str | Path | None, model_tf: str | Path | None, model_pt:
         return _Checkpoints(str(checkpoint), str(checkpoint), None, str(checkpoint))
     if checkpoint is None and model_tf is not None and model_pt is not None:
         return _Checkpoints(str(model_tf), str(model_pt), "tf", f"{model_tf} and {model_pt}")
-    raise InputsError("name one checkpoint, or two by --model-tf and --model-pt (model_tf, model_pt).")
+    raise InputsError(
+        "found neither one checkpoint nor two. Name one checkpoint, or two by --model-tf and --model-pt (model_tf, model_pt)."
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Find the first layer that differs. Layers are matched by their outputs, since names do not survive conversion.
 
-A layer of the reference *is found* in a file when a tensor of the file holds the layer's output, in any order of axes that
+A layer of the reference *is found* in a file when a tensor of the file holds the layer's output. Its axes may have any order that
 converters use. Layers are listed in the order in which they return; inner layers return first. The two computations diverge
 at the first layer that is not found, and none of whose callers is found.
 """

@@ -114,7 +114,10 @@ def _paths(folder: Path, plan: PlanSummary) -> dict[str, Path]:
     paths = {part: folder / f"{part}.onnx" for part in plan.parts}
     missing = [path.name for path in paths.values() if not path.is_file()]
     if missing:
-        raise CheckpointNotFoundError(f"{folder} lacks {', '.join(missing)}, which {plan.feature} consists of.")
+        raise CheckpointNotFoundError(
+            f"{folder} lacks {', '.join(missing)}, of which the feature {plan.feature} consists. Name the feature of the files "
+            "by --feature (feature=...)."
+        )
     return paths
 
 

@@ -44,10 +44,12 @@ def engine(name: str, *, writes: bool = False) -> type[Engine]:
         try:
             found = getattr(import_module(module), attribute)
         except (ImportError, AttributeError) as error:
-            raise UnknownEngineError(f"the engine {name!r} cannot be imported: {error}.") from error
+            raise UnknownEngineError(
+                f"the engine {name!r} cannot be imported: {error}. Expected module:Class on the Python path."
+            ) from error
         if isinstance(found, type) and issubclass(found, Engine):
             return found
-        raise UnknownEngineError(f"{name} is not an Engine of tfexport.benchmark.engines.")
+        raise UnknownEngineError(f"{name} is not an engine. Expected a class that extends tfexport.benchmark.Engine.")
     kind = "write text" if writes else "run a model"
     raise UnknownEngineError(
         f"the engine {name!r} does not exist. Engines that {kind}: {', '.join(sorted(known))}. Name one of them, or "
