@@ -1,4 +1,4 @@
-"""The PyTorch backend: Hugging Face classes, converted with torch.onnx without ever handing it a weight."""
+"""The PyTorch backend: models of transformers and Keras 3, converted by torch.onnx without their weights."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 
 from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
 from tfexport.backends.pytorch import dynamo, torchscript
+from tfexport.backends.pytorch.calling import caller_of
 from tfexport.backends.pytorch.keras_models import load_keras
-from tfexport.backends.pytorch.layers import recorded
 from tfexport.backends.pytorch.loading import load_model
-from tfexport.backends.pytorch.tracing import as_input, call_model, check_call, for_inference, trace_arguments
+from tfexport.backends.pytorch.tracing import as_input, for_inference, trace_arguments
 from tfexport.backends.weightless import WeightlessGraph
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import Framework, FrameworkChoice
@@ -52,16 +52,17 @@ class PyTorchBackend:
 
     @exclusive
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        check_call(model, config)
+        caller = caller_of(model)
+        caller.check(config)
         tensors = {name: mapped(value, partial(as_input, model=model)) for name, value in inputs.items()}
         with prepared(model, config), for_inference(model):
-            outputs = call_model(model, config, tensors, partial(model_errors, model))
+            outputs = caller.call(config, tensors, partial(model_errors, model))
         return {name: value.numpy(force=True) for name, value in flatten_outputs(config, outputs).items()}
 
     @exclusive
     def layers(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> Layers:
         found = Layers()
-        with recorded(model, found):
+        with caller_of(model).recorded(found):
             self.run(model, config, inputs)
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,27 +12,30 @@ import torch
 from tfexport.backends.base import Layers
 from tfexport.backends.keras import keras_on
 from tfexport.backends.keras.layers import recorded_calls
-from tfexport.backends.pytorch.keras_models import KerasModule
 
 
 @contextmanager
-def recorded(model: Any, layers: Layers) -> Iterator[None]:
-    """Record every module of a model that is called within a block, by its path; of a Keras model every layer.
+def recorded_modules(model: Any, layers: Layers) -> Iterator[None]:
+    """Record every module of a model that is called in a block, by its path.
 
     Args:
-        model: whose modules.
-        layers: what is recorded is added to.
+        model: the model.
+        layers: mapping to which the outputs are added.
     """
-    if isinstance(model, KerasModule):
-        classes = (keras_on("pt").layers.Layer,)  # which call one another without torch's hooks
-        with recorded_calls(classes, layers, _flat, _is_float, _array):
-            yield
-        return
     with ExitStack() as stack:
         for name, module in model.named_modules():
             handle = module.register_forward_hook(partial(_record, layers, name or type(model).__name__))
             stack.callback(handle.remove)
         yield
+
+
+def recorded_keras_layers(layers: Layers) -> AbstractContextManager[None]:
+    """Record every layer of Keras that is called in a block: layers call one another without torch's hooks.
+
+    Args:
+        layers: mapping to which the outputs are added.
+    """
+    return recorded_calls((keras_on("pt").layers.Layer,), layers, _flat, _is_float, _array)
 
 
 def _record(layers: Layers, name: str, module: Any, arguments: Any, outputs: Any) -> None:

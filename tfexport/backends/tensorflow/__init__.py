@@ -1,4 +1,4 @@
-"""The TensorFlow backend: Hugging Face TF classes, converted with tf2onnx without ever handing it a weight."""
+"""The TensorFlow backend: models of transformers, Keras and SavedModels, converted by tf2onnx without their weights."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
-from tfexport.backends.signature_model import SignatureModel
-from tfexport.backends.tensorflow.calling import call_model, check_call
+from tfexport.backends.tensorflow.calling import caller_of
 from tfexport.backends.tensorflow.conversion import convert_function
 from tfexport.backends.tensorflow.layers import recorded
 from tfexport.backends.tensorflow.loading import load_model
@@ -46,22 +45,20 @@ class TensorFlowBackend:
     def convert(
         self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
     ) -> WeightlessGraph:
-        with (
-            prepared(model, config),
-            stand_ins(),
-            patched_tensorflow(of_transformers=not isinstance(model, SignatureModel)),
-        ):
+        patches = patched_tensorflow(of_transformers=caller_of(model).is_of_transformers)
+        with prepared(model, config), stand_ins(), patches:
             traced = trace(model, config, inputs)
         return convert_function(traced, opset, route)
 
     @exclusive
     def run(self, model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        check_call(model, config)
-        # CTRL cannot be asked for more than one token beside a cache without its patch.
-        mended = patched(ctrl_cache.specs() if PAST in inputs else ())
+        caller = caller_of(model)
+        caller.check(config)
+        # Unpatched, CTRL reads only one token together with a cache.
+        patch = patched(ctrl_cache.specs() if PAST in inputs else ())
         tensors = {name: mapped(value, tf.constant) for name, value in inputs.items()}
-        with prepared(model, config), stand_ins(), mended:
-            outputs = call_model(model, config, tensors, partial(model_errors, model, tf.errors.OpError))
+        with prepared(model, config), stand_ins(), patch:
+            outputs = caller.call(config, tensors, partial(model_errors, model, tf.errors.OpError))
         return {name: np.asarray(value) for name, value in flatten_outputs(config, outputs).items()}
 
     @exclusive

@@ -1,10 +1,11 @@
-"""Call a TensorFlow model with what a declaration names."""
+"""Callers of TensorFlow models: how each kind of model is called with the inputs of a declaration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -19,58 +20,94 @@ from tfexport.dummy_inputs import PAST
 _ENCODER_OUTPUTS = "encoder_outputs"
 _STACKED_RANK = 5
 
+Guard = Callable[[], AbstractContextManager[None]]
 
-def check_call(model: Any, config: OnnxConfig) -> None:
-    """Refuse a declared input that the model does not take.
 
-    Raises:
-        ContractError: there is one.
+class Caller(Protocol):
+    """Calls one model."""
+
+    @property
+    def is_of_transformers(self) -> bool:
+        """Whether the model belongs to transformers, and so its patches apply."""
+
+    def check(self, config: OnnxConfig) -> None:
+        """Refuse a declaration that the model cannot be called with.
+
+        Raises:
+            ContractError: the model does not accept a declared input.
+        """
+
+    def call(self, config: OnnxConfig, tensors: Mapping[str, Any], guard: Guard = nullcontext) -> dict[str, Any]:
+        """Call the model, or the part of it that a declaration describes, and return its outputs by name.
+
+        Args:
+            config: the declaration.
+            tensors: tensors by declared name. A key-value cache is a tuple ``(key, value, ...)`` per layer, in inputs and
+                outputs, each ``(batch, heads, length, head size)``.
+            guard: makes the context in which only the model itself is called.
+        """
+
+
+def caller_of(model: Any) -> Caller:
+    """Return the caller of a model."""
+    return SignatureCaller(model) if isinstance(model, SignatureModel) else TransformersCaller(model)
+
+
+@dataclass(frozen=True)
+class SignatureCaller:
+    """Calls a model whose declaration was made from its own signature, so that any declared name is its own.
+
+    Attributes:
+        model: the model.
     """
-    if not isinstance(model, SignatureModel):
-        check_inputs(config._submodel_(model).call, model, config)
 
+    model: SignatureModel
+    is_of_transformers: bool = False
 
-def call_model(
-    model: Any,
-    config: OnnxConfig,
-    tensors: Mapping[str, Any],
-    guard: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> dict[str, Any]:
-    """Return the outputs of the model, or of the part of it that the declaration describes, by name.
+    def check(self, config: OnnxConfig) -> None:
+        """See `Caller`."""
 
-    A key-value cache is a tuple (key, value, ...) per layer on both sides, each ``(batch, heads, length, head size)``.
-
-    Args:
-        model: The framework's model.
-        config: Declaration of the model, or of a part.
-        tensors: Inputs by name.
-        guard: Context in which the model is called, and nothing else.
-    """
-    if isinstance(model, SignatureModel):
+    def call(self, config: OnnxConfig, tensors: Mapping[str, Any], guard: Guard = nullcontext) -> dict[str, Any]:
+        """See `Caller`."""
         with guard():
-            return model(tensors)
-    submodel = config._submodel_(model)
-    arguments = config._arguments_({name: mapped(value, _as_input) for name, value in tensors.items()}, _zeros)
-    if PAST in arguments and _stacks_its_cache(model):
-        arguments[PAST] = tuple(tf.stack(layer) for layer in arguments[PAST])
-    if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
-        arguments[_ENCODER_OUTPUTS] = as_encoder_outputs(arguments[_ENCODER_OUTPUTS], "tf")
-    with guard():
-        outputs = submodel(arguments, training=False, return_dict=True)
-    return {name: _unstacked(value) if name == PAST else value for name, value in outputs.items()}
+            return self.model(tensors)
+
+
+@dataclass(frozen=True)
+class TransformersCaller:
+    """Calls a model of transformers.
+
+    Attributes:
+        model: a ``TFPreTrainedModel``.
+    """
+
+    model: Any
+    is_of_transformers: bool = True
+
+    def check(self, config: OnnxConfig) -> None:
+        """See `Caller`."""
+        check_inputs(config._submodel_(self.model).call, self.model, config)
+
+    def call(self, config: OnnxConfig, tensors: Mapping[str, Any], guard: Guard = nullcontext) -> dict[str, Any]:
+        """See `Caller`."""
+        submodel = config._submodel_(self.model)
+        arguments = config._arguments_({name: mapped(value, _as_input) for name, value in tensors.items()}, _zeros)
+        if PAST in arguments and facts_of(decoder_config(self.model.config)).stacks_cache:
+            arguments[PAST] = tuple(tf.stack(layer) for layer in arguments[PAST])
+        if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
+            arguments[_ENCODER_OUTPUTS] = as_encoder_outputs(arguments[_ENCODER_OUTPUTS], "tf")
+        with guard():
+            outputs = submodel(arguments, training=False, return_dict=True)
+        return {name: _unstacked(value) if name == PAST else value for name, value in outputs.items()}
 
 
 def _as_input(value: Any) -> Any:
-    """transformers' TensorFlow models want int32 ids."""
+    """Cast int64 to int32: transformers' TensorFlow models require int32 ids."""
     return tf.cast(value, tf.int32) if getattr(value, "dtype", None) == tf.int64 else value
 
 
-def _stacks_its_cache(model: Any) -> bool:
-    return facts_of(decoder_config(model.config)).stacks_cache
-
-
 def _unstacked(cache: Any) -> Any:
-    """A cache as a tuple a layer."""
+    """Return a cache as one tuple per layer."""
     if not isinstance(cache, (list, tuple)):
         return cache
     return tuple(
@@ -79,6 +116,6 @@ def _unstacked(cache: Any) -> Any:
 
 
 def _zeros(key: Any, width: int) -> Any:
-    """Zeros ``(batch, length, width)`` for a key ``(batch, heads, length, size)``."""
+    """Return zeros ``(batch, length, width)`` for a key ``(batch, heads, length, size)``."""
     shape = tf.shape(key)
     return tf.zeros((shape[0], shape[2], width), key.dtype)

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfexport.backends.base import declared_outputs, flat_inputs, mapped, reason_of
-from tfexport.backends.tensorflow.calling import call_model, check_call
+from tfexport.backends.tensorflow.calling import caller_of
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.errors import ContractError, TracingError
 
@@ -50,7 +50,8 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
         ContractError: the model does not accept a declared input, or lacks a declared output.
         TracingError: TensorFlow cannot trace the model.
     """
-    check_call(model, config)
+    caller = caller_of(model)
+    caller.check(config)
     structure, flat = flat_inputs(config, inputs)
     names = tuple(config.inputs)
     taken = {name: name if _NAME.fullmatch(name) else f"input_of_the_file_{index}" for index, name in enumerate(names)}
@@ -59,7 +60,7 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
     def call(*tensors: Any) -> tuple[Any, ...]:
         by_name = dict(zip(names, tensors, strict=True))
         nested = {name: mapped(value, by_name.get) for name, value in structure.items()}
-        chosen = declared_outputs(config, call_model(model, config, nested), type(model).__name__)
+        chosen = declared_outputs(config, caller.call(config, nested), type(model).__name__)
         return tuple(tf.identity(value) for value in chosen.values())
 
     try:

@@ -78,10 +78,10 @@ class PyTorchEager(_PyTorch):
     def _function(self) -> Callable[[Mapping[str, Any]], Any]:
         # Imported here, because they import onnx and PyTorch.
         from tfexport.backends.base import declared_outputs
-        from tfexport.backends.pytorch.tracing import call_model
+        from tfexport.backends.pytorch.calling import caller_of
 
-        model, config, name = self._model, self._config, type(self._model).__name__
-        return lambda tensors: declared_outputs(config, call_model(model, config, tensors), name)
+        config, caller, name = self._config, caller_of(self._model), type(self._model).__name__
+        return lambda tensors: declared_outputs(config, caller.call(config, tensors), name)
 
     def fetch(self, outputs: Any) -> dict[str, np.ndarray]:
         return {

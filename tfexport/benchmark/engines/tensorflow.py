@@ -76,10 +76,10 @@ class TensorFlowEager(_TensorFlow):
     def _function(self) -> Callable[[Mapping[str, Any]], Any]:
         # Imported here, because they import onnx and TensorFlow.
         from tfexport.backends.base import declared_outputs
-        from tfexport.backends.tensorflow.calling import call_model
+        from tfexport.backends.tensorflow.calling import caller_of
 
-        model, config, name = self._model, self._config, type(self._model).__name__
-        return lambda tensors: declared_outputs(config, call_model(model, config, tensors), name)
+        config, caller, name = self._config, caller_of(self._model), type(self._model).__name__
+        return lambda tensors: declared_outputs(config, caller.call(config, tensors), name)
 
     def feed(self, inputs: Arrays) -> Any:
         with self._tf.device(self._device):
