@@ -9,12 +9,12 @@ def check_opset(converter: str, lowest: int, opset: int) -> None:
     """Refuse an opset that a converter cannot write.
 
     Args:
-        converter: the converter's name in the message.
-        lowest: the lowest opset that it writes.
-        opset: the requested opset.
+        converter: The converter's name in the message.
+        lowest: The lowest opset that it writes.
+        opset: The requested opset.
 
     Raises:
-        OpsetError: the requested opset is lower.
+        OpsetError: The requested opset is lower.
     """
     if opset < lowest:
         raise OpsetError(

@@ -11,7 +11,7 @@ def variable_name(variable: Any, scope: str) -> str:
     Keras numbers the models of a process (``tf_bert_model_1``); a file must not depend on how many came before.
 
     Args:
-        variable: a ``tf.Variable``.
-        scope: the model's own name, with which the variable's name begins.
+        variable: A ``tf.Variable``.
+        scope: The model's own name, with which the variable's name begins.
     """
     return str(variable.name).removesuffix(":0").removeprefix(f"{scope}/")

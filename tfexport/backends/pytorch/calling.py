@@ -29,16 +29,16 @@ class Caller(Protocol):
         """Refuse a declaration that the model cannot be called with.
 
         Raises:
-            ContractError: the model does not accept a declared input.
+            ContractError: The model does not accept a declared input.
         """
 
     def call(self, config: OnnxConfig, tensors: Mapping[str, Any], guard: Guard = nullcontext) -> dict[str, Any]:
         """Call the model, or the part of it that a declaration describes, and return its outputs by name.
 
         Args:
-            config: the declaration.
-            tensors: tensors by declared name. A key-value cache is nested tuples, in inputs and outputs.
-            guard: makes the context in which only the model itself is called.
+            config: The declaration.
+            tensors: Tensors by declared name. A key-value cache is nested tuples, in inputs and outputs.
+            guard: Makes the context in which only the model itself is called.
         """
 
     def recorded(self, layers: Layers) -> AbstractContextManager[None]:
@@ -55,7 +55,7 @@ class KerasCaller:
     """Calls a Keras model, whose declaration was made from its own signature.
 
     Attributes:
-        model: the model.
+        model: The model.
     """
 
     model: KerasModule
@@ -78,7 +78,7 @@ class TransformersCaller:
     """Calls a model of transformers.
 
     Attributes:
-        model: a ``PreTrainedModel``.
+        model: A ``PreTrainedModel``.
     """
 
     model: Any

@@ -29,10 +29,10 @@ def convert(arguments: TraceArguments, opset: int) -> WeightlessGraph:
     """Convert a model. If the opset is above 23, the graph is written at 23.
 
     Raises:
-        OpsetError: the opset is below 18.
-        TracingError: the model cannot be traced.
-        UnsupportedOpError: the exporter has no mapping for an op.
-        ConversionError: the exporter failed.
+        OpsetError: The opset is below 18.
+        TracingError: The model cannot be traced.
+        UnsupportedOpError: The exporter has no mapping for an op.
+        ConversionError: The exporter failed.
     """
     check_opset("torch's dynamo exporter", LOWEST_OPSET, opset)
     config = arguments.config

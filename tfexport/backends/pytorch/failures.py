@@ -28,8 +28,8 @@ def torch_errors(exporter: str, model: Any) -> Iterator[None]:
     """Turn an exporter's errors into a `ConversionError`, and keep its warnings, logs and prints off the screen.
 
     Args:
-        exporter: the exporter's name in messages.
-        model: the model, whose layers messages name.
+        exporter: The exporter's name in messages.
+        model: The model, whose layers messages name.
     """
     try:
         with _silence():

@@ -19,8 +19,8 @@ def recorded_modules(model: Any, layers: Layers) -> Iterator[None]:
     """Record every module of a model that is called in a block, by its path.
 
     Args:
-        model: the model.
-        layers: mapping to which the outputs are added.
+        model: The model.
+        layers: Mapping to which the outputs are added.
     """
     with ExitStack() as stack:
         for name, module in model.named_modules():
@@ -33,7 +33,7 @@ def recorded_keras_layers(layers: Layers) -> AbstractContextManager[None]:
     """Record every layer of Keras that is called in a block: layers call one another without torch's hooks.
 
     Args:
-        layers: mapping to which the outputs are added.
+        layers: Mapping to which the outputs are added.
     """
     return recorded_calls((keras_on("pt").layers.Layer,), layers, _flat, _is_float, _array)
 

@@ -35,13 +35,13 @@ def load_model(
     """Load a checkpoint. TensorFlow weights are converted if it holds no others.
 
     Args:
-        checkpoint: the checkpoint.
-        model_class: name of the class of transformers.
-        choice: the framework whose weights are loaded.
-        attention: transformers' implementation of attention; None for its default. Exports use eager attention.
+        checkpoint: The checkpoint.
+        model_class: Name of the class of transformers.
+        choice: The framework whose weights are loaded.
+        attention: Transformers' implementation of attention; None for its default. Exports use eager attention.
 
     Raises:
-        CheckpointError: the weights cannot be read or do not fit the model.
+        CheckpointError: The weights cannot be read or do not fit the model.
         FrameworkNotInstalledError: TensorFlow, which must convert the weights, is not installed.
     """
     if choice.converts_weights:

@@ -19,9 +19,9 @@ class DeclaredModel(torch.nn.Module):  # type: ignore[misc]
     """A model that accepts the declared inputs by position and returns the declared outputs as a tuple.
 
     Args:
-        model: the model. Its parameters are this module's, with the prefix ``model.``.
-        config: the declaration.
-        structure: nested inputs of the model, with declared names in place of tensors.
+        model: The model. Its parameters are this module's, with the prefix ``model.``.
+        config: The declaration.
+        structure: Nested inputs of the model, with declared names in place of tensors.
     """
 
     PREFIX = "model."
@@ -47,10 +47,10 @@ class TraceArguments:
     """Arguments of both exporters.
 
     Attributes:
-        module: function of the declared inputs.
-        model: unwrapped model.
-        config: declaration of the model.
-        tensors: tensors to trace with, in the declared order.
+        module: Function of the declared inputs.
+        model: Unwrapped model.
+        config: Declaration of the model.
+        tensors: Tensors to trace with, in the declared order.
     """
 
     module: DeclaredModel
@@ -63,12 +63,12 @@ def trace_arguments(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -
     """Wrap a model for tracing.
 
     Args:
-        model: a ``PreTrainedModel``, or a `KerasModule`.
-        config: the declaration.
-        inputs: arrays to trace with; nested ones are flattened as the declaration defines.
+        model: A ``PreTrainedModel``, or a `KerasModule`.
+        config: The declaration.
+        inputs: Arrays to trace with; nested ones are flattened as the declaration defines.
 
     Raises:
-        ContractError: the model does not accept a declared input, or an array is missing.
+        ContractError: The model does not accept a declared input, or an array is missing.
     """
     caller_of(model).check(config)
     structure, flat = flat_inputs(config, inputs)

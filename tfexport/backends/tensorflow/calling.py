@@ -34,17 +34,17 @@ class Caller(Protocol):
         """Refuse a declaration that the model cannot be called with.
 
         Raises:
-            ContractError: the model does not accept a declared input.
+            ContractError: The model does not accept a declared input.
         """
 
     def call(self, config: OnnxConfig, tensors: Mapping[str, Any], guard: Guard = nullcontext) -> dict[str, Any]:
         """Call the model, or the part of it that a declaration describes, and return its outputs by name.
 
         Args:
-            config: the declaration.
-            tensors: tensors by declared name. A key-value cache is a tuple ``(key, value, ...)`` per layer, in inputs and
+            config: The declaration.
+            tensors: Tensors by declared name. A key-value cache is a tuple ``(key, value, ...)`` per layer, in inputs and
                 outputs, each ``(batch, heads, length, head size)``.
-            guard: makes the context in which only the model itself is called.
+            guard: Makes the context in which only the model itself is called.
         """
 
 
@@ -58,7 +58,7 @@ class SignatureCaller:
     """Calls a model whose declaration was made from its own signature, so that any declared name is its own.
 
     Attributes:
-        model: the model.
+        model: The model.
     """
 
     model: SignatureModel
@@ -78,7 +78,7 @@ class TransformersCaller:
     """Calls a model of transformers.
 
     Attributes:
-        model: a ``TFPreTrainedModel``.
+        model: A ``TFPreTrainedModel``.
     """
 
     model: Any

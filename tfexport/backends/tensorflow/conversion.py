@@ -54,14 +54,14 @@ def convert_function(traced: TracedFunction, opset: int, route: str) -> Weightle
     """Convert a traced function; its weights stay in the live variables.
 
     Args:
-        traced: the function.
-        opset: the opset to write. If it is above 18, the graph is written at 18.
-        route: the route's name, for the manifest.
+        traced: The function.
+        opset: The opset to write. If it is above 18, the graph is written at 18.
+        route: The route's name, for the manifest.
 
     Raises:
-        OpsetError: the opset is below 9, or too low for an op.
-        UnsupportedOpError: tf2onnx has no mapping for an op.
-        ConversionError: a handler failed.
+        OpsetError: The opset is below 9, or too low for an op.
+        UnsupportedOpError: Tf2onnx has no mapping for an op.
+        ConversionError: A handler failed.
     """
     check_opset("the TensorFlow backend", LOWEST_OPSET, opset)
     weightless = without_weights(traced.function, traced.scope)
@@ -128,8 +128,8 @@ class _LoggedErrors(logging.Handler):
     """The errors that tf2onnx logs.
 
     Attributes:
-        unsupported: op type and name of each node without a mapping.
-        failed: names of the nodes whose handler failed, and all other messages.
+        unsupported: Op type and name of each node without a mapping.
+        failed: Names of the nodes whose handler failed, and all other messages.
     """
 
     def __init__(self) -> None:

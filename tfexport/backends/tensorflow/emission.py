@@ -22,9 +22,9 @@ class Emitted:
     """The ONNX operator that a node in a traced graph represents.
 
     Attributes:
-        op_type: operator of the default operator set.
-        present: whether each input of the operator is present; the node has only the present ones.
-        attributes: attributes of the operator.
+        op_type: Operator of the default operator set.
+        present: Whether each input of the operator is present; the node has only the present ones.
+        attributes: Attributes of the operator.
     """
 
     op_type: str
@@ -45,10 +45,10 @@ def emit(op_type: str, inputs: Sequence[Any], outputs: Sequence[tf.TensorSpec], 
     """Put an ONNX operator into the graph that is being traced.
 
     Args:
-        op_type: operator of the default operator set, with the same meaning at every opset that is written.
-        inputs: tensors in the operator's order; None for an absent one.
-        outputs: shape (None for a dynamic axis) and dtype of the operator's first outputs.
-        attributes: numbers, strings and lists of them.
+        op_type: Operator of the default operator set, with the same meaning at every opset that is written.
+        inputs: Tensors in the operator's order; None for an absent one.
+        outputs: Shape (None for a dynamic axis) and dtype of the operator's first outputs.
+        attributes: Numbers, strings and lists of them.
 
     Returns:
         The tensors of `outputs`.

@@ -34,7 +34,7 @@ class WeightlessGraphDef:
 
     Attributes:
         graph_def: GraphDef without function calls or resources.
-        weights: named tensor of each weight placeholder, by the placeholder's name.
+        weights: Named tensor of each weight placeholder, by the placeholder's name.
     """
 
     graph_def: Any
@@ -45,11 +45,11 @@ def without_weights(function: Any, scope: str = "") -> WeightlessGraphDef:
     """Inline, optimise, and replace variables by placeholders.
 
     Args:
-        function: a concrete function.
-        scope: the model's own name, with which the names of its variables begin.
+        function: A concrete function.
+        scope: The model's own name, with which the names of its variables begin.
 
     Raises:
-        UnsupportedOpError: a variable is an input of an op that does more than read, for example an assignment.
+        UnsupportedOpError: A variable is an input of an op that does more than read, for example an assignment.
     """
     prepare = PatchingSpec(convert_to_constants, _PREPARE, _without_xla(getattr(convert_to_constants, _PREPARE)))
     with patched([prepare]):

@@ -19,7 +19,7 @@ def recorded(layers: Layers) -> Iterator[None]:
     """Record every layer, of either Keras, that is called in a block, by the path of its callers' names and its own.
 
     Args:
-        layers: mapping to which the outputs are added.
+        layers: Mapping to which the outputs are added.
     """
     classes = (tf_keras.layers.Layer, keras.layers.Layer)
     with recorded_calls(classes, layers, tf.nest.flatten, _is_float, lambda value: value.numpy()):

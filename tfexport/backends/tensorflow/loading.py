@@ -20,7 +20,7 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
     """Load a checkpoint. PyTorch weights are converted if it holds no others.
 
     Raises:
-        CheckpointError: the weights cannot be read or do not fit the model.
+        CheckpointError: The weights cannot be read or do not fit the model.
     """
     options = from_pretrained_options(checkpoint, choice)
     config = copy.deepcopy(checkpoint.config)

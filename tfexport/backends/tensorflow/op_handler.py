@@ -25,9 +25,9 @@ class Handler:
     """The conversion of one TensorFlow op.
 
     Attributes:
-        convert: function that replaces a node, called with a tf2onnx graph and the node.
-        since_opset: lowest opset that has the ONNX operators which `convert` writes.
-        below: tf2onnx's own handler, for lower opsets. Without one, a lower opset is an error.
+        convert: Function that replaces a node, called with a tf2onnx graph and the node.
+        since_opset: Lowest opset that has the ONNX operators which `convert` writes.
+        below: Tf2onnx's own handler, for lower opsets. Without one, a lower opset is an error.
     """
 
     convert: Convert
@@ -38,7 +38,7 @@ class Handler:
         """Replace a node, with the signature of tf2onnx's ``custom_op_handlers``.
 
         Raises:
-            OpsetError: the opset of the graph is too low for this op.
+            OpsetError: The opset of the graph is too low for this op.
         """
         if graph.opset >= self.since_opset:
             self.convert(graph, node)
@@ -57,8 +57,8 @@ class NodeBuilder:
     The name of an added node begins with the name of the TensorFlow node. A label ends it, or a number where there is none.
 
     Args:
-        graph: a tf2onnx graph.
-        node: the node that is replaced.
+        graph: A tf2onnx graph.
+        node: The node that is replaced.
     """
 
     def __init__(self, graph: Any, node: Any) -> None:
@@ -75,12 +75,12 @@ class NodeBuilder:
         """Add a node, and return the name of its first output.
 
         Args:
-            op_type: an ONNX operator.
-            inputs: names of tensors.
-            label: end of the node's name.
-            like_output: whether the result has the shape and the dtype of the replaced node's output. Otherwise tf2onnx
+            op_type: An ONNX operator.
+            inputs: Names of tensors.
+            label: End of the node's name.
+            like_output: Whether the result has the shape and the dtype of the replaced node's output. Otherwise tf2onnx
                 infers both.
-            attributes: attributes of the operator.
+            attributes: Attributes of the operator.
         """
         known: dict[str, Any] = {}
         if like_output:

@@ -29,11 +29,11 @@ def resources_to_placeholders(graph_def: Any, variables: Mapping[str, Any]) -> A
     """Return a copy of a graph without resources.
 
     Args:
-        graph_def: a GraphDef whose resource placeholders are variables.
-        variables: the variable behind each resource placeholder, by the placeholder's name.
+        graph_def: A GraphDef whose resource placeholders are variables.
+        variables: The variable behind each resource placeholder, by the placeholder's name.
 
     Raises:
-        UnsupportedOpError: a variable is an input of an op that does more than read, for example an assignment.
+        UnsupportedOpError: A variable is an input of an op that does more than read, for example an assignment.
     """
     remover = _Remover(graph_def)
     remover.run(variables)

@@ -24,11 +24,11 @@ class TracedFunction:
     """A concrete function.
 
     Attributes:
-        function: concrete function with captured variables, whose inputs are the declared ones.
-        inputs: names of the function's inputs, in order: the declared names, except those in `renamed`.
-        outputs: declared names of the outputs, in order.
-        scope: the model's own name, with which the names of its variables begin.
-        renamed: declared names, by the function's names, of the inputs whose declared names TensorFlow refuses.
+        function: Concrete function with captured variables, whose inputs are the declared ones.
+        inputs: Names of the function's inputs, in order: the declared names, except those in `renamed`.
+        outputs: Declared names of the outputs, in order.
+        scope: The model's own name, with which the names of its variables begin.
+        renamed: Declared names, by the function's names, of the inputs whose declared names TensorFlow refuses.
     """
 
     function: Any
@@ -42,12 +42,12 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
     """Trace a model: integers are int64 in the signature, named axes are dynamic, and all other axes are static.
 
     Args:
-        model: a ``TFPreTrainedModel``, or a `SignatureModel`.
-        config: the declaration.
-        inputs: arrays with the static lengths and the dtypes; a cache as nested sequences.
+        model: A ``TFPreTrainedModel``, or a `SignatureModel`.
+        config: The declaration.
+        inputs: Arrays with the static lengths and the dtypes; a cache as nested sequences.
 
     Raises:
-        ContractError: the model does not accept a declared input, or lacks a declared output.
+        ContractError: The model does not accept a declared input, or lacks a declared output.
         TracingError: TensorFlow cannot trace the model.
     """
     caller = caller_of(model)

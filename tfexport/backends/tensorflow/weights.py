@@ -17,8 +17,8 @@ def variable_tensor(variable: Any, scope: str) -> ir.LazyTensor:
     """Return a variable as a tensor whose values are read, as a view, when they are written.
 
     Args:
-        variable: a ``tf.Variable``.
-        scope: the model's own name, with which the variable's name begins.
+        variable: A ``tf.Variable``.
+        scope: The model's own name, with which the variable's name begins.
     """
     name = variable_name(variable, scope)
     tensor = ir.LazyTensor(

@@ -29,9 +29,9 @@ def _rotate_both(self: Any, q: Any, k: Any) -> tuple[Any, Any]:
     """Rotate queries and keys by their positions.
 
     Args:
-        self: a ``RotaryEmbedding``.
-        q: queries ``(batch, heads, sequence, head size)``.
-        k: keys of the same shape.
+        self: A ``RotaryEmbedding``.
+        q: Queries ``(batch, heads, sequence, head size)``.
+        k: Keys of the same shape.
     """
     positions = torch.arange(k.shape[-2], device=k.device).type_as(self.inv_freq)
     angles = positions[:, None] * self.inv_freq

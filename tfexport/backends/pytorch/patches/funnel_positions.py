@@ -28,11 +28,11 @@ def _distances(self: Any, pos: Any, stride: int, pooled_pos: Any = None, shift: 
     """Return the distances between pooled and unpooled positions, int64 ``(distances,)``, largest first.
 
     Args:
-        self: a ``FunnelAttentionStructure``.
-        pos: positions of the keys.
-        stride: step between two distances.
-        pooled_pos: positions of the queries; None if they are those of the keys.
-        shift: one more than the number of distances that a query has beyond the number of keys.
+        self: A ``FunnelAttentionStructure``.
+        pos: Positions of the keys.
+        stride: Step between two distances.
+        pooled_pos: Positions of the queries; None if they are those of the keys.
+        shift: One more than the number of distances that a query has beyond the number of keys.
     """
     queries = pos if pooled_pos is None else pooled_pos
     largest = queries[0] - pos[0] + shift * queries.shape[0] * stride

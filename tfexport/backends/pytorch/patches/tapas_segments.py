@@ -33,9 +33,9 @@ def _segment_reduce(values: Any, index: Any, segment_reduce_fn: str, name: str) 
 
     Args:
         values: ``(batch, tokens)``.
-        index: an ``IndexMap`` whose indices ``(batch, tokens)`` are the segment of each token.
+        index: An ``IndexMap`` whose indices ``(batch, tokens)`` are the segment of each token.
         segment_reduce_fn: ``sum``, ``mean``, ``amin`` or ``amax``.
-        name: not used, as in transformers.
+        name: Not used, as in transformers.
 
     Returns:
         The reduced values ``(batch, segments)`` with the dtype of `values`, and an ``IndexMap`` of the numbers of the

@@ -27,7 +27,7 @@ def _adapter_of_one_language(self: Any, lang_ids: Any, hidden_states: Any) -> An
     """Add the adapter's output to the hidden states ``(batch, sequence, hidden)``.
 
     Args:
-        self: an ``XmodOutput``.
+        self: An ``XmodOutput``.
         lang_ids: ``(batch,)``, all equal: the index of the language's adapter.
         hidden_states: ``(batch, sequence, hidden)``.
     """

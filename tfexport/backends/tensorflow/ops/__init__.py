@@ -21,7 +21,7 @@ def collected(modules: Iterable[Any]) -> dict[str, tuple[Handler, list[Any]]]:
     """Return the handlers of modules by op type, in the form of tf2onnx's ``custom_op_handlers``.
 
     Raises:
-        ValueError: two modules have a handler for one op.
+        ValueError: Two modules have a handler for one op.
     """
     owners: dict[str, str] = {}
     handlers: dict[str, tuple[Handler, list[Any]]] = {}

@@ -33,8 +33,8 @@ def written_out(equation: str, ranks: Sequence[int]) -> str:
     """Return an equation without an ellipsis.
 
     Args:
-        equation: equation with an arrow, as in TensorFlow's op.
-        ranks: number of axes of each operand.
+        equation: Equation with an arrow, as in TensorFlow's op.
+        ranks: Number of axes of each operand.
     """
     operands, _, result = equation.partition("->")
     terms = operands.split(",")

@@ -23,7 +23,7 @@ def convert(graph: Any, node: Any) -> None:
     """Replace the node by a Where.
 
     Raises:
-        ValueError: the node sets more than one diagonal, or diagonals that are known only at run time.
+        ValueError: The node sets more than one diagonal, or diagonals that are known only at run time.
     """
     matrix, diagonal, _ = node.input
     k = _one_diagonal(node)

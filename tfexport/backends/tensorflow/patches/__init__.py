@@ -26,6 +26,6 @@ def patched_tensorflow(of_transformers: bool = True) -> AbstractContextManager[N
     """Apply the patches during a block, and undo them however the block ends.
 
     Args:
-        of_transformers: whether the model belongs to transformers.
+        of_transformers: Whether the model belongs to transformers.
     """
     return patched(_specs(of_transformers))

@@ -35,12 +35,12 @@ def _attention_bias(
     """Return the bias of the attention scores ``(batch, heads, sequence, sequence)``.
 
     Args:
-        self: a ``TFDebertaDisentangledSelfAttention``.
+        self: A ``TFDebertaDisentangledSelfAttention``.
         query_layer: ``(batch, heads, sequence, head size)``, scaled.
         key_layer: ``(batch, heads, sequence, head size)``.
-        relative_pos: query index minus key index, int64 ``(1, sequence, sequence)``.
+        relative_pos: Query index minus key index, int64 ``(1, sequence, sequence)``.
         rel_embeddings: ``(2 * max_relative_positions, hidden size)``.
-        scale_factor: number of terms in the scores.
+        scale_factor: Number of terms in the scores.
     """
     length = tf.shape(query_layer)[2]
     span = tf.cast(tf.minimum(length, self.max_relative_positions), tf.int64)

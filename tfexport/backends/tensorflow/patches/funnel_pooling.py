@@ -53,14 +53,14 @@ def _encode(
     """Return the last hidden states ``(batch, pooled sequence, d_model)`` in a ``TFBaseModelOutput`` or a tuple.
 
     Args:
-        self: a ``TFFunnelEncoder``.
+        self: A ``TFFunnelEncoder``.
         inputs_embeds: ``(batch, sequence, d_model)``.
         attention_mask: ``(batch, sequence)``.
         token_type_ids: ``(batch, sequence)``.
-        output_attentions: whether to return the attention of each layer.
-        output_hidden_states: whether to return the states of each layer.
-        return_dict: whether to return a ``TFBaseModelOutput``, else a tuple.
-        training: whether dropout is active.
+        output_attentions: Whether to return the attention of each layer.
+        output_hidden_states: Whether to return the states of each layer.
+        return_dict: Whether to return a ``TFBaseModelOutput``, else a tuple.
+        training: Whether dropout is active.
     """
     structure = self.attention_structure
     context = structure.init_attention_inputs(
@@ -94,11 +94,11 @@ def _position_scores(self: Any, position_embeds: Any, q_head: Any, context_len: 
     """Return the scores by distance ``(batch, heads, queries, keys)`` of the relative shift attention.
 
     Args:
-        self: a ``TFFunnelRelMultiheadAttention``.
-        position_embeds: two embeddings of distances ``(distances, d_model)`` per block: between tokens of this block,
+        self: A ``TFFunnelRelMultiheadAttention``.
+        position_embeds: Two embeddings of distances ``(distances, d_model)`` per block: between tokens of this block,
             and between its pooled tokens and the tokens of the block before.
         q_head: ``(batch, queries, heads, head size)``, scaled.
-        context_len: number of keys.
+        context_len: Number of keys.
         cls_mask: ``(queries, keys)``, 0 where the query or the key is the class token.
     """
     within, across = position_embeds[self.block_index]

@@ -32,7 +32,7 @@ def _always_resized(self: Any, features: Any) -> tuple[Any, dict[str, Any]]:
     """Return patches ``(batch * patch area, patches, channels)`` of a map, and the arguments of `folding`.
 
     Args:
-        self: a ``TFMobileViTLayer``.
+        self: A ``TFMobileViTLayer``.
         features: ``(batch, height, width, channels)``.
     """
     shape = tf.shape(features)

@@ -33,10 +33,10 @@ def _marginalize(self: Any, seq_logits: Any, doc_scores: Any, n_docs: int | None
     RAG, arXiv:2005.11401, section 2.1: p(y) is the sum over documents of p(document) p(y | document).
 
     Args:
-        self: a ``TFRagTokenForGeneration``.
+        self: A ``TFRagTokenForGeneration``.
         seq_logits: ``(batch * documents, sequence, vocabulary)``.
         doc_scores: ``(batch, documents)``.
-        n_docs: documents per sample; None for the configuration's value.
+        n_docs: Documents per sample; None for the configuration's value.
     """
     documents = self.config.n_docs if n_docs is None else n_docs
     of_tokens = tf.nn.log_softmax(seq_logits, axis=-1)

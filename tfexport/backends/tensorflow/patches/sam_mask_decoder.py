@@ -38,13 +38,13 @@ def _decode(
     """Return masks ``(batch, sets, masks, height, width)``, their scores, and attentions, as ``TFSamMaskDecoder.call`` does.
 
     Args:
-        self: a ``TFSamMaskDecoder``.
+        self: A ``TFSamMaskDecoder``.
         image_embeddings: ``(batch, channels, height, width)``.
         image_positional_embeddings: ``(batch, channels, height, width)``.
         sparse_prompt_embeddings: ``(batch, sets, points, channels)``.
         dense_prompt_embeddings: ``(batch, channels, height, width)``.
-        multimask_output: whether to return three masks per set, else one.
-        output_attentions: whether to return attentions.
+        multimask_output: Whether to return three masks per set, else one.
+        output_attentions: Whether to return attentions.
     """
     batch, sets = tf.shape(image_embeddings)[0], tf.shape(sparse_prompt_embeddings)[1]
     channels, height, width = image_embeddings.shape[1:]

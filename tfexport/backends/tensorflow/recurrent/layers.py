@@ -42,10 +42,10 @@ def _masked(operator: Operator, inputs: Any, mask: Any, sequences: Sequences) ->
     unmasked step before it, or zeros where there is none.
 
     Args:
-        operator: the operator.
+        operator: The operator.
         inputs: ``(time, batch, features)``.
         mask: ``(time, batch)``, true for unmasked steps.
-        sequences: all other settings of the run.
+        sequences: All other settings of the run.
     """
     if sequences.go_backwards:
         inputs, mask = tf.reverse(inputs, [0]), tf.reverse(mask, [0])
