@@ -1,4 +1,4 @@
-"""Models that both Keras build alike: each function takes the package."""
+"""Models that both versions of Keras can build: each function accepts the package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tests.signature_models.support import floats, ids, with_weights
 
 Built = tuple[Any, dict[str, np.ndarray]]
-"""A model, and inputs that it has not seen, of other lengths than it was made for where it takes them."""
+"""A model, with new inputs whose lengths differ from those that it was made for, where it accepts them."""
 
 
 def transformer(k: Any) -> Built:
@@ -69,7 +69,7 @@ def _application(model: Any) -> Built:
 
 
 def _of(layers_of: Callable[[Any], list[Any]], *shape: int, length: int | None = None) -> Callable[[Any], Built]:
-    """One output a layer, all of one input; `length` in place of the dynamic axes."""
+    """Return one output per layer, all from one input, with `length` in place of the dynamic axes."""
 
     def build(k: Any) -> Built:
         made = k.Input(tuple(None if axis == 0 else axis for axis in shape), name="x")

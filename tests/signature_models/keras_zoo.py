@@ -18,12 +18,12 @@ FEATURES = 3
 MASKS = np.array(
     [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 1, 1, 1], [1, 0, 1, 0, 1], [0, 1, 0, 1, 0], [0, 0, 0, 0, 0]], np.int32
 )
-"""Right-padded, left-padded, with holes, and a row without any step."""
+"""Masks of rows: right-padded, left-padded, with holes, and without any unmasked step."""
 
 
 @cache
 def keras_on(backend: str) -> Any:
-    """Keras, in a process that has not imported it."""
+    """Return Keras, in a process that has not imported it."""
     os.environ["KERAS_BACKEND"] = backend
     import keras
 
@@ -40,7 +40,7 @@ def ids(*shape: int, least: int = 1) -> np.ndarray:
 
 
 def transformer(keras: Any) -> Any:
-    """Two blocks with attention over tokens that are not 0, and a GELU."""
+    """Return two blocks with attention over tokens that are not 0, and a GELU."""
     layers = keras.layers
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = layers.Embedding(11, 8, mask_zero=True, name="embedding")(tokens)
@@ -53,7 +53,7 @@ def transformer(keras: Any) -> Any:
 
 
 def unet(keras: Any) -> Any:
-    """Images of any size that is even."""
+    """Return a model for images of any even size."""
     layers = keras.layers
     image = keras.Input((None, None, 3), name="image")
     wide = layers.Conv2D(4, 3, padding="same", activation="relu", name="enter")(image)
@@ -65,7 +65,7 @@ def unet(keras: Any) -> Any:
 
 
 def mobile(keras: Any) -> Any:
-    """Depthwise and separable convolutions, a residual, and a normalisation with statistics."""
+    """Return depthwise and separable convolutions, a residual, and a normalisation with statistics."""
     layers = keras.layers
     image = keras.Input((32, 32, 3), name="image")
     x = layers.Conv2D(8, 3, strides=2, padding="same", use_bias=False, name="stem")(image)
@@ -87,7 +87,7 @@ def tagger(keras: Any) -> Any:
 
 
 def recurrent(keras: Any) -> Any:
-    """Every layer with an operator, in the forms in which they differ, of sequences without a mask."""
+    """Return every layer that an operator computes, in all its variants, for sequences without a mask."""
     layers = keras.layers
     x = keras.Input((None, FEATURES), name="x")
     state, carry = keras.Input((4,), name="state"), keras.Input((4,), name="carry")
@@ -123,7 +123,7 @@ def masked(keras: Any) -> Any:
 
 
 def dicts(keras: Any) -> Any:
-    """Inputs and outputs by name, in an order that is not that of the alphabet."""
+    """Return a model with named inputs and outputs that are not in alphabetical order."""
     layers = keras.layers
     inputs = {"right": keras.Input((3,), name="right"), "left": keras.Input((5,), name="left")}
     x = layers.Dense(4, name="of_left")(inputs["left"]) + layers.Dense(4, name="of_right")(inputs["right"])
@@ -137,7 +137,7 @@ def two_outputs(keras: Any) -> Any:
 
 
 def unrolled(keras: Any) -> Any:
-    """A layer that no operator computes."""
+    """Return a layer that no operator computes."""
     x = keras.Input((None, FEATURES), name="x")
     return keras.Model(x, keras.layers.Dense(2, name="out")(keras.layers.LSTM(4, activation="selu", name="own")(x)))
 
@@ -164,11 +164,11 @@ MODELS: dict[str, tuple[Callable[[Any], Any], list[Arrays]]] = {
     "stateful": (stateful, [{"x": numbers(2, 5, FEATURES)}]),
 }
 OTHERS = ("saved_model", "of_tf_keras.h5")
-"""What Keras on PyTorch does not load."""
+"""Files that Keras on PyTorch does not load."""
 
 
 def randomise(model: Any) -> None:
-    """Weights with which outputs are of the order of 1 and differ by input: biases and statistics too."""
+    """Set weights, biases and statistics so that outputs are of the order of 1 and differ by input."""
     random = np.random.default_rng(0)
     made = []
     for weight in model.weights:
@@ -179,7 +179,7 @@ def randomise(model: Any) -> None:
 
 
 def save_and_run(folder: Path) -> dict[str, dict[str, Any]]:
-    """Save every model, and run it on TensorFlow: its weights by name, and the outputs by input and name."""
+    """Save every model, run it on TensorFlow, and return weights by name, and outputs by input and name."""
     keras = keras_on("tensorflow")
     found: dict[str, dict[str, Any]] = {}
     for name, (build, inputs) in MODELS.items():
@@ -202,7 +202,7 @@ def save_and_run(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def save_for_parity(folder: Path) -> None:
-    """Save a tagger, another one with other weights, and a SavedModel."""
+    """Save a tagger, the same tagger with other weights, and a SavedModel."""
     keras = keras_on("tensorflow")
     model = tagger(keras)
     randomise(model)
@@ -229,7 +229,7 @@ def _packed(model: Any, arrays: Arrays) -> Any:
 
 
 def export_all(folder: Path) -> dict[str, dict[str, Any]]:
-    """Export every model on PyTorch: its manifest, or the error."""
+    """Export every model on PyTorch, and return its manifest or the error."""
     import tfexport
 
     found: dict[str, dict[str, Any]] = {}
@@ -259,7 +259,7 @@ def _export_by_dynamo(folder: Path) -> dict[str, Any]:
 
 
 def export_without_operators(file: Path) -> str:
-    """The error of a model with recurrent layers, without the mend that makes them operators."""
+    """Return the error of a model with recurrent layers, without the patch that makes them operators."""
     import tfexport
     from tfexport.backends.pytorch import patches
 

@@ -1,4 +1,4 @@
-"""Small models with weights that show, and what compares their files with them."""
+"""Small models whose weights change their outputs, and the comparison of their files with them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import tfexport
 from tests.support import assert_complete
 
 FAR = 1e-5
-"""Of the largest magnitude of an output: what float32 may differ by in models as small as these."""
+"""Largest difference in float32 of models as small as these, relative to the largest magnitude of an output."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A published file, in a session of ONNX Runtime."""
+    """A published file in a session of ONNX Runtime."""
 
     folder: Path
     manifest: Mapping[str, Any]
@@ -32,7 +32,7 @@ class Exported:
 
     @property
     def inputs(self) -> list[tuple[str, str, list[Any]]]:
-        """As ONNX Runtime shows them: name, type, shape."""
+        """Return name, type and shape, as ONNX Runtime reports them."""
         return [(port.name, port.type, port.shape) for port in self.session.get_inputs()]
 
     @property
@@ -41,7 +41,7 @@ class Exported:
 
 
 def export(model: Any, folder: Path, **options: Any) -> Exported:
-    """Export, and look at what was published."""
+    """Export a model, and open the published file."""
     result = tfexport.export_checkpoint(model, folder, **options)
     assert result.valid
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
@@ -49,11 +49,12 @@ def export(model: Any, folder: Path, **options: Any) -> Exported:
 
 
 def assert_agrees(found: Mapping[str, np.ndarray], expected: Mapping[str, Any], far: float = FAR) -> None:
-    """Outputs by name, order and value; each is of some size, and its rows differ."""
+    """Assert names, order and values of the outputs, that none is near zero, and that its rows differ."""
     assert list(found) == list(expected)
     for name, value in expected.items():
         wanted = np.asarray(value)
-        assert found[name].shape == wanted.shape and found[name].dtype == wanted.dtype, name
+        assert found[name].shape == wanted.shape, name
+        assert found[name].dtype == wanted.dtype, name
         if wanted.dtype.kind != "f":
             np.testing.assert_array_equal(found[name], wanted, err_msg=name)
             continue
@@ -65,13 +66,13 @@ def assert_agrees(found: Mapping[str, np.ndarray], expected: Mapping[str, Any], 
 
 
 def with_weights(model: Any, images: np.ndarray | None = None, seed: int = 0) -> Any:
-    """A model whose biases, embeddings and normalisations are not those of a new one, and count.
+    """Return a model with new biases, embeddings and statistics, so that each of them changes the outputs.
 
     Args:
-        model: of either Keras; changed in place.
-        images: what normalisations take their statistics from, so that what goes through a deep network keeps its size;
-            None draws them.
-        seed: of the values.
+        model: Model of either Keras; changed in place.
+        images: Inputs for the statistics of normalisations, so that values in a deep network keep their magnitude. None
+            draws the statistics.
+        seed: Seed of the values.
     """
     random = np.random.default_rng(seed)
     for variable in model.weights:
@@ -100,7 +101,7 @@ def with_weights(model: Any, images: np.ndarray | None = None, seed: int = 0) ->
 
 
 def save(model: Any, path: Path) -> Path:
-    """Save a model, or its weights alone under a name of those."""
+    """Save a model, or only its weights if the name is that of a weights file."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of both Keras: HDF5 is legacy, and how Keras 3 hands its arrays to NumPy
         if path.name.endswith("weights.h5"):

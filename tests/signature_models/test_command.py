@@ -1,4 +1,4 @@
-"""Plain models through the command line."""
+"""Models that declare themselves, exported from the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Cli = Callable[..., Ran]
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Images of any size, and a number for each."""
+    """Return a model for images of any size, with one number per image."""
     image, factor = keras.Input((None, None, 3), name="image"), keras.Input((1,), name="factor")
     maps = keras.layers.Conv2D(4, 3, padding="same", name="maps")(image)
     mean = keras.layers.GlobalAveragePooling2D(name="mean")(maps)
@@ -46,7 +46,8 @@ def test_every_option(model: Path, cli: Cli, tmp_path: Path) -> None:
         "maps",
     )
     # The shape is that of the file's input, which is channels first.
-    assert ran.code == 2 and "has the shape [2, 32, ?, 3] for the input image float32[?, 3, ?, ?]" in ran.errors[0]
+    assert ran.code == 2
+    assert "has the shape [2, 32, ?, 3] for the input image float32[?, 3, ?, ?]" in ran.errors[0]
     ran = cli(
         "export",
         "-m",
@@ -64,7 +65,8 @@ def test_every_option(model: Path, cli: Cli, tmp_path: Path) -> None:
     )
     assert ran.code == 0, ran.err
     shown = " ".join(ran.out.split())
-    assert "image[2, 3, 32, width], factor[2, 1]" in shown and "maps[2, 4, 32, columns], scaled[2, 4]" in shown
+    assert "image[2, 3, 32, width], factor[2, 1]" in shown
+    assert "maps[2, 4, 32, columns], scaled[2, 4]" in shown
     assert f"loaded by keras {keras.__version__}" in shown
     manifest = support.assert_complete(tmp_path / "out")
     assert manifest["source"]["options"] == {
@@ -90,7 +92,8 @@ def test_json_is_the_manifest_alone(model: Path, cli: Cli, tmp_path: Path) -> No
         ["n", "height", "width", 3],
         ["n", 1],
     ]
-    assert manifest["validated"] is True and manifest["validation"]["max_abs_error"] < 1e-4
+    assert manifest["validated"] is True
+    assert manifest["validation"]["max_abs_error"] < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -119,23 +122,29 @@ def test_bad_input_is_one_line_and_exit_code_2(
     arguments: list[str], message: str, model: Path, cli: Cli, tmp_path: Path
 ) -> None:
     ran = cli("export", "-m", model, *arguments, tmp_path / "out")
-    assert ran.code == 2 and ran.out == ""
-    assert len(ran.errors) == 1 and message in ran.errors[0], ran.err
-    assert "unexpected" not in ran.err and "Traceback" not in ran.err
+    assert ran.code == 2
+    assert ran.out == ""
+    assert len(ran.errors) == 1, ran.err
+    assert message in ran.errors[0], ran.err
+    assert "unexpected" not in ran.err
+    assert "Traceback" not in ran.err
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_invalid_export_is_exit_code_1(model: Path, cli: Cli, tmp_path: Path) -> None:
     strict = ("--atol", "0", "--rtol", "0")
     ran = cli("export", "-m", model, *strict, tmp_path / "out")
-    assert ran.code == 1 and "disagrees with its source" in ran.errors[0] and list(tmp_path.iterdir()) == []
+    assert ran.code == 1
+    assert "disagrees with its source" in ran.errors[0]
+    assert list(tmp_path.iterdir()) == []
     ran = cli("export", "--json", "-m", model, *strict, "--keep-invalid", tmp_path / "out")
-    assert ran.code == 1 and json.loads(ran.out)["validated"] is False
+    assert ran.code == 1
+    assert json.loads(ran.out)["validated"] is False
     support.assert_complete(tmp_path / "out")
 
 
 def test_in_a_fresh_process(model: Path, tmp_path: Path) -> None:
-    """What TensorFlow and Keras print stays off the screen."""
+    """The prints of TensorFlow and Keras stay off the screen."""
     ran = support.tfexport("export", "-m", model, tmp_path / "out", TF_CPP_MIN_LOG_LEVEL="0")
     assert ran.code == 0
     assert ran.err.splitlines() == ["inspect", "load", "convert", "write", "validate", "publish"]

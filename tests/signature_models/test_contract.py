@@ -1,4 +1,4 @@
-"""Names, order, dtypes and axes of the file, as ONNX Runtime shows them, of live models of both Keras."""
+"""Names, order, dtypes and axes of files from live models of both versions of Keras, as ONNX Runtime reports them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _cast(k: Any, value: Any, dtype: str) -> Any:
 
 @PACKAGES
 def test_inputs_and_outputs_in_order(k: Any, tmp_path: Path) -> None:
-    """Not in the order of the alphabet."""
+    """The names are not in alphabetical order."""
     zebra, ant = k.Input((4,), name="zebra"), k.Input((3,), name="ant")
     outputs = [k.layers.Dense(2, name="second")(zebra), k.layers.Dense(5, name="first")(ant)]
     model = with_weights(k.Model([zebra, ant], outputs))
@@ -73,13 +73,15 @@ def test_nests_of_keras_3(tmp_path: Path) -> None:
 
 @PACKAGES
 def test_an_output_of_two_uses_and_one_that_is_an_input(k: Any, tmp_path: Path) -> None:
-    """In a graph of ONNX no two values have one name."""
+    """In a graph of ONNX each value has its own name."""
     x = k.Input((4,), name="x")
     y = k.layers.Dense(2, name="y")(x)
     model = with_weights(k.Model(x, [y, y, x]))
     done = export(model, tmp_path / "out")
     found = done.run({"x": floats(2, 4)})
-    assert len(found) == 3 and not set(found) & {"x", "Identity"} and "y" in found
+    assert len(found) == 3
+    assert not set(found) & {"x", "Identity"}
+    assert "y" in found
     for value, expected in zip(found.values(), model(floats(2, 4)), strict=True):
         np.testing.assert_allclose(value, expected, atol=1e-5)
 
@@ -109,7 +111,8 @@ def test_a_model_that_is_python_code(k: Any, tmp_path: Path) -> None:
         tfexport.export_checkpoint(model, tmp_path / "out")
     assert "was never called" in str(caught.value)
     assert "input_signature" in str(caught.value)
-    assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
     feeds = {"left": floats(2, 4), "right": floats(2, 5)}
     model(feeds)
     done = export(with_weights(model), tmp_path / "out")
@@ -233,7 +236,7 @@ def test_strides_have_names_of_their_own(tmp_path: Path) -> None:
         assert_agrees(done.run({"x": floats(2, length, 3)}), {"y": model(floats(2, length, 3))})
 
 
-def test_what_a_unet_takes_is_told(tmp_path: Path) -> None:
+def test_caveats_of_a_unet_name_the_lengths_that_it_accepts(tmp_path: Path) -> None:
     model, feeds = unet(keras)
     done = export(model, tmp_path / "out")
     assert done.manifest["caveats"] == [
@@ -258,7 +261,8 @@ def test_channels_first(first: bool, last: bool, k: Any, tmp_path: Path) -> None
         done.run({"image": image.transpose(0, 3, 1, 2) if first else image}),
         {"maps": expected.transpose(0, 3, 1, 2) if last else expected},
     )
-    assert done.inputs[0][2].index(3) == (1 if first else 3) and done.outputs[0][2].index(4) == (1 if last else 3)
+    assert done.inputs[0][2].index(3) == (1 if first else 3)
+    assert done.outputs[0][2].index(4) == (1 if last else 3)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +283,8 @@ def test_options_that_do_not_fit(options: Any, error: Any, message: str, tmp_pat
     x = keras.Input((4,), name="x")
     with pytest.raises(error, match=message) as caught:
         tfexport.export_checkpoint(keras.Model(x, keras.layers.Dense(2, name="y")(x)), tmp_path / "out", **options)
-    assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 # What ONNX has no counterpart for ------------------------------------------------------------------------------------
@@ -300,11 +305,13 @@ def _looking_up(k: Any, name: str) -> Any:
 @PACKAGES
 @pytest.mark.parametrize("name", ["StringLookup", "TextVectorization", "IntegerLookup"])
 def test_tables_of_words(name: str, k: Any, tmp_path: Path) -> None:
-    """Inside a model inside a model."""
+    """The layer is in a model in a model."""
     with pytest.raises(UnsupportedCheckpointError) as caught:
         tfexport.export_checkpoint(_looking_up(k, name), tmp_path / "out")
-    assert f"table ({name})" in str(caught.value) and "ONNX has no counterpart" in str(caught.value)
-    assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
+    assert f"table ({name})" in str(caught.value)
+    assert "ONNX has no counterpart" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["ragged", "sparse", "sparse of Keras 3", "strings"])
@@ -320,8 +327,9 @@ def test_inputs_that_are_no_plain_tensors(kind: str, tmp_path: Path) -> None:
         model = tf_keras.Model(x, tf_keras.layers.Dense(2)(x))
     with pytest.raises(UnsupportedCheckpointError) as caught:
         tfexport.export_checkpoint(model, tmp_path / "out")
-    told = "takes strings (x)" if kind == "strings" else "ONNX has plain"
-    assert told in str(caught.value) and "\n" not in str(caught.value)
+    text = "takes strings (x)" if kind == "strings" else "ONNX has plain"
+    assert text in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 @PACKAGES

@@ -1,4 +1,4 @@
-"""Keras files of every kind: which Keras loads them, and that the exported file computes what the saved model does."""
+"""Keras files of every kind: which Keras loads them, and that exported file and saved model compute the same."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ X = floats(3, 6)
 
 @keras.saving.register_keras_serializable("tests")
 class Scaled(keras.layers.Layer):  # type: ignore[name-defined, misc]
-    """A layer with a weight of its own."""
+    """A layer with its own weight."""
 
     def build(self, shape: Any) -> None:
         self.scale = self.add_weight(shape=(shape[-1],), initializer="ones", name="gamma")
@@ -70,8 +70,10 @@ def test_a_keras_archive(name: str, tmp_path: Path) -> None:
     done = export(save(model, tmp_path / "model.keras"), tmp_path / "out")
     source = done.manifest["source"]
     assert (source["kind"], source["model_type"], source["loaded_by"]) == ("keras", None, f"keras {keras.__version__}")
-    assert source["checkpoint"] == str(tmp_path / "model.keras") and source["sha256"].keys() == {"model.keras"}
-    assert source["options"] == {} and done.manifest["feature"] == "default"
+    assert source["checkpoint"] == str(tmp_path / "model.keras")
+    assert source["sha256"].keys() == {"model.keras"}
+    assert source["options"] == {}
+    assert done.manifest["feature"] == "default"
     outputs = model(X)
     assert_agrees(done.run({"x": X}), outputs if isinstance(outputs, dict) else {"y": outputs})
 
@@ -87,7 +89,7 @@ def test_hdf5_that_keras_3_loads(name: str, saved_by: str, suffix: str, tmp_path
 
 
 def test_hdf5_that_tf_keras_alone_loads(tmp_path: Path) -> None:
-    """Keras 3 has no locally connected layers, no operators between tensors, and no ``groups`` in a DepthwiseConv2D."""
+    """Keras 3 lacks locally connected layers, operators between tensors, and ``groups`` in a DepthwiseConv2D."""
     signal = tf_keras.Input((9, 4), name="signal")
     local = tf_keras.layers.LocallyConnected1D(3, 3, name="local")(signal)
     model = with_weights(tf_keras.Model(signal, [local, local * 2.0 + 1.0]))
@@ -140,7 +142,7 @@ def test_a_folder_with_two_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_classes_that_nothing_has_registered(suffix: str, tmp_path: Path) -> None:
-    """Neither Keras makes up what a class of a file computes."""
+    """Neither Keras guesses the computation of an unknown class in a file."""
 
     class Strange(keras.layers.Layer):  # type: ignore[name-defined, misc]
         def call(self, x: Any) -> Any:
@@ -151,9 +153,11 @@ def test_classes_that_nothing_has_registered(suffix: str, tmp_path: Path) -> Non
     file = save(model, tmp_path / f"model{suffix}")
     with pytest.raises(tfexport.errors.CheckpointError) as caught:
         tfexport.export_checkpoint(file, tmp_path / "out")
-    assert "Strange" in str(caught.value) and "\n" not in str(caught.value)
+    assert "Strange" in str(caught.value)
+    assert "\n" not in str(caught.value)
     if suffix == ".keras":
-        assert isinstance(caught.value, UntrustedCodeError) and "odd (" in str(caught.value)
+        assert isinstance(caught.value, UntrustedCodeError)
+        assert "odd (" in str(caught.value)
         with pytest.raises(tfexport.errors.CheckpointError, match="Strange"):
             tfexport.export_checkpoint(file, tmp_path / "out", trust=True)
     with keras.saving.custom_object_scope({"Strange": Strange}):

@@ -1,4 +1,4 @@
-"""Functions of TensorFlow's and SavedModels: signatures, tags, control flow."""
+"""Functions of TensorFlow and SavedModels: signatures, tags, control flow."""
 
 from __future__ import annotations
 
@@ -64,7 +64,8 @@ def test_a_function_without_a_signature(tmp_path: Path) -> None:
     function = tf.function(lambda x: tf.reduce_sum(x, -1))
     with pytest.raises(InputsError) as caught:
         tfexport.export_checkpoint(function, tmp_path / "out")
-    assert "without an input_signature" in str(caught.value) and "get_concrete_function" in str(caught.value)
+    assert "without an input_signature" in str(caught.value)
+    assert "get_concrete_function" in str(caught.value)
     assert "\n" not in str(caught.value)
     done = export(function.get_concrete_function(tf.TensorSpec([None, 4], tf.float32)), tmp_path / "out")
     assert_agrees(done.run({"x": X}), {"output": X.sum(-1)})
@@ -124,7 +125,7 @@ def test_an_output_as_long_as_values_have_it(tmp_path: Path) -> None:
 
 
 def test_a_sound(tmp_path: Path) -> None:
-    """One axis of any length, which is no batch: two samples have no frame."""
+    """The axis of any length is not a batch: two samples have no frame."""
 
     @_function(tf.TensorSpec([None], tf.float32, name="waveform"))
     def spectrum(waveform: Any) -> Any:
@@ -138,7 +139,7 @@ def test_a_sound(tmp_path: Path) -> None:
 
 
 def test_a_model_that_branches_in_python(tmp_path: Path) -> None:
-    """Keras does not know what it takes; a function of it says so."""
+    """Keras does not know the inputs of the model; a function of it declares them."""
     import keras
 
     class Branching(keras.Model):  # type: ignore[misc]
@@ -200,7 +201,9 @@ def _python(x: Any) -> Any:
 def test_what_cannot_be_exported(function: Any, spec: Any, error: Any, message: str, tmp_path: Path) -> None:
     with pytest.raises(error, match=message) as caught:
         tfexport.export_checkpoint(tf.function(function, input_signature=[spec]), tmp_path / "out")
-    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value) and list(tmp_path.iterdir()) == []
+    assert "\n" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("value", [7, None, tf.keras.Model, {"model": doubled}, tf.Module()])
@@ -213,7 +216,7 @@ def test_what_is_no_model(value: Any, tmp_path: Path) -> None:
 
 
 class Module(tf.Module):  # type: ignore[name-defined, misc]
-    """Two signatures with a weight in common."""
+    """Two signatures that share a weight."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -235,7 +238,7 @@ class Module(tf.Module):  # type: ignore[name-defined, misc]
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SavedModels with the default signature, with one of another name, with two, and with none."""
+    """Save SavedModels with the default signature, with one of another name, with two, and with none."""
     folder = tmp_path_factory.mktemp("saved")
     module = Module()
     tf.saved_model.save(module, str(folder / "default"), signatures=module.first)
@@ -253,7 +256,8 @@ def test_a_signature(name: str, signature: str | None, saved: Path, tmp_path: Pa
     source = done.manifest["source"]
     assert (source["kind"], source["loaded_by"]) == ("saved-model", f"tensorflow {tf.__version__}")
     assert source["model_class"] == signature or signature is None
-    assert "saved_model.pb" in source["sha256"] and any(file.startswith("variables/") for file in source["sha256"])
+    assert "saved_model.pb" in source["sha256"]
+    assert any(file.startswith("variables/") for file in source["sha256"])
     assert_agrees(done.run({"x": X}), {"y": X @ floats(4, 3)}, far=1e-6)
 
 
@@ -281,7 +285,8 @@ def test_signatures_and_tags_that_are_not_there(
 ) -> None:
     with pytest.raises(InputsError, match=message) as caught:
         tfexport.export_checkpoint(saved / name, tmp_path / "out", trust=True, **options)
-    assert "\n" not in str(caught.value) and list(tmp_path.iterdir()) == []
+    assert "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_options_of_a_signature_for_a_checkpoint_of_transformers(bert: Callable[[str], Path], tmp_path: Path) -> None:

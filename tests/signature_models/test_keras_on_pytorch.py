@@ -1,4 +1,4 @@
-"""Keras 3 files exported on PyTorch, against the same files run by Keras on TensorFlow."""
+"""Keras 3 files exported on PyTorch, compared with the same files run by Keras on TensorFlow."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def expected(folder: Path) -> dict[str, Any]:
-    """What Keras on TensorFlow gives, in a process of its own."""
+    """Return the outputs of Keras on TensorFlow, from its own process."""
     found: dict[str, Any] = call_isolated(zoo.save_and_run, folder)
     return found
 
 
 @pytest.fixture(scope="module")
 def exported(expected: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What exports on PyTorch came to, in a process of its own."""
+    """Return the results of the exports on PyTorch, from their own process."""
     found: dict[str, Any] = call_isolated(zoo.export_all, folder)
     return found
 
@@ -78,7 +78,7 @@ class TestExported:
             agree(run(opened, arrays), right)
 
     def test_outputs_are_worth_comparing(self, expected: dict[str, Any], name: str) -> None:
-        """Some output of every model is of the order of 1, and differs from row to row."""
+        """Every model has an output that is of the order of 1 and differs from row to row."""
         outputs = expected[name]["outputs"][0].values()
         assert max(float(np.abs(value).max()) for value in outputs) > 0.2
         assert max(float(value.std(axis=-1).max()) for value in outputs) > 0.05
@@ -86,7 +86,7 @@ class TestExported:
     def test_weights_are_keras_s_own(
         self, folder: Path, expected: dict[str, Any], exported: dict[str, Any], name: str
     ) -> None:
-        """By their paths, each once; a recurrent layer's may be laid out otherwise."""
+        """Weights have their paths, each once; those of a recurrent layer may have another layout."""
         own = {path: array for path, array in expected[name]["weights"].items() if "seed_generator" not in path}
         kept = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph(folder, name).initializer}
         assert set(own) == set(kept)
@@ -150,14 +150,15 @@ def test_sizes_are_dynamic(folder: Path, exported: dict[str, Any]) -> None:
 
 
 class TestUnrolled:
-    """What no operator computes."""
+    """Layers that no operator computes."""
 
-    def test_is_told(self, folder: Path, exported: dict[str, Any]) -> None:
+    def test_the_error_says_what_to_do(self, folder: Path, exported: dict[str, Any]) -> None:
         found = exported["unrolled"]
         assert found["error"] == "ValidationError"
         message = found["message"].partition("published: ")[2]
         assert message.startswith("the layer own (LSTM) has no operator in ONNX and is unrolled under PyTorch")
-        assert "--input-shape" in message and "leave out --framework pt" in message
+        assert "--input-shape" in message
+        assert "leave out --framework pt" in message
         assert not (folder / "exported" / "unrolled").exists()
 
     def test_is_exported_at_one_length(self, folder: Path, expected: dict[str, Any], exported: dict[str, Any]) -> None:
@@ -165,14 +166,15 @@ class TestUnrolled:
         agree(run(session(folder, "fixed"), zoo.MODELS["unrolled"][1][0]), expected["unrolled"]["outputs"][0])
 
     def test_is_what_every_layer_would_be(self, folder: Path, expected: dict[str, Any]) -> None:
-        """Without the mend."""
+        """Without the patch, every recurrent layer is unrolled."""
         message = call_isolated(zoo.export_without_operators, folder / "tagger.keras")
-        assert "disagrees with its source" in message and "is unrolled" not in message
+        assert "disagrees with its source" in message
+        assert "is unrolled" not in message
 
 
 class TestRefused:
     @pytest.mark.parametrize(
-        ("name", "error", "told"),
+        ("name", "error", "text"),
         [
             (
                 "saved_model",
@@ -182,10 +184,12 @@ class TestRefused:
             ("of_tf_keras.h5", "CheckpointError", "of_tf_keras.h5 does not load in Keras 3"),
         ],
     )
-    def test_what_is_tensorflow_s(self, exported: dict[str, Any], name: str, error: str, told: str) -> None:
+    def test_what_is_tensorflow_s(self, exported: dict[str, Any], name: str, error: str, text: str) -> None:
         assert exported[name]["error"] == error
         message = exported[name]["message"]
-        assert told in message and message.endswith("Leave out --framework pt.") and "\n" not in message
+        assert text in message
+        assert message.endswith("Leave out --framework pt.")
+        assert "\n" not in message
 
     def test_states_that_are_kept(self, exported: dict[str, Any]) -> None:
         assert exported["stateful"]["error"] == "UnsupportedCheckpointError"
@@ -208,7 +212,7 @@ except tfexport.TfExportError as error:
 
 
 def _export(folder: Path, *, absent: str = "", first: str = "", framework: str = "pt") -> tuple[str, str]:
-    """An export in a process where packages are absent, or Keras runs on another framework already."""
+    """Export in a process where packages are absent, or where Keras already runs on another framework."""
     environment = {"KERAS_BACKEND": first} if first else {}
     file, target = folder / "two outputs.keras", folder / "apart"
     ran = support.python(EXPORT, absent, file, target, first, framework, **environment)
@@ -232,12 +236,13 @@ class TestProcesses:
         assert _export(folder, absent="tensorflow,tf_keras,tf2onnx") == ("", "True")
 
     @pytest.mark.parametrize(
-        ("absent", "told"),
+        ("absent", "text"),
         [
             ("torch,onnxscript", "PyTorch is needed"),
             ("keras", "Keras is needed for this checkpoint and is not installed. Install"),
         ],
     )
-    def test_what_is_needed_is_named(self, folder: Path, expected: dict[str, Any], absent: str, told: str) -> None:
+    def test_what_is_needed_is_named(self, folder: Path, expected: dict[str, Any], absent: str, text: str) -> None:
         error, message = _export(folder, absent=absent)
-        assert error == "FrameworkNotInstalledError" and told in message
+        assert error == "FrameworkNotInstalledError"
+        assert text in message

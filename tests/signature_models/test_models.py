@@ -1,4 +1,4 @@
-"""Models of both Keras and of KerasHub: files beside the models themselves, run eagerly on inputs of the tests' own."""
+"""Models of both versions of Keras and of KerasHub: files compared with the models, run eagerly on new inputs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def hub() -> Any:
 
 
 def _texts(names: list[str]) -> dict[str, np.ndarray]:
-    """Ids, and masks that end earlier in the second row."""
+    """Return ids, and masks that end earlier in the second row."""
     mask = np.ones((2, 9), np.int64)
     mask[1, 5:] = 0
     return {

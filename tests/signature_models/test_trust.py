@@ -1,4 +1,4 @@
-"""Code in what is loaded: it runs when the user says so, and not before."""
+"""Code in a loaded file: it runs only when the user allows it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ X = floats(3, 6)
 
 
 def _lambda(k: Any, trace: Path) -> Any:
-    """A Lambda layer that writes a file when it is called, and needs nothing else, so that it can be marshalled."""
+    """Return a Lambda layer that writes a file when it is called, and needs nothing else, so that it can be marshalled."""
     code = f"lambda x: (open({str(trace)!r}, 'a').close(), x * 2)[1]"
     return k.layers.Lambda(eval(code), output_shape=(6,), name="sly")
 
@@ -62,9 +62,11 @@ def test_a_lambda(name: str, package: str, suffix: str, tmp_path: Path) -> None:
     trace.unlink()
     with pytest.raises(UntrustedCodeError) as caught:
         tfexport.export_checkpoint(file, parent / "out")
-    assert "sly (Lambda)" in str(caught.value) and "--trust (trust=True)" in str(caught.value)
+    assert "sly (Lambda)" in str(caught.value)
+    assert "--trust (trust=True)" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert not trace.exists() and list(parent.iterdir()) == []
+    assert not trace.exists()
+    assert list(parent.iterdir()) == []
     done = export(file, parent / "out", trust=True)
     assert trace.exists()
     assert_agrees({"y": next(iter(done.run({done.inputs[0][0]: x}).values()))}, {"y": expected})
@@ -72,7 +74,7 @@ def test_a_lambda(name: str, package: str, suffix: str, tmp_path: Path) -> None:
 
 
 def test_a_saved_model_as_a_layer(tmp_path: Path) -> None:
-    """TFSMLayer: a program of TensorFlow's."""
+    """TFSMLayer runs a program of TensorFlow."""
     _flat(keras, tmp_path / "trace").export(str(tmp_path / "saved"), verbose=False)
     (tmp_path / "trace").unlink()
     made = keras.Input((6,), name="x")
@@ -86,7 +88,7 @@ def test_a_saved_model_as_a_layer(tmp_path: Path) -> None:
 
 
 def test_a_saved_model(tmp_path: Path) -> None:
-    """It would write a file when it is run."""
+    """The program would write a file when it runs."""
 
     class Writes(tf.Module):  # type: ignore[name-defined, misc]
         @tf.function(input_signature=[tf.TensorSpec([None, 6], tf.float32, name="x")])  # type: ignore[untyped-decorator]
@@ -99,8 +101,10 @@ def test_a_saved_model(tmp_path: Path) -> None:
     (tmp_path / "parent").mkdir()
     with pytest.raises(UntrustedCodeError) as caught:
         tfexport.export_checkpoint(tmp_path / "saved", tmp_path / "parent" / "out")
-    assert "is a SavedModel" in str(caught.value) and "--trust (trust=True)" in str(caught.value)
-    assert not (tmp_path / "trace").exists() and list((tmp_path / "parent").iterdir()) == []
+    assert "is a SavedModel" in str(caught.value)
+    assert "--trust (trust=True)" in str(caught.value)
+    assert not (tmp_path / "trace").exists()
+    assert list((tmp_path / "parent").iterdir()) == []
     done = export(tmp_path / "saved", tmp_path / "parent" / "out", trust=True)
     (tmp_path / "trace").unlink()  # it did write
     np.testing.assert_array_equal(done.run({"x": X})["y"], X)
@@ -108,7 +112,7 @@ def test_a_saved_model(tmp_path: Path) -> None:
 
 
 def _edited(file: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
-    """A Keras archive with another configuration of its second layer."""
+    """Write a Keras archive with another configuration of its second layer."""
     with zipfile.ZipFile(file) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     config = json.loads(parts["config.json"])
@@ -138,7 +142,7 @@ def _names_a_class(layer: dict[str, Any]) -> None:
 def test_a_module_that_a_file_names_is_not_imported(
     package: str, edit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """tf_keras imports whatever a file names, with its safe mode on: the import is all that an attacker needs."""
+    """tf_keras imports every module that a file names, even in its safe mode: an attacker needs only the import."""
     k = keras if package == "keras" else tf_keras
     made = k.Input((6,), name="x")
     file = save(k.Model(made, k.layers.Dense(4, name="y")(made)), tmp_path / "model.keras")
@@ -152,11 +156,12 @@ def test_a_module_that_a_file_names_is_not_imported(
     assert not (tmp_path / "trace").exists()
     if package == "tf_keras" and edit is _names_a_function:
         done = export(file, tmp_path / "out", trust=True)  # the proof that it would have been
-        assert (tmp_path / "trace").exists() and not done.run({"x": X})["y"].any()
+        assert (tmp_path / "trace").exists()
+        assert not done.run({"x": X})["y"].any()
 
 
 def test_a_file_that_reads_others(tmp_path: Path) -> None:
-    """A function of TensorFlow's as a layer of tf_keras."""
+    """A function of TensorFlow can be a layer of tf_keras."""
     made = tf_keras.Input((6,), name="x")
     model = tf_keras.Model(made, tf.nn.relu(made))
     file = save(model, tmp_path / "model.keras")
