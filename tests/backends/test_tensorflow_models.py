@@ -66,7 +66,8 @@ def test_an_input_that_the_model_does_not_take_is_an_error() -> None:
 
 
 def test_an_output_that_the_model_lacks_is_an_error() -> None:
-    with pytest.raises(ContractError, match=r"no output logits.*Its outputs are last_hidden_state, pooler_output"):
+    expected = r"^Branching does not return the output logits.*Its outputs are last_hidden_state, pooler_output\.$"
+    with pytest.raises(ContractError, match=expected):
         trace(Branching(), Declared(SimpleNamespace(), task="causal-lm"), IDS)
 
 

@@ -75,8 +75,9 @@ def trace(model: Any, config: OnnxConfig, inputs: Mapping[str, Any]) -> TracedFu
 def _concrete(call: Any, specs: list[Any], *, autograph: bool) -> Any:
     try:
         return tf.function(call, input_signature=specs, autograph=autograph).get_concrete_function()
-    except ContractError:
-        raise
+    except ContractError as error:
+        # AutoGraph raises a copy whose text quotes our code; the original is its context.
+        raise error.__context__ if isinstance(error.__context__, ContractError) else error from None
     except tf.errors.OperatorNotAllowedInGraphError as error:
         if not autograph:
             raise
