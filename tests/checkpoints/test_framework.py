@@ -132,6 +132,14 @@ def test_not_installed(
     assert "Install tfexport[" in str(caught.value)
 
 
+def test_a_framework_that_loads_the_weights_itself_needs_no_other() -> None:
+    choice = decide("pt", [TF], {"pt"}, "here", loads_in_both="Keras 3 runs on it")
+    assert choice.framework == "pt"
+    assert choice.reason == "PyTorch, as asked for: Keras 3 runs on it"
+    with pytest.raises(FrameworkNotInstalledError, match="TensorFlow is needed"):
+        decide("pt", [TF], {"pt"}, "here")
+
+
 @pytest.mark.parametrize("requested", [None, "pt", "tf"])
 def test_a_local_checkpoint_without_weights_is_not_guessed(requested: str | None) -> None:
     with pytest.raises(CheckpointNotFoundError, match="here does not hold weights. Expected a file") as caught:

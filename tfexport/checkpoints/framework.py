@@ -60,7 +60,7 @@ def decide(
     installed: Collection[Framework],
     source: str,
     *,
-    loads_in_both: bool = False,
+    loads_in_both: str | None = None,
     expected: str = "weight files",
 ) -> FrameworkChoice:
     """Choose the framework.
@@ -70,7 +70,7 @@ def decide(
         evidence: Weight files of a local checkpoint; None for a checkpoint that is not local.
         installed: Frameworks that are installed.
         source: Name of the checkpoint, for messages.
-        loads_in_both: Whether each framework reads the weights without the other one, as Keras 3 reads its files.
+        loads_in_both: Reason for which each framework reads the weights without the other one; None where it does not.
         expected: Names of the weight files that the checkpoint may hold, for messages.
 
     Returns:
@@ -83,23 +83,29 @@ def decide(
     """
     if evidence is not None and not evidence:
         raise CheckpointNotFoundError(f"{source} does not hold weights. Expected {expected}.")
-    chosen, reason = _choose(requested, evidence, installed, source)
+    chosen, reason = _choose(requested, evidence, installed, source, loads_in_both)
     held = {item.framework for item in evidence or ()}
     weights = None if not held else chosen if chosen in held else next(iter(held))
     choice = FrameworkChoice(chosen, reason, weights)
     _check_installed(chosen, installed, reason)
-    if choice.converts_weights and weights is not None and not loads_in_both:
+    if choice.converts_weights and weights is not None and loads_in_both is None:
         _check_installed(weights, installed, f"{source} holds only {FRAMEWORK_NAMES[weights]} weights, to be converted")
     return choice
 
 
 def _choose(
-    requested: object | None, evidence: Sequence[Evidence] | None, installed: Collection[Framework], source: str
+    requested: object | None,
+    evidence: Sequence[Evidence] | None,
+    installed: Collection[Framework],
+    source: str,
+    loads_in_both: str | None,
 ) -> tuple[Framework, str]:
     if requested is not None:
         chosen = check_framework(requested)
         name = FRAMEWORK_NAMES[chosen]
         if evidence and all(item.framework != chosen for item in evidence):
+            if loads_in_both is not None:
+                return chosen, f"{name}, as asked for: {loads_in_both}"
             other = FRAMEWORK_NAMES[evidence[0].framework]
             return chosen, (
                 f"{name}, as asked for; the checkpoint holds only {other} weights ({evidence[0].why}), "

@@ -22,7 +22,7 @@ class SourceKind(ABC):
         weights_expected: Names of the weight files, for the message about a source without weights.
         suffixes: Suffixes of its files: a name with one of them is a path, whether or not it exists.
         declares_itself: Whether the model declares its inputs by a signature, and not by a configuration of transformers.
-        loads_in_both: Whether each framework reads the weights without the other one.
+        loads_in_both: Reason for which each framework reads the weights without the other one; None where it does not.
         is_on_hub: Whether a name that is not a path may be the id of such a source on the hub.
         is_on_disk: Whether a path can be such a source.
     """
@@ -34,7 +34,7 @@ class SourceKind(ABC):
     weights_expected: ClassVar[str] = ""
     suffixes: ClassVar[tuple[str, ...]] = ()
     declares_itself: ClassVar[bool] = True
-    loads_in_both: ClassVar[bool] = False
+    loads_in_both: ClassVar[str | None] = None
     is_on_hub: ClassVar[bool] = False
     is_on_disk: ClassVar[bool] = True
 

@@ -21,7 +21,7 @@ class KerasFile(SourceKind):
     priority = 40
     weights_expected = "a .keras or .h5 file"
     suffixes = (_ARCHIVE, *_HDF5)
-    loads_in_both = True
+    loads_in_both = "Keras 3 runs on it"
     loaders = {
         "pt": "tfexport.backends.pytorch.keras_models:load_keras_file",
         "tf": "tfexport.backends.tensorflow.signature_models.sources:load_keras_file",

@@ -18,7 +18,7 @@ class KerasHubPreset(SourceKind):
     description = "a preset folder of KerasHub"
     priority = 10  # before a checkpoint of transformers, whose configuration has the same name
     weights_expected = "model.weights.h5"
-    loads_in_both = True
+    loads_in_both = "Keras 3 runs on it"
     loaders = {
         "pt": "tfexport.backends.pytorch.keras_models:load_keras_hub_preset",
         "tf": "tfexport.backends.tensorflow.signature_models.sources:load_keras_hub_preset",
