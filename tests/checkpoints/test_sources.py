@@ -118,12 +118,12 @@ def load_affine(checkpoint: Checkpoint) -> Any:
     """Its loader: a model that declares itself."""
     import tensorflow as tf
 
-    from tfexport.backends.tensorflow.signature_models.functions import plain_function
+    from tfexport.backends.tensorflow.signature_models.functions import model_of_function
 
     numbers = json.loads(Path(str(checkpoint.path)).read_text())
     signature = [tf.TensorSpec([None, 2], tf.float32, name="x")]
     function = tf.function(lambda x: numbers["a"] * x + numbers["b"], input_signature=signature)
-    return plain_function(function, checkpoint.source)
+    return model_of_function(function, checkpoint.source)
 
 
 def test_a_new_kind_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,9 +71,8 @@ def test_multiples_of_sixteen() -> None:
         lengths = _lengths_of(config, label)
         assert len(lengths) > 1 and all(length % 16 == 0 for length in lengths)
         assert any(length % 32 for length in lengths)
-        assert (
-            f"the axis {label} takes multiples of 16 only: so it was tried, and the model fails on other lengths."
-            in (config._caveats_)
+        assert f"the axis {label} must be a multiple of 16: the model fails on the other lengths that were tried." in (
+            config._caveats_
         )
     assert len(config._caveats_) == 2
 
@@ -86,7 +85,7 @@ def test_units_of_one_axis_alone() -> None:
     assert all(each["x_axis_1"] % 4 == 0 for each in config._lengths_)
     assert any(each["x_axis_2"] % 4 for each in config._lengths_)
     assert config._caveats_ == (
-        "the axis x_axis_1 takes multiples of 4 only: so it was tried, and the model fails on other lengths.",
+        "the axis x_axis_1 must be a multiple of 4: the model fails on the other lengths that were tried.",
     )
 
 
@@ -165,7 +164,7 @@ def test_an_axis_that_is_declared_dynamic_and_takes_one_length(length: int) -> N
     with pytest.raises(InputsError) as caught:
         _declared([TensorSpec("x", "float32", (None, None))], run)
     name = "batch" if axis == 0 else "x_axis_1"
-    assert f"the model declares the axis {name} dynamic, and takes no length but {length}" in str(caught.value)
+    assert f"the model declares the axis {name} dynamic, and takes only the length {length}" in str(caught.value)
     assert "--input-shape" in str(caught.value) and "\n" not in str(caught.value)
 
 

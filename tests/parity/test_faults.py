@@ -19,7 +19,7 @@ from tfexport import export_checkpoint
 from tfexport.parity.corners import CPU, Corner, CornerId
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import ExportedFiles, run_files
-from tfexport.parity.frameworks import FrameworkModel, run_model
+from tfexport.parity.frameworks import FrameworkModel, run_model, summarise
 from tfexport.parity.localisation import FileSide, FrameworkSide, Located, Search
 from tfexport.parity.pairs import Pair, compare_corners
 from tfexport.parity.run_result import RunResult
@@ -76,7 +76,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Make:
             result = run_model(model, folder / "exchange", "tf")
             assert result.problems == {"model": {}}
             made[model_type, feature, narrow] = Sound(
-                model, folder / "export" / "model.onnx", folder / "exchange", result, model.plan().tolerance
+                model, folder / "export" / "model.onnx", folder / "exchange", result, summarise(model).tolerance
             )
         return made[model_type, feature, narrow]
 

@@ -6,7 +6,8 @@ import resource
 
 import pytest
 
-from tfexport.pipeline.stages import Stages, peak_rss_mib
+from tfexport.pipeline.stages import Stages
+from tfexport.processes.memory import peak_rss_mib
 
 
 def test_stages_in_order() -> None:

@@ -147,4 +147,4 @@ def test_in_a_fresh_process(model: Path, tmp_path: Path) -> None:
     """The prints of TensorFlow and Keras stay off the screen."""
     ran = support.tfexport("export", "-m", model, tmp_path / "out", TF_CPP_MIN_LOG_LEVEL="0")
     assert ran.code == 0
-    assert ran.err.splitlines() == ["inspect", "load", "convert", "write", "validate", "publish"]
+    assert ran.err.splitlines() == ["inspect", "load", "declare", "convert", "write", "validate", "publish"]

@@ -240,7 +240,7 @@ def test_caveats_of_a_unet_name_the_lengths_that_it_accepts(tmp_path: Path) -> N
     model, feeds = unet(keras)
     done = export(model, tmp_path / "out")
     assert done.manifest["caveats"] == [
-        f"the axis image_axis_{axis} takes multiples of 4 only: so it was tried, and the model fails on other lengths."
+        f"the axis image_axis_{axis} must be a multiple of 4: the model fails on the other lengths that were tried."
         for axis in (1, 2)
     ]
     assert_agrees(done.run(feeds), {"mask": model(feeds["image"])}, far=5e-5)
@@ -327,7 +327,7 @@ def test_inputs_that_are_no_plain_tensors(kind: str, tmp_path: Path) -> None:
         model = tf_keras.Model(x, tf_keras.layers.Dense(2)(x))
     with pytest.raises(UnsupportedCheckpointError) as caught:
         tfexport.export_checkpoint(model, tmp_path / "out")
-    text = "takes strings (x)" if kind == "strings" else "ONNX has plain"
+    text = "takes strings (x)" if kind == "strings" else "ONNX has only dense"
     assert text in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -188,7 +188,7 @@ def _python(x: Any) -> Any:
         (lambda x: x * 2, tf.TensorSpec(None, tf.float32), InputsError, "does not say how many axes x has"),
         (_strings_out, ROWS, ContractError, "the output output is strings"),
         (_ragged_out, ROWS, ContractError, "the output output is RaggedTensor"),
-        (_nothing, ROWS, ContractError, "gives no output"),
+        (_nothing, ROWS, ContractError, "returns no output"),
         (_python, ROWS, UnsupportedOpError, "EagerPyFunc"),
         (
             lambda x: tf.reshape(x, [7, 11]),
@@ -276,8 +276,8 @@ def test_the_other_signature(saved: Path, tmp_path: Path) -> None:
     [
         ("two", {}, "has the signatures first, second; 'serving_default' is not among them. Name one by --signature"),
         ("two", {"signature": "third"}, "has the signatures first, second; 'third' is not among them"),
-        ("none", {}, "has the signatures none; .* save the model again with signatures="),
-        ("default", {"tag": "train"}, r"has no graph of the tag 'train': .*\['serve'\].* Name one by --tag"),
+        ("none", {}, "has the signatures none; .* can be saved again with signatures="),
+        ("default", {"tag": "train"}, r"has no graph of the tag 'train': .*\['serve'\].* Name a tag by --tag"),
     ],
 )
 def test_signatures_and_tags_that_are_not_there(

@@ -50,7 +50,6 @@ class LoadedModel:
         made_later: Function that returns the names of the weights that the model has made since it was loaded. A TensorFlow
             layer that was not built by then makes its weights when it is first called, and no checkpoint fills them.
         loaded_by: Package that loaded the model, with its version; None where only one package can.
-        declaration: Declaration of a model that declares itself by a signature; None for a model with a configuration.
     """
 
     model: Any
@@ -58,7 +57,6 @@ class LoadedModel:
     missing_weights: frozenset[str]
     made_later: Callable[[], frozenset[str]] = frozenset
     loaded_by: str | None = None
-    declaration: OnnxConfig | None = None
 
     def lacking(self, read: frozenset[str]) -> frozenset[str]:
         """Return the weights that a graph reads and the checkpoint did not fill.
@@ -106,6 +104,22 @@ class Backend(Protocol):
 
         Raises:
             CheckpointError: The weights cannot be read or do not fit the model.
+        """
+
+    def load_signature_model(self, checkpoint: Checkpoint) -> LoadedModel:
+        """Load a model that declares itself by a signature: its property ``fed`` lists its inputs.
+
+        Raises:
+            CheckpointError: The model cannot be read, holds code that is not trusted, or is only weights.
+            UnsupportedError: The model takes tensors that ONNX has no counterpart for.
+            InputsError: The inputs of the model are not known.
+        """
+
+    def call(self, model: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Run a model that declares itself, before it has a declaration: all its outputs by name.
+
+        Raises:
+            TracingError: The model fails on these inputs.
         """
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:

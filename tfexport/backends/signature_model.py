@@ -1,4 +1,4 @@
-"""A model that has a signature and no configuration of transformers, of either framework."""
+"""A model that declares itself by a signature, in either framework."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ SINGLE_OUTPUT = "output"
 
 
 class Ops(Protocol):
-    """What is done to tensors on their way in and out: the module ``tensorflow``, or ``keras.ops``."""
+    """Operations on inputs and outputs: the module ``tensorflow``, or ``keras.ops``."""
 
     def cast(self, x: Any, dtype: str) -> Any:
-        """A tensor of another dtype."""
+        """Return a tensor of another dtype."""
 
     def transpose(self, x: Any, axes: Any) -> Any:
-        """A tensor with its axes in another order."""
+        """Return a tensor with its axes in another order."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class SignatureModel:
     """A Keras model, a signature of a SavedModel, or a ``tf.function``, called with tensors by name.
 
     Attributes:
-        name: its class, or the signature, for messages and the manifest.
-        inputs: in order, with the dtypes that the model wants; integers that are fed are cast.
-        function: the model itself: tensors by name, both ways.
-        loaded_by: the package that loaded it, with its version.
-        ops: of its framework.
-        kept: whatever must live as long as the function: TensorFlow holds the variables of a SavedModel weakly.
-        inputs_as_nchw: inputs that are fed as ``(batch, channels, height, width)``; the model itself wants channels last.
-        outputs_as_nchw: outputs that are given so.
+        name: Name of the class or of the signature, for messages and the manifest.
+        inputs: Inputs in order, with the dtypes that the model wants; integers that are fed are cast.
+        function: The model itself, from tensors by name to tensors by name.
+        loaded_by: The package that loaded the model, with its version.
+        ops: Operations of the framework.
+        kept: Any object that must live as long as the function: TensorFlow holds the variables of a SavedModel weakly.
+        inputs_as_nchw: Names of the inputs that are fed as ``(batch, channels, height, width)``; the model wants channels last.
+        outputs_as_nchw: Names of the outputs that are returned as ``(batch, channels, height, width)``.
     """
 
     name: str
@@ -49,72 +49,76 @@ class SignatureModel:
 
     @property
     def known_as(self) -> str:
-        """For messages."""
+        """Name of the model, for messages."""
         return self.name
 
     @property
     def fed(self) -> tuple[TensorSpec, ...]:
-        """The inputs as they are fed."""
+        """Inputs as they are fed."""
         return tuple(permuted(spec, NCHW) if spec.name in self.inputs_as_nchw else spec for spec in self.inputs)
 
     def __call__(self, tensors: Mapping[str, Any]) -> dict[str, Any]:
-        """Outputs by name.
+        """Return the outputs by name.
 
         Raises:
-            InputsError: there is no output of a name that is to be given as channels first.
-            ContractError: an output that is to be given as channels first is not a batch of images, or not a tensor of numbers.
+            InputsError: The model has no output of a name in `outputs_as_nchw`.
+            ContractError: The model returns nothing, or an output that is not a dense tensor of numbers; an output in
+                `outputs_as_nchw` is not a batch of images.
         """
         outputs = self.function({spec.name: self._own(spec, tensors[spec.name]) for spec in self.inputs})
-        taken = {spec.name for spec in self.inputs}  # in a graph of ONNX no two values have one name
+        taken = {spec.name for spec in self.inputs}  # no two values of an ONNX graph have the same name
         named = {
             f"{name}_output" if name in taken else name: each for name, each in outputs.items() if each is not None
         }
         if not named:
-            raise ContractError(f"{self.name} gives no output.")
+            raise ContractError(f"{self.name} returns no output. Expected at least one tensor.")
         check_names(self.outputs_as_nchw, list(named), "--outputs-as-nchw (outputs_as_nchw=...)")
-        return {name: self._given(name, value) for name, value in named.items()}
+        return {name: self._returned(name, value) for name, value in named.items()}
 
     def _own(self, spec: TensorSpec, tensor: Any) -> Any:
         own = self.ops.cast(tensor, spec.dtype)
         return self.ops.transpose(own, NHWC) if spec.name in self.inputs_as_nchw else own
 
-    def _given(self, name: str, value: Any) -> Any:
+    def _returned(self, name: str, value: Any) -> Any:
         kind = "strings" if "string" in str(value.dtype) else type(value).__name__
         if kind in ("strings", "RaggedTensor", "SparseTensor", "IndexedSlices"):
             raise ContractError(
-                f"the output {name} is {kind}: ONNX has plain tensors of numbers. Leave it out of the model."
+                f"the output {name} is {kind}: ONNX has only dense tensors of numbers. Leave it out of the model."
             )
         if name not in self.outputs_as_nchw:
             return value
         if len(value.shape) != len(NCHW):
-            raise ContractError(f"the output {name} has {len(value.shape)} axes: it is not a batch of images.")
+            raise ContractError(
+                f"the output {name} has {len(value.shape)} axes: it is not a batch of images. Leave it out of "
+                "--outputs-as-nchw (outputs_as_nchw=...)."
+            )
         return self.ops.transpose(value, NCHW)
 
 
 def with_options(model: SignatureModel, options: SignatureOptions) -> SignatureModel:
-    """A model that is fed and read as a user asked.
+    """Return a model whose images are fed and returned in the user's order of axes.
 
     Raises:
-        InputsError: a name that it does not have.
+        InputsError: The model has no input of a name in `inputs_as_nchw`.
     """
     check_names(options.inputs_as_nchw, [spec.name for spec in model.inputs], "--inputs-as-nchw (inputs_as_nchw=...)")
     return replace(model, inputs_as_nchw=options.inputs_as_nchw, outputs_as_nchw=options.outputs_as_nchw)
 
 
 def takes_strings(source: str, name: str) -> UnsupportedCheckpointError:
-    """The error for an input of strings."""
+    """Return the error for an input of strings."""
     return UnsupportedCheckpointError(
-        f"{source} takes strings ({name}): what looks words up in tables (StringLookup, TextVectorization, a tokenizer) has "
-        "no counterpart in ONNX. Export the model behind it, which takes ids, and keep the lookup in the program that feeds it."
+        f"{source} takes strings ({name}): layers that look words up in tables (StringLookup, TextVectorization, a tokenizer) "
+        "have no counterpart in ONNX. Export the part of the model that takes ids, and look words up in the calling program."
     )
 
 
 def flat_outputs(structure: Any, names: Sequence[str] = ()) -> dict[str, Any]:
-    """Tensors of a nested structure by name: keys and indices joined by dots.
+    """Return the tensors of a nested structure by name: keys and indices joined by dots.
 
     Args:
-        structure: a tensor, or mappings and sequences of them.
-        names: of a tensor alone, or of the items of a sequence; ``output``, ``output_0`` where none are known.
+        structure: A tensor, or nested mappings and sequences of tensors.
+        names: Name of a single tensor, or of each item of a sequence; ``output``, ``output_0``, ... where unknown.
     """
     if isinstance(structure, Mapping):
         return dict(_leaves(structure))
@@ -138,7 +142,7 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """Names, numbered where one comes again."""
+    """Return names, numbered where one is repeated."""
     found: list[str] = []
     for name in names:
         taken, count = name, 1

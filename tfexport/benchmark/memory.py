@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from tfexport.pipeline.stages import peak_rss_mib
+from tfexport.processes.memory import peak_rss_mib
 
 _KIB_PER_MIB = 1024
 _STATUS = Path("/proc/self/status")

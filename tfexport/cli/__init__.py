@@ -140,7 +140,7 @@ def features(
     verbose: Verbose = False,
     debug: Debug = False,
 ) -> None:
-    """List what can be exported: features by model type, and the class of each framework."""
+    """List the features that can be exported, by model type, with the class of each framework."""
     with screen(verbose, debug):
         from tfexport.declarations.features import declaration_of, supported
 
@@ -155,7 +155,7 @@ def features(
 
 @app.command()
 def doctor(as_json: AsJson = False, verbose: Verbose = False, debug: Debug = False) -> None:
-    """Say what is installed, what works here, and what is known to break in these versions."""
+    """Report which packages are installed, which backends work here, and which versions have known faults."""
     with screen(verbose, debug):
         from tfexport.doctor.report import examine
 

@@ -1,4 +1,4 @@
-"""What every command shares: its screen, its progress, its exit codes."""
+"""The parts that all commands share: the screen, the progress, the exit codes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 DONE, INVALID, BAD_INPUT = 0, 1, 2
 _UNWRAPPED = 10_000
 
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show what TensorFlow, tf2onnx and PyTorch print.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks, and what the frameworks printed.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON alone on standard output.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show the output of TensorFlow, tf2onnx and PyTorch.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show tracebacks, and the output of the frameworks.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print only JSON on standard output.")]
 
 
 @contextmanager
 def screen(verbose: bool, debug: bool) -> Iterator[Screen]:
-    """The process boundary: errors become one message and an exit code."""
+    """Handle errors at the process boundary: each becomes one message and an exit code."""
     with quiet(verbose) as shown:
         try:
             yield shown
@@ -45,13 +45,13 @@ def _report(shown: Screen, message: str, debug: bool) -> None:
     if debug:
         shown.err.write(shown.captured())
         traceback.print_exc(file=shown.err)
-    shown.err.write(f"error: {' '.join(message.split())}\n")  # one line, also of what a framework said in many
+    shown.err.write(f"error: {' '.join(message.split())}\n")  # one line, also where a framework's message has many
     shown.err.flush()
 
 
 @contextmanager
 def progress(shown: Screen, as_json: bool) -> Iterator[Callable[[str], None]]:
-    """A line that names the stage at work; on a terminal with a spinner and the time so far."""
+    """Show the current stage on a line; on a terminal with a spinner and the time so far."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

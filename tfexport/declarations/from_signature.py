@@ -1,4 +1,4 @@
-"""The declaration of a model that declares itself: made of its signature, and of what it has been seen to do."""
+"""The declaration of a model that declares itself: made of its signature and of what its runs have shown."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tfexport.dummy_inputs.tensors import Tensor
 
 
 class SignatureConfig(OnnxConfig):
-    """Inputs, outputs and axes of a model by its signature. `tfexport.declarations.probing.declare` makes it.
+    """Declaration of a model by its signature. `tfexport.declarations.probing.declare` makes it.
 
     Args:
-        specs: the inputs, in order.
-        inputs: dynamic axes of each.
-        outputs: dynamic axes of each output.
-        tensors: what each input is filled with.
-        lengths: of each dynamic axis, sets that the model takes; it is traced with the first.
-        caveats: what was seen that the file does not promise.
+        specs: The inputs, in order.
+        inputs: Dynamic axes of each input.
+        outputs: Dynamic axes of each output.
+        tensors: Contents of each input.
+        lengths: Sets of lengths of the dynamic axes that the model takes; it is traced with the first.
+        caveats: Sentences on what the file does not promise.
     """
 
     def __init__(
@@ -72,14 +72,14 @@ class SignatureConfig(OnnxConfig):
         seed: int = 0,
         framework: Any = None,
     ) -> Mapping[str, Any]:
-        """Inputs by name.
+        """Return inputs by name.
 
         Args:
-            preprocessor: not used: nothing but the signature is known.
-            lengths: of each dynamic axis; None for those that the model is traced with.
-            values: as in `tfexport.validation.Case`.
-            seed: other seeds draw others.
-            framework: ``"pt"``, ``"tf"`` or ``TensorType``; None gives NumPy arrays.
+            preprocessor: Not used: only the signature is known.
+            lengths: Length of each dynamic axis; None for the lengths that the model is traced with.
+            values: Kind of values, as in `tfexport.validation.Case`.
+            seed: Seed of drawn values.
+            framework: ``"pt"``, ``"tf"`` or ``TensorType``; None for NumPy arrays.
         """
         chosen = self._lengths[0] if lengths is None else lengths
         arrays: dict[str, np.ndarray] = {}

@@ -16,7 +16,9 @@ from tfexport.errors import TfExportError
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.run_result import PartRecord, RunResult
 from tfexport.pipeline.options import ExportOptions
-from tfexport.pipeline.plan import Plan, Source, load_source, make_plan
+from tfexport.pipeline.plan import ConfiguredPlan, SignaturePlan, make_plan
+from tfexport.pipeline.preparation import Prepared, prepare
+from tfexport.pipeline.stages import Stages
 from tfexport.processes.isolation import Caller
 from tfexport.validation import Case, Reference, Tolerance, actual_case, flatten_inputs, thorough_cases
 from tfexport.validation.invariance import can_be_cut, padding_error, spread
@@ -51,7 +53,7 @@ class FrameworkModel:
         found: PlanSummary = call(summarise, self) if opened.kind.declares_itself else summarise(self)
         return found
 
-    def plan(self) -> Plan:
+    def plan(self) -> ConfiguredPlan | SignaturePlan:
         """Return the plan of its export."""
         return make_plan(self.checkpoint, self.options)
 
@@ -78,8 +80,12 @@ class PlanSummary:
 def summarise(model: FrameworkModel) -> PlanSummary:
     """Return the summary of a model's plan."""
     plan = model.plan()
-    about = plan.model_type or plan.model_class
-    return PlanSummary(plan.choice.framework, plan.feature, about, tuple(plan.parts), plan.tolerance)
+    if isinstance(plan, ConfiguredPlan):
+        about, declared = str(plan.model_type), plan.declared
+    else:
+        prepared = prepare(plan, Stages())
+        about, declared = prepared.loaded.model_class, prepared.declared
+    return PlanSummary(plan.choice.framework, plan.feature, about, tuple(declared.parts), declared.tolerance)
 
 
 def run_model(
@@ -93,14 +99,14 @@ def run_model(
         corner: Name under which outputs are written.
         cases: Cases of each part, when another framework chose them and made their inputs. None: this model makes them.
     """
-    plan, source = _loaded(model)
+    prepared = _prepared(model)
     records = {}
-    for part, reference in source.references(plan).items():
+    for part, reference in prepared.references().items():
         runner = _PartRunner(Exchange(folder), corner, part, reference, makes_inputs=cases is None)
         records[part] = runner.run(thorough_cases(reference.config) if cases is None else cases.get(part, ()))
     about = {
-        "model_class": source.loaded.model_class,
-        "missing_weights": sorted(source.loaded.missing_weights | source.loaded.made_later()),
+        "model_class": prepared.loaded.model_class,
+        "missing_weights": sorted(prepared.loaded.missing_weights | prepared.loaded.made_later()),
     }
     return RunResult.of(about, records)
 
@@ -115,15 +121,14 @@ def record_layers(model: FrameworkModel, folder: Path, name: str, part: str, cas
         part: Part of the model.
         case: Number of the case.
     """
-    exchange, (plan, source) = Exchange(folder), _loaded(model)
-    reference = source.references(plan)[part]
+    exchange, prepared = Exchange(folder), _prepared(model)
+    reference = prepared.references()[part]
     found = reference.backend.layers(reference.model, reference.config, exchange.nested_inputs(part, case))
     exchange.save_recording(name, found)
 
 
-def _loaded(model: FrameworkModel) -> tuple[Plan, Source]:
-    plan = model.plan()
-    return plan, load_source(plan, "auto")
+def _prepared(model: FrameworkModel) -> Prepared:
+    return prepare(model.plan(), Stages())
 
 
 @dataclass(frozen=True)

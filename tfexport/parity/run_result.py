@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
-from tfexport.pipeline.stages import peak_rss_mib
+from tfexport.processes.memory import peak_rss_mib
 from tfexport.validation import Case
 
 

@@ -1,4 +1,4 @@
-"""From a model to a graph that keeps its contract, by one of the backend's routes."""
+"""From a model to graphs that keep their contracts, by one of the backend's routes, and to files."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tfexport.graph import Contract, OnnxFiles, OnnxGraph
 from tfexport.validation import Reference, flatten_inputs
 
 _DECODERS = (MERGED_PART, DECODER_PART, NEXT_STEP_PART)
-"""The decoders of an encoder-decoder; the first has the weights of the others."""
+"""The decoders of an encoder-decoder; the first holds the weights of the others."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """One run of the model.
+    """One run of a model.
 
     Attributes:
-        inputs: the arrays to trace with, in the declared order.
-        contract: what the file promises, with the static lengths and dtypes of this run.
+        inputs: Arrays to trace with, in the declared order.
+        contract: Inputs and outputs of the file, with the static lengths and dtypes of this run.
     """
 
     inputs: Mapping[str, Any]
@@ -34,9 +34,9 @@ def run_example(reference: Reference) -> Example:
     """Run a model once on the inputs that it is traced with.
 
     Raises:
-        InputsError: dummy inputs cannot be made.
-        ContractError: the model does not take a declared input, or lacks a declared output.
-        TracingError: the model fails on these inputs.
+        InputsError: Dummy inputs cannot be made.
+        ContractError: The model does not take a declared input, or lacks a declared output.
+        TracingError: The model fails on these inputs.
     """
     inputs = reference.inputs()
     flat = flatten_inputs(reference.config, inputs)
@@ -46,21 +46,21 @@ def run_example(reference: Reference) -> Example:
 def convert(
     references: Mapping[str, Reference], examples: Mapping[str, Example], opset: int, route: str
 ) -> dict[str, OnnxGraph]:
-    """Convert a model, or each of its parts, by one route, and make the graphs those that are written.
+    """Convert a model, or each of its parts, by one route, and finish the graphs for writing.
 
-    A decoder in two parts, for the first step and for later ones, gives a third graph that merges them.
+    A decoder in two parts, for the first step and for later ones, adds a third graph that merges them.
 
     Args:
-        references: what each file computes, by the file's name.
-        examples: one run of each.
-        opset: version of the default operator set.
-        route: one of the backend's.
+        references: Model or part of a model that each file must agree with, by the file's name.
+        examples: One run of each.
+        opset: Version of the default operator set.
+        route: One of the backend's routes.
 
     Returns:
-        The graphs by the file's name; the merged one before the two whose weights it has.
+        The graphs by the file's name; the merged graph stands before the two whose weights it holds.
 
     Raises:
-        ConversionError: the model cannot be converted on this route, or not at this opset.
+        ConversionError: The model cannot be converted on this route, or not at this opset.
     """
     weightless = {
         name: reference.backend.convert(reference.model, reference.config, examples[name].inputs, opset, route)
@@ -79,10 +79,10 @@ def convert(
 def write(written: Mapping[str, OnnxGraph], folder: Path) -> dict[str, OnnxFiles]:
     """Write graphs into a folder. The decoders of an encoder-decoder share their weights, where these are large.
 
-    The encoder shares none with them: clients load it apart, over a network too.
+    The encoder shares no weights with them: clients load it separately, also over a network.
 
     Raises:
-        OutputError: there is no room, or a file cannot be written.
+        OutputError: The disk is full, or a file cannot be written.
     """
     paths = {name: folder / f"{name}.onnx" for name in written}
     decoders = {paths[name]: graph.model for name, graph in written.items() if name in _DECODERS}
@@ -94,17 +94,17 @@ def write(written: Mapping[str, OnnxGraph], folder: Path) -> dict[str, OnnxFiles
 
 
 def weights_read(converted: Mapping[str, OnnxGraph]) -> frozenset[str]:
-    """Names of the weights that any of the graphs reads."""
+    """Return the names of the weights that any of the graphs reads."""
     return frozenset().union(*(graph.weight_names for graph in converted.values()))
 
 
 def convert_by_any_route(
     references: Mapping[str, Reference], examples: Mapping[str, Example], opset: int
 ) -> dict[str, OnnxGraph]:
-    """The graphs by the first of the backend's routes that converts.
+    """Convert by the first of the backend's routes that works.
 
     Raises:
-        ConversionError: none does.
+        ConversionError: No route works.
     """
     reference = next(iter(references.values()))
     failures: list[tuple[str, ConversionError]] = []
@@ -117,14 +117,14 @@ def convert_by_any_route(
 
 
 def no_route(failures: Sequence[tuple[str, ConversionError]]) -> ConversionError:
-    """The error when every route failed: the only one's, or one that tells them all.
+    """Return the error when every route failed: the only route's own, or one that lists the errors of all.
 
     Args:
-        failures: each route with its error, in the order they were tried; at least one.
+        failures: Each route with its error, in the order of the attempts; at least one.
     """
     if len(failures) == 1:
         return failures[0][1]
-    told = "; ".join(f"{route}: {failure}" for route, failure in failures)
-    combined = ConversionError(f"no exporter could convert the model. {told}")
+    listed = "; ".join(f"{route}: {failure}" for route, failure in failures)
+    combined = ConversionError(f"no exporter could convert the model. {listed}")
     combined.__cause__ = failures[0][1]
     return combined

@@ -1,8 +1,8 @@
-"""The line: from a checkpoint to a validated, published directory."""
+"""The export: from a model to a validated, published directory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -10,11 +10,13 @@ from typing import Any, Unpack
 from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.errors import ConversionError, MissingWeightsError, ValidationError, abbreviate
 from tfexport.graph import OnnxFiles, OnnxGraph
+from tfexport.pipeline.attempts import Attempt, FailedAttempt, WrittenAttempt
 from tfexport.pipeline.conversion import Example, convert, no_route, run_example, weights_read, write
 from tfexport.pipeline.genai import check_genai, write_genai_config
 from tfexport.pipeline.manifest import describe
 from tfexport.pipeline.options import ExportKeywords, ExportOptions, export_options
-from tfexport.pipeline.plan import Attempt, Plan, Source, load_source, make_plan
+from tfexport.pipeline.plan import make_plan
+from tfexport.pipeline.preparation import Prepared, prepare
 from tfexport.pipeline.publishing import publish, staged
 from tfexport.pipeline.sidecar_files import write_sidecar_files
 from tfexport.pipeline.stages import Stages
@@ -25,14 +27,14 @@ from tfexport.validation import ValidationReport, validate_files
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What an export did.
+    """The result of an export.
 
     Attributes:
-        path: the published directory.
-        valid: whether the file agrees with its source on every case.
-        choice: the framework that exported, with its reason.
-        report: every validation case.
-        manifest: what ``tfexport.json`` holds.
+        path: The published directory.
+        valid: Whether the files agree with their source on every case.
+        choice: The framework that exported, with its reason.
+        report: The validation, case by case.
+        manifest: Content of ``tfexport.json``.
     """
 
     path: Path
@@ -114,70 +116,70 @@ def export_with(
         if options.writing.genai:
             check_genai(plan)
     with staged(output) as folder:
-        with stages.stage("load"):
-            source = load_source(plan, options.selection.preprocessor)
-        attempts = _attempts(plan, source, folder, options.acceptance.allow_missing_weights, stages)
+        prepared = prepare(plan, stages)
+        attempts = _attempts(prepared, folder, stages)
         best = _best(attempts, options.acceptance.keep_invalid)
         with stages.stage("publish"):
-            write_sidecar_files(plan.checkpoint, source.loaded.model, source.preprocessor.value, folder)
-            if options.writing.genai:
-                write_genai_config(plan, source.loaded.model, best.graphs["model"].contract, folder)
-            manifest = publish(folder, output, describe(plan, source, best, attempts, stages))
-    assert best.report is not None
+            _write_beside(prepared, best, folder)
+            manifest = publish(folder, output, describe(prepared, best, attempts, stages))
     return ExportResult(Path(output).expanduser().absolute(), best.valid, plan.choice, best.report, manifest)
 
 
-def _attempts(plan: Plan, source: Source, folder: Path, allow_missing_weights: bool, stages: Stages) -> list[Attempt]:
+def _attempts(prepared: Prepared, folder: Path, stages: Stages) -> list[Attempt]:
     """Try the backend's exporters, best first, until the files are valid. Later files replace earlier ones."""
-    references = source.references(plan)
     attempts: list[Attempt] = []
     examples: dict[str, Example] = {}
-    for route in source.backend.routes(plan.config):
+    references = prepared.references()
+    for route in prepared.backend.routes(prepared.declared.config):
         try:
             with stages.stage("convert"):
                 examples = examples or {name: run_example(reference) for name, reference in references.items()}
-                graphs = convert(references, examples, plan.opset, route)
+                graphs = convert(references, examples, prepared.declared.opset, route)
         except ConversionError as error:
-            attempts.append(Attempt(route, failure=error))
+            attempts.append(FailedAttempt(route, error))
             continue
-        _check_weights(plan, source, graphs, allow_missing_weights)
+        _check_weights(prepared, graphs)
         with stages.stage("write"):
             files = write(graphs, folder)
-        variants = _transformed(plan, files, folder, stages)
+        variants = _transformed(prepared, files, folder, stages)
         with stages.stage("validate"):
-            report = validate_files(files, graphs, references, plan.tolerance)
+            report = validate_files(files, graphs, references, prepared.declared.tolerance)
             validated = validate_variants(variants, graphs, references)
-        attempts.append(Attempt(route, graphs, files, report, variants=validated))
-        if attempts[-1].valid:
+        written = WrittenAttempt(route, graphs, files, report, validated)
+        attempts.append(written)
+        if written.valid:
             break
     return attempts
 
 
-def _transformed(plan: Plan, files: Mapping[str, OnnxFiles], folder: Path, stages: Stages) -> tuple[Variant, ...]:
+def _transformed(
+    prepared: Prepared, files: Mapping[str, OnnxFiles], folder: Path, stages: Stages
+) -> tuple[Variant, ...]:
     """Make the variants of files; an export without transforms does not have this stage."""
-    if not plan.transforms:
+    if not prepared.plan.transforms:
         return ()
     with stages.stage("transform"):
-        return make_variants(plan.transforms, files, folder, plan.tolerance)
+        return make_variants(prepared.plan.transforms, files, folder, prepared.declared.tolerance)
 
 
-def _check_weights(plan: Plan, source: Source, graphs: Mapping[str, OnnxGraph], allow_missing_weights: bool) -> None:
-    """Refuse graphs that read weights which the checkpoint did not hold. Those they do not read may be missing."""
-    missing = sorted(source.loaded.lacking(weights_read(graphs)))
-    if missing and not allow_missing_weights:
-        raise MissingWeightsError(missing, model_class=source.loaded.model_class, source=plan.checkpoint.source)
+def _check_weights(prepared: Prepared, graphs: Mapping[str, OnnxGraph]) -> None:
+    """Refuse graphs that read weights which the checkpoint lacks. Weights that they do not read may be missing."""
+    plan, loaded = prepared.plan, prepared.loaded
+    missing = sorted(loaded.lacking(weights_read(graphs)))
+    if missing and not plan.options.acceptance.allow_missing_weights:
+        raise MissingWeightsError(missing, model_class=loaded.model_class, source=plan.checkpoint.source)
 
 
-def _best(attempts: list[Attempt], keep_invalid: bool) -> Attempt:
-    """The attempt whose file is on disk.
+def _best(attempts: Sequence[Attempt], keep_invalid: bool) -> WrittenAttempt:
+    """Return the attempt whose files are on disk.
 
     Raises:
-        ConversionError: no exporter wrote a file.
-        ValidationError: the file is not valid, and is not to be kept.
+        ConversionError: No exporter wrote a file.
+        ValidationError: The files are not valid, and are not to be kept.
     """
-    written = [attempt for attempt in attempts if attempt.files]
+    written = [attempt for attempt in attempts if isinstance(attempt, WrittenAttempt)]
     if not written:
-        raise no_route([(attempt.route, attempt.failure) for attempt in attempts if attempt.failure is not None])
+        raise no_route([(each.route, each.failure) for each in attempts if isinstance(each, FailedAttempt)])
     best = written[-1]
     if not best.valid and not keep_invalid:
         raise ValidationError(
@@ -185,3 +187,11 @@ def _best(attempts: list[Attempt], keep_invalid: bool) -> Attempt:
             f"{abbreviate(best.problems, 4)}. --keep-invalid (keep_invalid=True) publishes it all the same."
         )
     return best
+
+
+def _write_beside(prepared: Prepared, best: WrittenAttempt, folder: Path) -> None:
+    """Write the files that clients read beside the model."""
+    plan, model = prepared.plan, prepared.loaded.model
+    write_sidecar_files(plan.checkpoint, model, prepared.preprocessor.value, folder)
+    if plan.options.writing.genai:
+        write_genai_config(prepared.declared.config, model, best.graphs["model"].contract, folder)

@@ -9,17 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.with_past import OnnxConfigWithPast
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.errors import OutputError, UnsupportedFeatureError
+from tfexport.graph import Contract
+from tfexport.pipeline.plan import ConfiguredPlan, Declared, SignaturePlan
 from tfexport.pipeline.publishing import MODEL
 from tfexport.validation import longest_decoded
-
-if TYPE_CHECKING:
-    from tfexport.graph import Contract
-    from tfexport.pipeline.plan import Plan
 
 GENAI_CONFIG = "genai_config.json"
 
@@ -44,22 +43,20 @@ _SEARCH = (
 """Settings of a search that transformers and onnxruntime-genai call alike."""
 
 
-def check_genai(plan: Plan) -> None:
+def check_genai(plan: ConfiguredPlan | SignaturePlan) -> None:
     """Refuse an export that onnxruntime-genai cannot run.
 
     Raises:
         UnsupportedFeatureError: it is not of a decoder alone that reads a cache and returns logits, or it has an input that
             onnxruntime-genai does not feed.
     """
-    config = plan.config
-    decoder = isinstance(config, OnnxConfigWithPast) and config.use_past and set(plan.parts) == {"model"}
-    if not decoder or "logits" not in config.outputs or "input_ids" not in config.inputs:
+    if not isinstance(plan, ConfiguredPlan) or not _is_decoder_with_cache(plan.declared):
         raise UnsupportedFeatureError(
             f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.model_type}, which is not a "
             f"decoder alone with a cache; that is what onnxruntime-genai is told of by it. Export --feature {_FEATURE}, or "
             "leave out --genai (genai=True)."
         )
-    unknown = [name for name in config.inputs if name not in _FED and not name.startswith(f"{PAST}.")]
+    unknown = [name for name in plan.declared.config.inputs if name not in _FED and not name.startswith(f"{PAST}.")]
     if unknown:
         raise UnsupportedFeatureError(
             f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.model_type}: it takes "
@@ -68,11 +65,17 @@ def check_genai(plan: Plan) -> None:
         )
 
 
-def write_genai_config(plan: Plan, model: Any, contract: Contract, folder: Path) -> None:
+def _is_decoder_with_cache(declared: Declared) -> bool:
+    config = declared.config
+    with_cache = isinstance(config, OnnxConfigWithPast) and config.use_past and set(declared.parts) == {"model"}
+    return with_cache and "logits" in config.outputs and "input_ids" in config.inputs
+
+
+def write_genai_config(config: OnnxConfig, model: Any, contract: Contract, folder: Path) -> None:
     """Write ``genai_config.json`` beside a decoder.
 
     Args:
-        plan: what was exported; `check_genai` let it pass.
+        config: the declaration of the decoder; `check_genai` let it pass.
         model: the loaded model, whose generation config says how to search and where to stop.
         contract: inputs and outputs of the file.
         folder: where the file lies.
@@ -80,8 +83,8 @@ def write_genai_config(plan: Plan, model: Any, contract: Contract, folder: Path)
     Raises:
         OutputError: it cannot be written.
     """
-    assert isinstance(plan.config, OnnxConfigWithPast)
-    values = genai_config(plan.config, model.generation_config, contract)
+    assert isinstance(config, OnnxConfigWithPast)
+    values = genai_config(config, model.generation_config, contract)
     try:
         (folder / GENAI_CONFIG).write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
     except OSError as error:

@@ -8,11 +8,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from tfexport.backends import LoadedModel
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.graph import Contract, OnnxFiles, OnnxGraph, Port
+from tfexport.pipeline.attempts import Attempt, WrittenAttempt
 from tfexport.pipeline.conversion import weights_read
-from tfexport.pipeline.plan import Attempt, Plan, Source
+from tfexport.pipeline.preparation import Prepared
 from tfexport.pipeline.publishing import MODEL as DEFAULT_FILE
 from tfexport.pipeline.stages import Stages
 from tfexport.pipeline.variants import ValidatedVariant
@@ -48,20 +50,19 @@ def installed_versions() -> dict[str, str]:
     return found
 
 
-def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attempt], stages: Stages) -> dict[str, Any]:
+def describe(prepared: Prepared, best: WrittenAttempt, attempts: Sequence[Attempt], stages: Stages) -> dict[str, Any]:
     """Return the manifest without the list of files, which `tfexport.pipeline.publishing.publish` adds.
 
     Args:
-        plan: The plan of the export.
-        source: The loaded checkpoint.
+        prepared: The model, with its plan and its declaration.
         best: The attempt whose files are published.
         attempts: All attempts, in order.
         stages: The stages, with their times.
     """
     graphs, files, report = best.graphs, best.files, best.report
-    assert graphs and files and report is not None
     opsets = {graph.opset for graph in graphs.values()}
     assert len(opsets) == 1
+    plan, declared, loaded = prepared.plan, prepared.declared, prepared.loaded
     checkpoint, choice = plan.checkpoint, plan.choice
     return {
         "schema_version": SCHEMA_VERSION,
@@ -70,19 +71,19 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
             "checkpoint": checkpoint.source,
             "kind": checkpoint.kind.name,
             "model_type": plan.model_type,
-            "model_class": source.loaded.model_class,
-            **(_declared_by_itself(source, checkpoint) if checkpoint.kind.declares_itself else {}),
+            "model_class": loaded.model_class,
+            **(_declared_by_itself(loaded, checkpoint) if checkpoint.kind.declares_itself else {}),
             "sha256": checkpoint.sha256(choice.weights),
-            "missing_weights": sorted(source.loaded.lacking(weights_read(graphs))),
+            "missing_weights": sorted(loaded.lacking(weights_read(graphs))),
         },
         "framework": {"name": choice.framework, "reason": choice.reason, "weights_from": choice.weights},
         "feature": plan.feature,
         "opset": opsets.pop(),
         "exporter": best.route,
         "attempts": [{"exporter": attempt.route, "problems": list(attempt.problems)} for attempt in attempts],
-        "caveats": list(plan.caveats),
-        "values_override": dict(plan.config.values_override or {}),
-        "preprocessor": source.preprocessor.kind,
+        "caveats": list(declared.caveats),
+        "values_override": dict(declared.config.values_override or {}),
+        "preprocessor": prepared.preprocessor.kind,
         "graphs": _graphs(graphs, files)
         | {name: graph for each in best.variants for name, graph in _graphs(graphs, each.variant.files).items()},
         "validated": best.valid,
@@ -100,9 +101,9 @@ def describe(plan: Plan, source: Source, best: Attempt, attempts: Sequence[Attem
     }
 
 
-def _declared_by_itself(source: Source, checkpoint: Checkpoint) -> dict[str, Any]:
+def _declared_by_itself(loaded: LoadedModel, checkpoint: Checkpoint) -> dict[str, Any]:
     """Return the Keras that loaded a model that declares itself, and the user's options for it."""
-    return {"loaded_by": source.loaded.loaded_by, "options": checkpoint.options.as_dict()}
+    return {"loaded_by": loaded.loaded_by, "options": checkpoint.options.as_dict()}
 
 
 def _graphs(graphs: Mapping[str, OnnxGraph], files: Mapping[str, OnnxFiles]) -> dict[str, Any]:

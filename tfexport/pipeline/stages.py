@@ -1,19 +1,23 @@
-"""Name, time and announce the stages of a line."""
+"""The stages of an export: their names, times and peaks of memory."""
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tfexport.processes.memory import peak_rss_mib
+
 
 class Stages:
-    """The stages passed so far, with what each took.
+    """The stages of an export so far.
 
     Args:
-        announce: called with a stage's name as it begins; None for silence.
+        announce: Called with the name of a stage as it begins; None for silence.
+
+    Attributes:
+        seconds: Time of each stage, by name.
+        peak_rss_mib: Peak of the process's resident memory at the end of each stage, in MiB, by name.
     """
 
     def __init__(self, announce: Callable[[str], None] | None = None) -> None:
@@ -23,7 +27,7 @@ class Stages:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time a block. A stage that is passed again (another route) adds up."""
+        """Announce and time a block. The times of a stage that is entered again, by another route, are added."""
         if self._announce is not None:
             self._announce(name)
         start = time.perf_counter()
@@ -32,9 +36,3 @@ class Stages:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
             self.peak_rss_mib[name] = peak_rss_mib()
-
-
-def peak_rss_mib() -> float:
-    """Peak resident memory of this process since it began, in MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1024 / (1024 if sys.platform == "darwin" else 1)  # kilobytes on Linux, bytes on macOS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from types import MappingProxyType
 
 from tfexport.processes.locks import PROCESS_LOCK
 
@@ -29,13 +30,16 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
                     os.environ[name] = value
 
 
-def child_environment(threads: int | None = None) -> AbstractContextManager[None]:
+def child_environment(
+    threads: int | None = None, more: Mapping[str, str] = MappingProxyType({})
+) -> AbstractContextManager[None]:
     """Set the variables that a child process inherits when it starts in a block: no noise, no network, numbers of threads.
 
     Args:
         threads: number of threads that the child may use; None leaves it to each library.
+        more: further variables.
     """
-    return environment(_QUIET if threads is None else {**_QUIET, **dict.fromkeys(_THREADS, str(threads))})
+    return environment({**_QUIET, **({} if threads is None else dict.fromkeys(_THREADS, str(threads))), **more})
 
 
 def quiet_environment() -> AbstractContextManager[None]:

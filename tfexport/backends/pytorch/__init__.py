@@ -35,9 +35,17 @@ class PyTorchBackend:
 
     @exclusive
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-        return (
-            load_keras(checkpoint) if checkpoint.kind.declares_itself else load_model(checkpoint, model_class, choice)
-        )
+        return load_model(checkpoint, model_class, choice)
+
+    @exclusive
+    def load_signature_model(self, checkpoint: Checkpoint) -> LoadedModel:
+        return load_keras(checkpoint)
+
+    @exclusive
+    def call(self, model: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with model_errors(model), torch.no_grad():
+            outputs = model(**{name: torch.tensor(array) for name, array in inputs.items()})
+            return {name: value.numpy(force=True) for name, value in outputs.items()}
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:
         return tuple(_ROUTES)

@@ -15,7 +15,7 @@ from tfexport.backends.tensorflow.conversion import convert_function
 from tfexport.backends.tensorflow.layers import recorded
 from tfexport.backends.tensorflow.loading import load_model
 from tfexport.backends.tensorflow.patches import ctrl_cache, patched_tensorflow
-from tfexport.backends.tensorflow.signature_models import load_plain
+from tfexport.backends.tensorflow.signature_models import load_signature_model
 from tfexport.backends.tensorflow.soft_dependencies import stand_ins
 from tfexport.backends.tensorflow.tracing import trace
 from tfexport.backends.weightless import WeightlessGraph
@@ -34,9 +34,17 @@ class TensorFlowBackend:
 
     @exclusive
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-        return (
-            load_plain(checkpoint) if checkpoint.kind.declares_itself else load_model(checkpoint, model_class, choice)
-        )
+        return load_model(checkpoint, model_class, choice)
+
+    @exclusive
+    def load_signature_model(self, checkpoint: Checkpoint) -> LoadedModel:
+        return load_signature_model(checkpoint)
+
+    @exclusive
+    def call(self, model: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        with model_errors(model, tf.errors.OpError):
+            outputs = model({name: tf.constant(array) for name, array in inputs.items()})
+            return {name: np.asarray(value) for name, value in outputs.items()}
 
     def routes(self, config: OnnxConfig) -> tuple[str, ...]:
         return ("tf2onnx",)

@@ -11,6 +11,7 @@ from tfexport.benchmark.engines.base import Engine
 from tfexport.benchmark.run_spec import RunSpec
 from tfexport.checkpoints.transformers_api import class_named
 from tfexport.declarations.onnx_config import OnnxConfig
+from tfexport.errors import UnsupportedCheckpointError
 
 
 class CheckpointEngine(Engine):
@@ -33,14 +34,18 @@ class CheckpointEngine(Engine):
         # Imported here, because these import onnx: importing an engine's module must not import what an engine imports.
         from tfexport.backends.base import prepared
         from tfexport.pipeline.options import export_options
-        from tfexport.pipeline.plan import make_plan
+        from tfexport.pipeline.plan import ConfiguredPlan, make_plan
 
         model = self._spec.model
         plan = make_plan(
             model.converted.get(framework) or model.checkpoint or "",
             export_options(feature=model.feature or "default", framework=framework),
         )
-        self._config = plan.config
+        if not isinstance(plan, ConfiguredPlan):
+            raise UnsupportedCheckpointError(
+                f"{plan.checkpoint.source} is not a checkpoint of transformers; expected one."
+            )
+        self._config = plan.declared.config
         self._model = load(plan.checkpoint, plan.model_class, plan.choice).model
         self._context = ExitStack()
         if (

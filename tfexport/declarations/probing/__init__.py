@@ -1,8 +1,7 @@
-"""Find out what a model takes and gives, where nothing but its signature is known: run it, and look.
+"""Find out what a model takes and returns when only its signature is known: run it on small inputs.
 
-A signature says which axes are dynamic, not which lengths a model takes there (a U-Net takes multiples of 16), nor
-which axes of several inputs must be as long as each other, nor how many ids an embedding has. All that is asked here of
-the model itself, with inputs as small as it takes.
+A signature says which axes are dynamic. It does not say which lengths the model takes there (a U-Net takes multiples of 16),
+which axes of several inputs must be equally long, or how many ids an embedding has. The model itself is asked.
 """
 
 from __future__ import annotations
@@ -14,24 +13,28 @@ from tfexport.declarations.from_signature import SignatureConfig
 from tfexport.declarations.probing.contents import fill
 from tfexport.declarations.probing.lengths import axes_that_run, lengths_that_run
 from tfexport.declarations.probing.outputs import output_axes
-from tfexport.declarations.probing.trial import Run, Trial
+from tfexport.declarations.probing.trial import Run, Shaped, Trial
 
-__all__ = ["Run", "declare"]
+__all__ = ["Run", "Shaped", "declare"]
 
 
-def declare(specs: Sequence[TensorSpec], run: Run, options: SignatureOptions, source: str) -> SignatureConfig:
-    """The declaration of a model.
+def declare(
+    specs: Sequence[TensorSpec], run: Run, options: SignatureOptions, source: str, *, careful: bool = False
+) -> SignatureConfig:
+    """Make the declaration of a model by running it.
 
     Args:
-        specs: its inputs, with the shapes that a user gave.
-        run: runs it.
-        options: names of axes that a user gave.
-        source: the model's name, for messages.
+        specs: The inputs, with the user's shapes.
+        run: Function that runs the model once.
+        options: The user's names of axes.
+        source: Name of the model, for messages.
+        careful: Whether a bad value would end this process, so that values grow gradually and stay small where they may size
+            a tensor.
 
     Raises:
-        InputsError: it fails on every shape that was tried, or a name is of nothing that it has.
+        InputsError: The model fails on every shape that was tried, or the user names axes that it does not have.
     """
-    trial = Trial(specs, run, options, source)
+    trial = Trial(specs, run, options, source, careful)
     inputs, base, step = axes_that_run(trial)
     fill(trial, inputs, base)
     lengths, units = lengths_that_run(trial, inputs, base, step)
@@ -39,7 +42,7 @@ def declare(specs: Sequence[TensorSpec], run: Run, options: SignatureOptions, so
     check_names(options.axis_names, [*inputs, *outputs], "--axis-names (axis_names=...)")
     trial.check_names_of_axes({**inputs, **outputs})
     caveats = [
-        f"the axis {label} takes multiples of {unit} only: so it was tried, and the model fails on other lengths."
+        f"the axis {label} must be a multiple of {unit}: the model fails on the other lengths that were tried."
         for label, unit in units.items()
         if unit > 1
     ]

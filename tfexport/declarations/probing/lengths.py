@@ -1,4 +1,4 @@
-"""Which axes must be as long as each other, and which lengths a model takes."""
+"""Which axes must be equally long, and which lengths a model takes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _PRIMES = (5, 7, 11, 13, 17, 19, 23)
 _BATCH = 2
 _STEPS = tuple(2**power for power in range(15))
 _SMALLEST_IMAGE = 16
-"""Pixels, of which images have five times as many or more: convolutions and ONNX Runtime differ on images of a few pixels."""
+"""Pixels; images have five times as many or more, because convolutions and ONNX Runtime differ on images of a few pixels."""
 _OTHER = "other"
 _MOST_TIED = 7
-"""Axes of one name: where more inputs have it, all are taken to be as long as each other."""
+"""Axes of one name that are tried apart from each other; where there are more, all are taken to be equally long."""
 
 
 def axes_that_run(trial: Trial) -> tuple[Inputs, dict[str, int], int]:
-    """Axes by input, a length for each, and the number of which the lengths are multiples.
+    """Return the axes by input, a length for each, and the number of which the lengths are multiples.
 
     Raises:
-        InputsError: the model fails on all that is tried.
+        InputsError: The model fails on all lengths that are tried.
     """
     empty: tuple[Inputs, dict[str, int], int] | None = None
     steps = [step for step in _STEPS if step >= _SMALLEST_IMAGE or not trial.has_images]
@@ -45,20 +45,20 @@ def axes_that_run(trial: Trial) -> tuple[Inputs, dict[str, int], int]:
     if empty is not None:
         trial.may_be_empty = True
         return empty
-    told = ", ".join(map(str, trial.specs)) or "no input"
+    listed = ", ".join(map(str, trial.specs)) or "no input"
     raise InputsError(
-        f"{trial.source} takes {told}, and fails on every shape that was tried: {trial.failure}. Give a shape that it "
-        "takes by --input-shape NAME=FIRST,SECOND,... (input_shapes=...), with ? for an axis that is dynamic."
+        f"{trial.source} takes {listed}, and fails on every shape that was tried: {trial.failure}. Give a shape that it "
+        f"takes by --input-shape NAME=FIRST,SECOND,... (input_shapes=...), with ? for an axis that is dynamic.{_hint(trial)}"
     ) from trial.failure
 
 
 def lengths_that_run(
     trial: Trial, inputs: Inputs, base: Lengths, step: int
 ) -> tuple[list[dict[str, int]], dict[str, int]]:
-    """Sets of lengths that the model takes, the first for tracing, and what the lengths of each axis are multiples of.
+    """Return sets of lengths that the model takes, the first for tracing, and the unit of each axis's lengths.
 
     Raises:
-        InputsError: an axis that is called dynamic takes one length alone.
+        InputsError: A dynamic axis takes only one length.
     """
     units = {
         label: 1
@@ -80,10 +80,16 @@ def lengths_that_run(
     fixed = [label for label in base if len({each[label] for each in found}) < 2]
     if fixed:
         raise InputsError(
-            f"{trial.source} declares the axis {fixed[0]} dynamic, and takes no length but {base[fixed[0]]} of those "
-            f"tried: {trial.failure}. Fix it by --input-shape (input_shapes=...)."
+            f"{trial.source} declares the axis {fixed[0]} dynamic, and takes only the length {base[fixed[0]]} of those that "
+            f"were tried: {trial.failure}. Fix the length by --input-shape (input_shapes=...).{_hint(trial)}"
         )
     return found, units
+
+
+def _hint(trial: Trial) -> str:
+    """Return a further way out for a model whose values stay small."""
+    careful = " A model in Python is tried with small values only: save it to a file, and export the file, to try larger ones."
+    return careful if trial.careful else ""
 
 
 def _least(trial: Trial, inputs: Inputs, base: Lengths, label: str, unit: int) -> int:
@@ -93,18 +99,18 @@ def _least(trial: Trial, inputs: Inputs, base: Lengths, label: str, unit: int) -
 
 
 def _labellings(trial: Trial) -> Iterator[Inputs]:
-    """Names of the dynamic axes by input: each its own, then those of several inputs at one place alike."""
-    apart = {spec.name: _axes(trial, spec) for spec in trial.specs}
-    yield apart
+    """Yield names of the dynamic axes by input: first a name per axis, then one name for the same axis of several inputs."""
+    separate = {spec.name: _axes(trial, spec) for spec in trial.specs}
+    yield separate
     first: dict[int, str] = {}
-    alike: dict[str, Axes] = {}
+    common: dict[str, Axes] = {}
     for spec in trial.specs:
         named = trial.named(spec)
-        alike[spec.name] = {
-            axis: named.get(axis) or first.setdefault(axis, label) for axis, label in apart[spec.name].items()
+        common[spec.name] = {
+            axis: named.get(axis) or first.setdefault(axis, label) for axis, label in separate[spec.name].items()
         }
-    if alike != apart:
-        yield alike
+    if common != separate:
+        yield common
 
 
 def _axes(trial: Trial, spec: TensorSpec) -> Axes:
@@ -117,12 +123,12 @@ def _axes(trial: Trial, spec: TensorSpec) -> Axes:
 
 
 def _parted(trial: Trial, inputs: Inputs, base: Lengths, step: int) -> Inputs:
-    """Axes of one name that need not be as long as each other under names of their own, each after its first input."""
+    """Give axes of one name that need not be equally long names of their own, each after its first input."""
     parted = {name: dict(axes) for name, axes in inputs.items()}
-    given = {label for spec in trial.specs for label in trial.named(spec).values()}
+    chosen_by_user = {label for spec in trial.specs for label in trial.named(spec).values()}
     for label in base:
         members = [(name, axis) for name, axes in inputs.items() for axis, each in axes.items() if each == label]
-        if label in trial.batches | given or not 1 < len(members) <= _MOST_TIED:
+        if label in trial.batches | chosen_by_user or not 1 < len(members) <= _MOST_TIED:
             continue
         lengths = {**base, _OTHER: base[label] + step}
         while members:
@@ -143,7 +149,7 @@ def _parted(trial: Trial, inputs: Inputs, base: Lengths, step: int) -> Inputs:
 
 
 def _distinct(trial: Trial, inputs: Inputs, step: int) -> dict[str, int]:
-    """A length for each axis, all different: multiples of a number, and small ones for those that count samples."""
+    """Return a length for each axis, all different: multiples of a number, and small ones for axes that count samples."""
     labels = list(dict.fromkeys(chain.from_iterable(axes.values() for axes in inputs.values())))
     batches = {label: _BATCH + index for index, label in enumerate(label for label in labels if label in trial.batches)}
     others = {
@@ -154,7 +160,7 @@ def _distinct(trial: Trial, inputs: Inputs, step: int) -> dict[str, int]:
 
 
 def _renamed(inputs: Inputs, members: Collection[tuple[str, int]]) -> Inputs:
-    """Axes by input, some of them under another name."""
+    """Return the axes by input, some of them under another name."""
     return {
         name: {axis: _OTHER if (name, axis) in members else label for axis, label in axes.items()}
         for name, axes in inputs.items()

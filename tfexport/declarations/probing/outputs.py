@@ -1,4 +1,4 @@
-"""Which axes of a model's outputs are dynamic, and after which axis of its inputs."""
+"""Which axes of a model's outputs are dynamic, and which axis of its inputs each follows."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from tfexport.dummy_inputs.sizes import Axes
 from tfexport.errors import InputsError
 
 _FARTHER = (3, 16, 256)
-"""Times as long as the length that the model is traced with: the later ones where no output has changed."""
+"""Factors of the length that the model is traced with; the later ones are tried where no output has changed."""
 _DRAWS = 3
-"""Of values, to see whether outputs have as many elements for each."""
+"""Draws of values, to see whether the outputs have the same shape for each."""
 
 
 def output_axes(trial: Trial, inputs: Inputs, lengths: Sequence[Lengths]) -> dict[str, Axes]:
-    """Dynamic axes of each output, under the name of the axis that they are always as long as, or one of their own.
+    """Return the dynamic axes of each output, named after the axis of the inputs that is always as long, or by their own name.
 
     Args:
-        trial: the model.
-        inputs: names of the axes of its inputs.
-        lengths: that it takes, the first for tracing.
+        trial: The model.
+        inputs: Names of the dynamic axes, by input.
+        lengths: Sets of lengths that the model takes, the first for tracing.
 
     Raises:
-        InputsError: an output has another number of axes, or is not there, for some inputs.
+        InputsError: The rank of an output, or whether it exists, depends on the input.
     """
     base = lengths[0]
     seen = [(each, shapes) for each in lengths if (shapes := trial.shapes(inputs, each)) is not None]
@@ -47,7 +47,7 @@ def output_axes(trial: Trial, inputs: Inputs, lengths: Sequence[Lengths]) -> dic
 def _farther(
     trial: Trial, inputs: Inputs, base: Lengths, label: str, seen: Sequence[tuple[Lengths, Shapes]]
 ) -> Iterator[tuple[Lengths, Shapes]]:
-    """Shapes for much larger lengths of one axis, where no smaller one changes them: models take big strides."""
+    """Yield shapes for much larger lengths of one axis, where no smaller one changes them: some models take big strides."""
     first = seen[0][1]
     changed = any(
         shapes != first for each, shapes in seen if all(each[other] == base[other] for other in base if other != label)
@@ -63,7 +63,7 @@ def _farther(
 
 
 def _always_as_long(seen: Sequence[tuple[Lengths, Shapes]], name: str, axis: int) -> str | None:
-    """The axis of the inputs that one of an output is always as long as."""
+    """Return the axis of the inputs that is always as long as an axis of an output."""
     labels = seen[0][0]
     return next((label for label in labels if all(shapes[name][axis] == each[label] for each, shapes in seen)), None)
 
@@ -71,6 +71,7 @@ def _always_as_long(seen: Sequence[tuple[Lengths, Shapes]], name: str, axis: int
 def _check_rank(trial: Trial, name: str, shapes: Sequence[tuple[int, ...] | None]) -> None:
     if len({None if shape is None else len(shape) for shape in shapes}) > 1:
         raise InputsError(
-            f"the output {name} of {trial.source} is there, or has its number of axes, for some inputs only: "
-            f"{', '.join(map(str, dict.fromkeys(shapes)))}. Fix the lengths of its inputs by --input-shape (input_shapes=...)."
+            f"the output {name} of {trial.source} changes its rank, or disappears, depending on the input (seen: "
+            f"{', '.join('none' if shape is None else str(shape) for shape in dict.fromkeys(shapes))}). An output of ONNX has a "
+            "fixed rank: fix the input shape by --input-shape (input_shapes=...)."
         )

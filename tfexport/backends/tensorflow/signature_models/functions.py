@@ -1,4 +1,4 @@
-"""A ``tf.function``, or a concrete function, as a plain model."""
+"""A ``tf.function``, or one of its concrete functions, as a model that declares itself."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from tfexport.errors import InputsError, TracingError
 
 
 def is_function(value: Any) -> bool:
-    """Whether an object is a ``tf.function`` or one of its concrete functions."""
+    """Whether an object is a ``tf.function`` or a concrete function."""
     return isinstance(value, (tf.types.experimental.PolymorphicFunction, tf.types.experimental.ConcreteFunction))
 
 
-def plain_function(
+def model_of_function(
     function: Any, source: str, name: str = "tf.function", kept: Any = None, order: tuple[str, ...] = ()
 ) -> SignatureModel:
-    """A function as a plain model.
+    """Make a model of a function.
 
     Args:
-        function: with an ``input_signature``, or concrete.
-        source: where it comes from, for messages.
-        name: of the signature, for the manifest.
-        kept: whatever must live as long as it does.
-        order: names of its inputs in the order in which they are to be; what is not named comes after, as the function has it.
+        function: A concrete function, or one with an ``input_signature``.
+        source: Name of the function, for messages.
+        name: Name of the signature, for the manifest.
+        kept: Any object that must live as long as the model.
+        order: Names of inputs in the order of the model's inputs; the others follow in the function's order.
 
     Raises:
-        InputsError: it has no signature.
-        TracingError: it cannot be traced.
+        InputsError: The function has no signature.
+        TracingError: The function cannot be traced.
     """
     concrete = _concrete(function, source)
     positional, named = concrete.structured_input_signature
@@ -43,7 +43,7 @@ def plain_function(
         flat = tf.nest.flatten(part)
         for index, spec in enumerate(flat):
             if not isinstance(spec, tf.TypeSpec):
-                continue  # a Python value that was fixed when it was traced
+                continue  # a Python value that was fixed when the function was traced
             called = argument if len(flat) == 1 else str(spec.name or f"{argument}_{index}")
             specs[called] = tensor_spec(called, spec, source)
     first = sorted(specs, key=lambda name: order.index(name) if name in order else len(order))
@@ -78,8 +78,8 @@ def _concrete(function: Any, source: str) -> Any:
         if getattr(function, "input_signature", None) is not None:
             raise TracingError(f"{source} cannot be traced: {error}") from error
         raise InputsError(
-            f"{source} is a tf.function without an input_signature: its inputs are not known. Give it one, or pass "
-            "function.get_concrete_function(tf.TensorSpec(...), ...)."
+            f"{source} is a tf.function without an input_signature: its inputs are not known. Add an input_signature, or "
+            "pass function.get_concrete_function(tf.TensorSpec(...), ...)."
         ) from error
 
 

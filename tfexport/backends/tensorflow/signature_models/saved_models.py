@@ -1,4 +1,4 @@
-"""A SavedModel's signature as a plain model."""
+"""A signature of a SavedModel as a model that declares itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfexport.backends.signature_model import SignatureModel
-from tfexport.backends.tensorflow.signature_models.functions import plain_function
+from tfexport.backends.tensorflow.signature_models.functions import model_of_function
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.errors import CorruptCheckpointError, InputsError, UntrustedCodeError, first_line
 
@@ -21,15 +21,15 @@ def load_saved_model(checkpoint: Checkpoint) -> SignatureModel:
     """Load one signature of a SavedModel.
 
     Raises:
-        UntrustedCodeError: the user did not say that its code may run.
-        CorruptCheckpointError: it cannot be read.
-        InputsError: there is no such signature, or no graph of that tag.
+        UntrustedCodeError: The user has not allowed its code to run.
+        CorruptCheckpointError: The SavedModel cannot be read.
+        InputsError: The SavedModel has no such signature, or no graph of that tag.
     """
     folder, options, source = checkpoint.path, checkpoint.options, checkpoint.source
     if not options.trust:
         raise UntrustedCodeError(
-            f"{source} is a SavedModel: a program of TensorFlow's, which can read and write files when it runs. If you trust "
-            "where it comes from, say --trust (trust=True)."
+            f"{source} is a SavedModel: a TensorFlow program, which can read and write files when it runs. If you trust its "
+            "source, pass --trust (trust=True)."
         )
     tag = options.tag or DEFAULT_TAG
     try:
@@ -37,7 +37,7 @@ def load_saved_model(checkpoint: Checkpoint) -> SignatureModel:
     except (RuntimeError, ValueError) as error:
         if "tag" in str(error):
             raise InputsError(
-                f"{source} has no graph of the tag {tag!r}: {first_line(error)} Name one by --tag."
+                f"{source} has no graph of the tag {tag!r}: {first_line(error)} Name a tag by --tag (tag=...)."
             ) from error
         raise CorruptCheckpointError(f"{source} cannot be read as a SavedModel: {first_line(error)}") from error
     except (OSError, tf.errors.OpError, KeyError, IndexError, AttributeError, TypeError) as error:
@@ -47,15 +47,15 @@ def load_saved_model(checkpoint: Checkpoint) -> SignatureModel:
     if name not in signatures or (options.signature is None and name != DEFAULT_SIGNATURE and len(signatures) > 1):
         raise InputsError(
             f"{source} has the signatures {', '.join(signatures) or 'none'}; {options.signature or DEFAULT_SIGNATURE!r} is "
-            "not among them. Name one by --signature; where there is none, save the model again with signatures=, or give "
-            "tfexport.export_checkpoint a tf.function of it."
+            "not among them. Name one by --signature (signature=...). A model without signatures can be saved again with "
+            "signatures=, or passed to tfexport.export_model as a tf.function."
         )
     function = signatures[name]
     order = tuple(getattr(function, "_arg_keywords", None) or ())
-    model = plain_function(function, f"{source} ({name})", name, kept=loaded, order=order)
+    model = model_of_function(function, f"{source} ({name})", name, kept=loaded, order=order)
 
     def call(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
-        # TensorFlow gives them in an order that differs from one process to the next.
+        # TensorFlow returns them in an order that differs from one process to the next.
         return dict(sorted(model.function(tensors).items()))
 
     return replace(model, function=call)

@@ -20,8 +20,8 @@ from tfexport.backends.keras.files import (
 )
 from tfexport.backends.keras.models import plain_model
 from tfexport.backends.signature_model import SignatureModel
-from tfexport.backends.tensorflow.signature_models.functions import is_function, plain_function
-from tfexport.backends.tensorflow.signature_models.tf_keras_models import plain_tf_keras
+from tfexport.backends.tensorflow.signature_models.functions import is_function, model_of_function
+from tfexport.backends.tensorflow.signature_models.tf_keras_models import model_of_tf_keras
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.errors import CheckpointError, UnsupportedCheckpointError
 
@@ -78,9 +78,9 @@ def _signature_model(value: Any, source: str) -> SignatureModel:
     if isinstance(value, keras.Model):
         return plain_model(value, "tf", source)
     if isinstance(value, tf_keras.Model):
-        return plain_tf_keras(value, source)
+        return model_of_tf_keras(value, source)
     if is_function(value):
-        return plain_function(value, source)
+        return model_of_function(value, source)
     raise UnsupportedCheckpointError(
         f"{source} is neither a Keras model nor a tf.function. For a model of transformers pass its folder, or call "
         "tfexport.export."

@@ -1,4 +1,4 @@
-"""TensorFlow's specs of tensors as ours."""
+"""TensorFlow's tensor specs as the project's own."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from tfexport.errors import InputsError, UnsupportedCheckpointError
 
 
 def tensor_spec(name: str, spec: Any, source: str) -> TensorSpec:
-    """A ``tf.TensorSpec`` as ours.
+    """Return a ``tf.TensorSpec`` as a `TensorSpec`.
 
     Raises:
-        UnsupportedCheckpointError: strings, or what is no plain tensor.
-        InputsError: an unknown number of axes.
+        UnsupportedCheckpointError: The tensor holds strings, or is ragged or sparse.
+        InputsError: The number of axes is unknown.
     """
     if not isinstance(spec, tf.TensorSpec):
         raise UnsupportedCheckpointError(
-            f"{source} takes {name} as {type(spec).__name__}: ONNX has plain tensors. Export the model behind it."
+            f"{source} takes {name} as {type(spec).__name__}: ONNX has only dense tensors. Export the part of the model that "
+            "takes dense tensors."
         )
     if spec.dtype == tf.string:
         raise takes_strings(source, name)
     if spec.shape.rank is None:
         raise InputsError(
-            f"{source} does not say how many axes {name} has. Give tfexport.export_checkpoint a tf.function of it with an "
+            f"{source} does not say how many axes {name} has. Pass tfexport.export_model a tf.function of it with an "
             "input_signature that does."
         )
     return TensorSpec(name, spec.dtype.as_numpy_dtype.__name__.rstrip("_"), tuple(spec.shape.as_list()))

@@ -1,4 +1,4 @@
-"""A live model of tf_keras as a plain model: its inputs and outputs by name."""
+"""A model of tf_keras as a model that declares itself: its inputs and outputs by name."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tfexport.backends.tensorflow.signature_models.specs import tensor_spec
 from tfexport.checkpoints.signature import TensorSpec
 
 
-def plain_tf_keras(model: Any, source: str) -> SignatureModel:
-    """A live model of tf_keras as a plain one.
+def model_of_tf_keras(model: Any, source: str) -> SignatureModel:
+    """Make a model that declares itself of one of tf_keras.
 
     Raises:
-        UnsupportedCheckpointError: it looks words up in tables, or takes what is no plain tensor.
-        InputsError: it has never been called, so that its inputs are not known.
+        UnsupportedCheckpointError: The model looks words up in tables, or takes ragged or sparse tensors.
+        InputsError: The model has never been called, so that its inputs are not known.
     """
     refuse_lookups(model, source)
     loaded_by = f"tf_keras {tf_keras.__version__}"
@@ -41,10 +41,10 @@ def plain_tf_keras(model: Any, source: str) -> SignatureModel:
     positional, named = saved
     parameters = [name for name in inspect.signature(model.call).parameters if name != "training"]
     arguments = dict(zip(parameters, positional, strict=False)) | {k: v for k, v in named.items() if k != "training"}
-    alone = len(arguments) == 1
+    single = len(arguments) == 1
     specs_by_name: dict[str, TensorSpec] = {}
     for argument, structure in arguments.items():
-        for path, spec in _flattened(structure, "" if alone else argument):
+        for path, spec in _flattened(structure, "" if single else argument):
             specs_by_name[path or argument] = tensor_spec(path or argument, spec, source)
 
     def call_subclassed(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -62,7 +62,7 @@ def plain_tf_keras(model: Any, source: str) -> SignatureModel:
 
 
 def _flattened(structure: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Leaves of a structure with their paths, in the order of ``tf.nest.flatten``."""
+    """Yield the leaves of a structure with their paths, in the order of ``tf.nest.flatten``."""
     if isinstance(structure, Mapping):
         for key in sorted(structure):
             yield from _flattened(structure[key], f"{prefix}.{key}" if prefix else str(key))
