@@ -1,4 +1,4 @@
-"""Two threads that export do not corrupt each other: their files compute what those of one thread compute, and nothing stays patched."""
+"""Two threads that export do not corrupt each other: their files are those of one thread, and no patch is left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights back into a graph: graph inputs become initializers whose values are read when they are written."""
+"""Attach weights to a graph: graph inputs become initializers, whose values are read when they are written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tfexport.backends.weightless import WeightlessGraph
 
 
 def attach_weights(graph: WeightlessGraph) -> ir.Model:
-    """An IR model whose weights are lazy initializers; weights that no node reads are left out."""
+    """Return an IR model whose weights are lazy initializers; weights that no node reads are left out."""
     model = ir.from_proto(graph.proto)
     kept = [value for value in model.graph.inputs if value.name not in graph.weights]
     weights = [value for value in model.graph.inputs if value.name in graph.weights]

@@ -1,7 +1,7 @@
-"""The contract of the file: names, order, dtypes and named axes of inputs and outputs are the declaration's.
+"""The contract of a file: names, order, dtypes and named axes of inputs and outputs are the declaration's.
 
-The file does not betray which framework it came from: integer inputs are int64, undeclared outputs are not in it, and
-axes that the declaration does not name are static.
+The file does not depend on the framework that it came from: integer inputs are int64, undeclared outputs are removed, and axes
+that the declaration does not name are static.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ Dimension = int | str
 
 @dataclass(frozen=True)
 class Port:
-    """One input or output of the file.
+    """One input or output of a file.
 
     Attributes:
-        name: as declared.
+        name: Declared name.
         dtype: NumPy's name of the dtype.
-        shape: one entry an axis: its name when it is dynamic, else its length.
+        shape: One entry per axis: its name when it is dynamic, else its length.
     """
 
     name: str
@@ -36,22 +36,22 @@ class Port:
 
 @dataclass(frozen=True)
 class Contract:
-    """Inputs and outputs of the file, in order."""
+    """Inputs and outputs of a file, in order."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
 
 
 def contract_of(config: OnnxConfig, inputs: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> Contract:
-    """The contract of a declaration, its static lengths and dtypes taken from one run of the model.
+    """Return the contract of a declaration, with the static lengths and the dtypes of one run of the model.
 
     Args:
-        config: the declaration.
-        inputs: the arrays of that run; int32 counts as int64.
-        outputs: what the model returned for them.
+        config: The declaration.
+        inputs: The arrays of that run; int32 counts as int64.
+        outputs: The outputs of the model for these inputs.
 
     Raises:
-        ContractError: a declared input or output is absent, or has fewer axes than declared.
+        ContractError: A declared input or output is missing, or has fewer axes than declared.
     """
     return Contract(
         inputs=tuple(_port(name, axes, inputs, "input") for name, axes in config.inputs.items()),
@@ -60,15 +60,15 @@ def contract_of(config: OnnxConfig, inputs: Mapping[str, np.ndarray], outputs: M
 
 
 def apply_contract(model: ir.Model, contract: Contract) -> None:
-    """Order, check and label inputs and outputs of a graph, in place.
+    """Order, check and label the inputs and outputs of a graph, in place.
 
     Raises:
-        ContractError: a name is missing, or a dtype or a rank differs.
+        ContractError: A name is missing, or a dtype or a rank differs.
     """
     graph = model.graph
     inputs = {str(value.name): value for value in graph.inputs}
     for port in contract.inputs:
-        # A declared input that no node reads is an input all the same: clients feed it.
+        # A declared input that no node reads stays an input: clients feed it.
         inputs.setdefault(port.name, ir.Value(name=port.name))
     outputs = {str(value.name): value for value in graph.outputs}
     _check_names("input", inputs, contract.inputs)
@@ -110,7 +110,7 @@ def _label(value: ir.Value, port: Port) -> ir.Value:
 
 
 def _forget_symbols(model: ir.Model) -> None:
-    """Drop what the converters wrote down about intermediate shapes: their symbols (unk__7, s77) mean nothing here."""
+    """Remove the converters' shapes of intermediate values: their symbols (unk__7, s77) have no meaning here."""
     boundary = {id(value) for value in (*model.graph.inputs, *model.graph.outputs)}
     for node in model.graph.all_nodes():
         for value in node.outputs:

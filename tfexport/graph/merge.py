@@ -1,7 +1,7 @@
-"""Two decoders in one file: the first step and every later one as the branches of an If, over the same weights.
+"""Two decoders in one file: the first step and the later steps are the branches of an If, and share their weights.
 
-Clients that load one decoder (transformers.js, optimum) look for this file. Its extra input ``use_cache_branch``, a bool
-``(1,)``, chooses: false for the first step, when the cache is empty; true for later ones.
+Clients that load one decoder (transformers.js, optimum) look for this file. Its input ``use_cache_branch``, a bool ``(1,)``,
+selects the branch: false for the first step, when the cache is empty; true for later steps.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _FIRST, _LATER = "first_step/", "later_step/"
 
 @dataclass(frozen=True)
 class MergedGraph:
-    """The decoders, and the two of them in one graph.
+    """The two decoders, and the graph that merges them.
 
     Attributes:
-        first: the decoder for the first step.
-        later: the decoder for later steps; a weight that `first` has too is the same tensor, under the same name.
-        merged: both, over one set of weights.
+        first: The decoder for the first step.
+        later: The decoder for later steps; a weight that `first` has too is the same tensor, under the same name.
+        merged: Both decoders, over one set of weights.
     """
 
     first: WeightlessGraph
@@ -40,13 +40,13 @@ class MergedGraph:
 
 
 def merge_decoders(first: WeightlessGraph, later: WeightlessGraph) -> MergedGraph:
-    """Merge the decoder for the first step with that for later ones.
+    """Merge the decoder for the first step with that for later steps.
 
-    What the first returns and the later does not, the keys and values of the cross attention, the merged file hands on
-    from its past in later steps.
+    Only the first decoder returns the keys and values of the cross attention. In later steps the merged file returns those of its
+    inputs.
 
     Raises:
-        ConversionError: the graphs have different opsets, or the later one returns what the first does not.
+        ConversionError: The graphs have different opsets, or only the later one returns some output.
     """
     first, later = _inlined(first), _inlined(later)
     later = _with_weights_of(first, later)
@@ -58,7 +58,7 @@ def merge_decoders(first: WeightlessGraph, later: WeightlessGraph) -> MergedGrap
     opsets = [{entry.domain: entry.version for entry in graph.proto.opset_import} for graph in (first, later)]
     if unknown or opsets[0].get("", 0) != opsets[1].get("", 0):
         raise ConversionError(
-            f"the decoders cannot be merged: opsets {opsets[0]} and {opsets[1]}; only the later one returns "
+            f"the decoders cannot be merged: their opsets are {opsets[0]} and {opsets[1]}; only the later one returns "
             f"{', '.join(sorted(unknown)) or 'nothing'}."
         )
     branches = {
@@ -77,10 +77,10 @@ def merge_decoders(first: WeightlessGraph, later: WeightlessGraph) -> MergedGrap
 
 
 def merged_contract(first: Contract, later: Contract) -> Contract:
-    """What the merged file promises: the inputs of both, ``use_cache_branch``, and the outputs of the first.
+    """Return the contract of the merged file: the inputs of both decoders, ``use_cache_branch``, and the outputs of the first.
 
-    An axis that is static in one branch alone is dynamic; one that has two names has that of the later step, except the
-    tokens that are read and written, of which the later step has one.
+    An axis that is static in only one branch is dynamic. An axis with two names has that of the later step, except the axis of
+    the tokens, which has length one in the later step.
     """
     inputs = {port.name: port for port in later.inputs} | {port.name: port for port in first.inputs}
     order = dict.fromkeys(port.name for port in (*first.inputs, *later.inputs))
@@ -100,22 +100,22 @@ def _either(first: Port, later: Port | None) -> Port:
 
 
 def _inlined(graph: WeightlessGraph) -> WeightlessGraph:
-    """Without functions of the model's own, which two branches could both name."""
+    """Inline the functions of a model, whose names could occur in both branches."""
     if not graph.proto.functions:
         return graph
     return replace(graph, proto=inliner.inline_local_functions(graph.proto))
 
 
 def _with_weights_of(first: WeightlessGraph, later: WeightlessGraph) -> WeightlessGraph:
-    """The later graph with the first's tensors for the weights they share, and other names for those they do not."""
+    """Return the later graph with the first's tensors for the weights that they share, and with unique names for the others."""
     renamed: dict[str, str] = {}
     weights: dict[str, ir.TensorProtocol] = {}
     for name, tensor in later.weights.items():
-        theirs = first.weights.get(name)
-        if theirs is None:
+        in_first = first.weights.get(name)
+        if in_first is None:
             weights[name] = tensor
-        elif _same(theirs, tensor):
-            weights[name] = theirs
+        elif _same(in_first, tensor):
+            weights[name] = in_first
         else:
             renamed[name] = f"{_LATER}{name}"
             weights[renamed[name]] = tensor
@@ -135,7 +135,7 @@ def _same(one: ir.TensorProtocol, other: ir.TensorProtocol) -> bool:
 
 
 def _inputs(first: WeightlessGraph, later: WeightlessGraph) -> list[Any]:
-    """Graph inputs: the models' own, those of the later graph that the first lacks, the choice, then the weights."""
+    """Return the graph inputs: those of both models, the selection of the branch, then the weights."""
     found: dict[str, Any] = {}
     for graph in (later, first):  # the first step's ids are of any length
         found |= {value.name: value for value in graph.proto.graph.input}
@@ -146,7 +146,7 @@ def _inputs(first: WeightlessGraph, later: WeightlessGraph) -> list[Any]:
 
 
 def _untyped(value: Any) -> Any:
-    """A value without lengths: those of two branches differ."""
+    """Return a value without lengths: those of the two branches differ."""
     made = onnx.ValueInfoProto()
     made.CopyFrom(value)
     for axis in made.type.tensor_type.shape.dim:
@@ -155,7 +155,7 @@ def _untyped(value: Any) -> Any:
 
 
 def _branch(graph: WeightlessGraph, outputs: list[str], outer: set[str], prefix: str) -> Any:
-    """A graph as a branch: its inputs are the outer graph's, its own names begin with a prefix."""
+    """Return a graph as a branch: its inputs are the outer graph's, and all other names begin with a prefix."""
     branch = onnx.GraphProto()
     branch.CopyFrom(graph.proto.graph)
     branch.name = prefix.rstrip("/")
@@ -171,8 +171,8 @@ def _branch(graph: WeightlessGraph, outputs: list[str], outer: set[str], prefix:
             continue
         past = name.replace(PRESENT, PAST, 1)
         branch.node.append(helper.make_node("Identity", [past], [own], name=f"{prefix}hand_on/{name}"))
-        handed_on = next(value for value in graph.proto.graph.input if value.name == past)
-        branch.output.append(_untyped(handed_on))
+        passed_on = next(value for value in graph.proto.graph.input if value.name == past)
+        branch.output.append(_untyped(passed_on))
         branch.output[-1].name = own
     return branch
 

@@ -1,4 +1,4 @@
-"""Nodes of a graph, those of its subgraphs too."""
+"""The nodes of a graph, with those of its subgraphs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import onnx
 
 
 def all_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """Each node, followed by those of its branches and bodies."""
+    """Yield each node, followed by those of its branches and bodies."""
     for node in graph.node:
         yield node
         for attribute in node.attribute:

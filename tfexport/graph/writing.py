@@ -1,6 +1,6 @@
-"""Write a model: one file when it is small, ``model.onnx`` and ``model.onnx_data`` when its weights are large.
+"""Write a model: one file when its weights are small, ``model.onnx`` and ``model.onnx_data`` when they are large.
 
-A model whose weights another one has written, large, names that file's data in place of writing them again.
+Where another model has written the same large weights, a model refers to the data of that file.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tfexport.backends.weightless import source_of
 from tfexport.errors import OutputError
 
 EXTERNAL_DATA_THRESHOLD = 128 * 1024**2
-"""Bytes of weights from which they lie in a file of their own. Inlined weights pass through memory twice while a
-protobuf is written; from here on that would be most of what an export needs."""
+"""Bytes of weights from which they are written to a separate file. Weights in the graph pass through memory twice while a
+protobuf is written; above this size that would be most of the memory of an export."""
 
 
 @dataclass(frozen=True)
 class OnnxFiles:
-    """What was written.
+    """The files of one model.
 
     Attributes:
-        model: the graph, ``model.onnx``.
-        data: the weights, ``model.onnx_data``; None when they are in the graph. Several models may share it.
-        weight_bytes: size of all initializers.
-        nodes: number of nodes, subgraphs included.
+        model: File of the graph, ``model.onnx``.
+        data: File of the weights, ``model.onnx_data``; None when they are in the graph. Several models may share it.
+        weight_bytes: Size of all initializers.
+        nodes: Number of nodes, with those of subgraphs.
     """
 
     model: Path
@@ -40,14 +40,14 @@ class OnnxFiles:
 
 
 class WrittenWeights:
-    """Weights that lie in a data file already, by what they were read from (`tfexport.backends.weightless.source_of`)."""
+    """Weights that a data file has already, by their sources (`tfexport.backends.weightless.source_of`)."""
 
     def __init__(self) -> None:
         self._tensors: dict[Hashable, ir.ExternalTensor] = {}
         self.data: Path | None = None
 
     def add(self, model: ir.Model, files: OnnxFiles) -> None:
-        """Remember where the weights of a model lie that was just written."""
+        """Record the place of each weight of a model that was just written."""
         if files.data is None:
             return
         self.data = files.data
@@ -58,8 +58,8 @@ class WrittenWeights:
                 self._tensors[source_of(value.const_value)] = tensor
 
     @contextmanager
-    def in_place_of_their_own(self, model: ir.Model) -> Iterator[None]:
-        """Let a model's weights be those that are written, for the duration of a block."""
+    def shared_with(self, model: ir.Model) -> Iterator[None]:
+        """Let a model refer to the written weights, for the duration of a block."""
         own: dict[ir.Value, ir.TensorProtocol] = {}
         try:
             for value in model.graph.initializers.values():
@@ -83,13 +83,13 @@ class WrittenWeights:
 
 
 def save_sharing(models: Mapping[Path, ir.Model]) -> dict[Path, OnnxFiles]:
-    """Write models that share weights: where all of them together are large, the first writes the data for all.
+    """Write models that share weights: where they are large together, the first model writes the data for all.
 
     Args:
-        models: the models by path; the first has all weights that any two of them share.
+        models: The models by path; the first has all weights that any two of them share.
 
     Raises:
-        OutputError: there is no room, or a file cannot be written.
+        OutputError: The disk is full, or a file cannot be written.
     """
     written = WrittenWeights()
     large = sum(map(_weight_bytes, models.values())) >= EXTERNAL_DATA_THRESHOLD
@@ -102,24 +102,26 @@ def save(model: ir.Model, path: Path, written: WrittenWeights | None = None, ext
     """Write a model, one tensor at a time.
 
     Args:
-        model: the model.
-        path: where its graph goes.
-        written: weights that an earlier model has written, and to which this one's are added.
-        external: whether the weights go into a file of their own even where they are not large.
+        model: The model.
+        path: File of the graph.
+        written: Weights that earlier models have written, to which those of this model are added.
+        external: Whether the weights are written to a separate file even where they are not large.
 
     Raises:
-        OutputError: there is no room, or the file cannot be written.
+        OutputError: The disk is full, or the file cannot be written.
     """
     weight_bytes = _weight_bytes(model)
     written = WrittenWeights() if written is None else written
     nodes = sum(1 for _ in model.graph.all_nodes())
-    with written.in_place_of_their_own(model):
+    with written.shared_with(model):
         own_bytes = _weight_bytes(model)
-        apart = external or own_bytes >= EXTERNAL_DATA_THRESHOLD
-        data = path.with_name(f"{path.name}_data") if apart else None
+        separate = external or own_bytes >= EXTERNAL_DATA_THRESHOLD
+        data = path.with_name(f"{path.name}_data") if separate else None
         free = shutil.disk_usage(path.parent).free
         if free < own_bytes:
-            raise OutputError(f"{path.parent} has {free:,} bytes free; the weights alone need {own_bytes:,}.")
+            raise OutputError(
+                f"{path.parent} has {free:,} bytes free; the weights need {own_bytes:,}. Choose a larger disk."
+            )
         try:
             ir.save(model, path, external_data=data.name if data else None, alignment=4096 if data else None)
             if data is None:
@@ -143,7 +145,7 @@ def read_files(path: Path) -> OnnxFiles:
 
 
 def _weight_bytes(model: ir.Model) -> int:
-    """Size of the weights that a model must write itself."""
+    """Return the size of the weights that a model must write itself."""
     tensors = (value.const_value for value in model.graph.initializers.values())
     return sum(tensor.nbytes for tensor in tensors if tensor is not None and not isinstance(tensor, ir.ExternalTensor))
 

@@ -1,7 +1,7 @@
-"""``genai_config.json``: what onnxruntime-genai reads beside a decoder to write text with it.
+"""``genai_config.json``: the file that onnxruntime-genai reads beside a decoder to generate text with it.
 
-The fields are those that onnxruntime-genai's own model builder writes (``models/builders/base.py`` of 0.18). Lengths come
-from the contract of the file, so that they are the file's whatever the configuration calls them.
+The fields are those that onnxruntime-genai's own model builder writes (``models/builders/base.py`` of 0.18). Lengths come from
+the contract of the file, whatever their names in the configuration.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ GENAI_CONFIG = "genai_config.json"
 
 _FEATURE = "causal-lm-with-past"
 _FED = ("input_ids", "attention_mask", "position_ids")
-"""What onnxruntime-genai feeds a decoder beside its cache."""
+"""Inputs that onnxruntime-genai feeds a decoder beside its cache."""
 _TYPE = "decoder"
-"""What onnxruntime-genai calls a decoder of no family of its own. It has a "gpt2" too, whose cache is one tensor a layer."""
+"""onnxruntime-genai's name of a decoder of any family. Its "gpt2" has a cache of one tensor per layer."""
 _SEARCH = (
     "diversity_penalty",
     "do_sample",
@@ -40,27 +40,26 @@ _SEARCH = (
     "top_k",
     "top_p",
 )
-"""Settings of a search that transformers and onnxruntime-genai call alike."""
+"""Settings of a search that have the same name in transformers and onnxruntime-genai."""
 
 
 def check_genai(plan: ConfiguredPlan | SignaturePlan) -> None:
     """Refuse an export that onnxruntime-genai cannot run.
 
     Raises:
-        UnsupportedFeatureError: it is not of a decoder alone that reads a cache and returns logits, or it has an input that
-            onnxruntime-genai does not feed.
+        UnsupportedFeatureError: The model is not a decoder-only model that reads a cache and returns logits, or it has an input
+            that onnxruntime-genai does not feed.
     """
     if not isinstance(plan, ConfiguredPlan) or not _is_decoder_with_cache(plan.declared):
         raise UnsupportedFeatureError(
-            f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.model_type}, which is not a "
-            f"decoder alone with a cache; that is what onnxruntime-genai is told of by it. Export --feature {_FEATURE}, or "
-            "leave out --genai (genai=True)."
+            f"{GENAI_CONFIG} describes decoder-only models with a key-value cache, and {plan.feature} of {plan.model_type} "
+            f"is not one. Export --feature {_FEATURE}, or leave out --genai (genai=True)."
         )
     unknown = [name for name in plan.declared.config.inputs if name not in _FED and not name.startswith(f"{PAST}.")]
     if unknown:
         raise UnsupportedFeatureError(
-            f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.model_type}: it takes "
-            f"{', '.join(unknown)}, and onnxruntime-genai feeds {', '.join(_FED)} and the cache alone. "
+            f"{GENAI_CONFIG} cannot be written for {plan.feature} of {plan.model_type}: its inputs include "
+            f"{', '.join(unknown)}, and onnxruntime-genai feeds only {', '.join(_FED)} and the cache. "
             "Leave out --genai (genai=True)."
         )
 
@@ -75,13 +74,13 @@ def write_genai_config(config: OnnxConfig, model: Any, contract: Contract, folde
     """Write ``genai_config.json`` beside a decoder.
 
     Args:
-        config: the declaration of the decoder; `check_genai` let it pass.
-        model: the loaded model, whose generation config says how to search and where to stop.
-        contract: inputs and outputs of the file.
-        folder: where the file lies.
+        config: The declaration of the decoder, which `check_genai` accepts.
+        model: The loaded model, whose generation config has the settings of the search and the tokens that end it.
+        contract: Inputs and outputs of the file.
+        folder: Folder of the file.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: The file cannot be written.
     """
     assert isinstance(config, OnnxConfigWithPast)
     values = genai_config(config, model.generation_config, contract)
@@ -92,12 +91,12 @@ def write_genai_config(config: OnnxConfig, model: Any, contract: Contract, folde
 
 
 def genai_config(declared: OnnxConfigWithPast, generation: Any, contract: Contract) -> dict[str, Any]:
-    """What ``genai_config.json`` holds.
+    """Return the contents of ``genai_config.json``.
 
     Args:
-        declared: the declaration of the decoder.
+        declared: The declaration of the decoder.
         generation: transformers' generation config of the model.
-        contract: inputs and outputs of the file.
+        contract: Inputs and outputs of the file.
     """
     config = declared._config
     shapes = {port.name: port.shape for port in contract.outputs}
@@ -134,14 +133,14 @@ def genai_config(declared: OnnxConfigWithPast, generation: Any, contract: Contra
             **{name: value for name in _SEARCH if (value := getattr(generation, name, None)) is not None},
             "early_stopping": generation.early_stopping is True,  # transformers has "never" too
             "max_length": context_length,
-            # The file returns a longer cache than it reads; a shared buffer would be as long before as after.
+            # The file returns a longer cache than it reads; a shared buffer would have one length for both.
             "past_present_share_buffer": False,
         },
     }
 
 
 def _token_ids(generation: Any, config: Any) -> Mapping[str, Any]:
-    """Ids of the special tokens; those that neither configuration names are left out, for the runtime refuses nulls."""
+    """Return the ids of the special tokens. An id that neither configuration has is left out: the runtime refuses null."""
     found: dict[str, Any] = {}
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         own = getattr(generation, name, None)

@@ -134,7 +134,7 @@ def _replace(stage: Path, target: Path) -> None:
     if _exchange(stage, target):
         shutil.rmtree(stage, ignore_errors=True)  # the earlier export, by now
         return
-    # No atomic exchange on this platform or file system: for a moment there is no target, and the old one is beside it.
+    # No atomic exchange on this platform or file system: for a moment the target is missing, and the old one is beside it.
     old = stage.with_name(f"{stage.name}{REPLACED}")
     target.rename(old)
     stage.rename(target)

@@ -1,4 +1,4 @@
-"""The files that lie beside the graphs, so that clients load the directory as it is."""
+"""The files beside the graphs that clients need to load an exported directory: configuration, tokenizer, processor."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _PATTERNS = (
 
 
 def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, folder: Path) -> None:
-    """Copy configuration, tokenizer and processor files byte for byte; save what the checkpoint does not hold as files.
+    """Copy configuration, tokenizer and processor files byte for byte, and save those that the checkpoint lacks.
 
-    A model that is not of transformers has none.
+    A model that is not of transformers has no such files.
 
     Raises:
-        OutputError: they cannot be written.
+        OutputError: The files cannot be written.
     """
     if checkpoint.kind.declares_itself:
         return
@@ -58,18 +58,18 @@ def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, f
             model.config.save_pretrained(folder)
         generation = getattr(model, "generation_config", None)
         if generation is not None and not (folder / GENERATION_CONFIG).exists():
-            generation.save_pretrained(folder)  # what the model's own `generate` goes by
+            generation.save_pretrained(folder)  # the settings of the model's own `generate`
         if preprocessor is not None:
-            _save_what_is_not_there(preprocessor, folder)
+            _save_missing(preprocessor, folder)
     except OSError as error:
         raise OutputError(
             f"the configuration and tokenizer files could not be written to {folder}: {error}."
         ) from error
 
 
-def _save_what_is_not_there(preprocessor: Any, folder: Path) -> None:
-    """Save the files of a preprocessor that were not copied: transformers.js reads tokenizer.json alone, which a fast
-    tokenizer made from a vocabulary file writes."""
+def _save_missing(preprocessor: Any, folder: Path) -> None:
+    """Save the files of a preprocessor that were not copied. transformers.js reads only tokenizer.json, which a fast tokenizer
+    writes, also one that was made from a vocabulary file."""
     with TemporaryDirectory(dir=folder) as scratch:
         preprocessor.save_pretrained(scratch)
         for file in sorted(Path(scratch).iterdir()):
