@@ -1,4 +1,4 @@
-"""How each model is exported: inputs, outputs, named axes and tolerances, by model type or by signature.
+"""Declarations: the inputs, outputs, named axes and tolerances of each model, by model type or by signature.
 
 Importing a module of this package registers the declarations of all architectures, with the facts about their model types.
 """
