@@ -14,7 +14,7 @@ _WAVEFORM = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "intermediate_size": 37,
-    "conv_dim": (10, 10, 10),  # transformers' TensorFlow classes take one width only
+    "conv_dim": (10, 10, 10),  # transformers' TensorFlow classes accept only one width
     "conv_kernel": (10, 8, 5),
     "conv_stride": (8, 8, 5),
     "num_conv_pos_embeddings": 16,

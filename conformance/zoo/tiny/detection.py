@@ -1,4 +1,4 @@
-"""Models that find objects."""
+"""Tiny configurations of models that detect objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WIDE = 0.3  # see conformance/zoo/tiny/__init__.py
 
 
 def _detr(model_type: str) -> Any:
-    """A function from a feature to a configuration with a ResNet of transformers' own, in place of one of timm's."""
+    """Return a function from a feature to a configuration with transformers' own ResNet instead of timm's."""
 
     def config(feature: str) -> Any:
         backbone = ResNetConfig(
@@ -31,7 +31,7 @@ def _detr(model_type: str) -> Any:
             d_model=64,  # the mask head divides it by 64
             encoder_layers=2,
             decoder_layers=2,
-            encoder_attention_heads=8,  # with d_model a multiple of the mask head's 8 groups
+            encoder_attention_heads=8,  # d_model is a multiple of the mask head's 8 groups
             decoder_attention_heads=4,
             encoder_ffn_dim=37,
             decoder_ffn_dim=29,

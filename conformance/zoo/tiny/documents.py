@@ -1,4 +1,4 @@
-"""Models of documents and of tables, and Perceiver."""
+"""Tiny configurations of models for documents and tables, and of Perceiver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoder-decoders of text: encoders and decoders of other depth, heads and width of feed-forward layers."""
+"""Tiny configurations of text encoder-decoders. Encoder and decoder differ in depth, heads and feed-forward width."""
 
 from __future__ import annotations
 

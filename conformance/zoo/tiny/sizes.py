@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Tiny = Mapping[str, Any] | Callable[[str], Any]
-"""Arguments of a configuration class; or, for a model of several parts, a function from a feature to a configuration."""
+"""The arguments of a configuration class. A model of several parts has a function from a feature to a configuration."""
 
 ENCODER = {
     "vocab_size": 99,

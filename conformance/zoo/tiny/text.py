@@ -1,4 +1,4 @@
-"""Text encoders and decoders."""
+"""Tiny configurations of text encoders and decoders."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ TINY: dict[str, Tiny] = {
         "max_position_embeddings": 64,
         "num_labels": 3,
     },
-    "dpr": {**ENCODER, "projection_dim": 0},  # transformers 4.57.6 builds no projection in TensorFlow
+    "dpr": {**ENCODER, "projection_dim": 0},  # transformers 4.57.6 does not build the projection in TensorFlow
     "electra": {**ENCODER, "embedding_size": 16},
     "ernie": {**ENCODER, "task_type_vocab_size": 3, "use_task_id": True},
     "esm": {

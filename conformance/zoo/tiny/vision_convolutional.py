@@ -1,4 +1,4 @@
-"""Vision models of convolutions, and of convolutions with attention."""
+"""Tiny configurations of convolutional vision models, with and without attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models that read images and text."""
+"""Tiny configurations of models that read images and text."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ VISION = {
 
 
 def _two_towers(model_type: str, text: dict[str, Any], vision: dict[str, Any], feature: str, **values: Any) -> Any:
-    """A configuration of a text and a vision model."""
+    """Return the configuration of a text model and a vision model."""
     config = CONFIG_MAPPING[model_type](text_config=text, vision_config=vision, **{"projection_dim": 20, **values})
     for name, value in WIDE.items():
-        setattr(config, name, value)  # GroupViT's, BLIP's and CLIP's take no other than their own
+        setattr(config, name, value)  # GroupViT, BLIP and CLIP only accept their own
     return config
 
 
@@ -46,13 +46,13 @@ def _named(model_type: str, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def vision_text_dual_encoder(feature: str = "default") -> Any:
-    """A vision transformer beside BERT."""
+    """Return the configuration of a vision transformer beside BERT."""
     made = CONFIG_MAPPING["vision-text-dual-encoder"]
     return made(text_config=_named("bert", TEXT), vision_config=_named("vit", VISION), projection_dim=20)
 
 
 def vision_encoder_decoder(feature: str = "vision2seq-lm", decoder: str = "gpt2") -> Any:
-    """A vision transformer before a decoder that looks at what it made; wider than it, so that they are projected."""
+    """Return the configuration of a vision transformer whose states a decoder reads; they are wider, so they are projected."""
     reads = {**TEXT, "is_decoder": True, "add_cross_attention": True}
     return CONFIG_MAPPING["vision-encoder-decoder"](
         encoder=_named("vit", VISION), decoder=_named(decoder, reads), decoder_start_token_id=97, pad_token_id=98

@@ -1,4 +1,4 @@
-"""Vision transformers, and Segment Anything."""
+"""Tiny configurations of vision transformers, and of Segment Anything."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SEGMENTATION = {
     "num_hidden_layers": 4,
     "out_indices": [1, 2, 3, 4],
     "auxiliary_channels": 20,
-    "pool_scales": [1, 2, 3, 6],  # of a map of 4 x 4: windows of different sizes
+    "pool_scales": [1, 2, 3, 6],  # windows of different sizes on a map of 4 x 4
 }
 _BEIT = {
     **{name: value for name, value in VIT.items() if name != "encoder_stride"},
@@ -65,7 +65,7 @@ def _sam(feature: str) -> Any:
 
 
 TINY: dict[str, Tiny] = {
-    # One of the two keeps positions by distance, the other those by place.
+    # One of the two has relative positions, the other has absolute ones.
     "beit": {**_BEIT, "use_relative_position_bias": True, "use_absolute_position_embeddings": True},
     "data2vec-vision": {**_BEIT, "use_shared_relative_position_bias": True},
     "deit": VIT,
@@ -78,7 +78,7 @@ TINY: dict[str, Tiny] = {
         "patch_size": 4,
         "num_channels": 3,
         "embed_dim": 12,
-        "depths": [2, 2, 2],  # the maps of the last stage are no larger than a window
+        "depths": [2, 2, 2],  # the maps of the last stage fit into one window
         "num_heads": [1, 2, 4],
         "window_size": 4,
         "encoder_stride": 16,
