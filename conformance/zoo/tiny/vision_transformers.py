@@ -65,7 +65,7 @@ def _sam(feature: str) -> Any:
 
 
 TINY: dict[str, Tiny] = {
-    # One of the two has relative positions, the other has absolute ones.
+    # BEiT has a relative bias in each layer and absolute positions; Data2Vec shares one relative bias.
     "beit": {**_BEIT, "use_relative_position_bias": True, "use_absolute_position_embeddings": True},
     "data2vec-vision": {**_BEIT, "use_shared_relative_position_bias": True},
     "deit": VIT,
