@@ -23,6 +23,7 @@ SLOW = (
     "checkpoints/test_transformers_api.py",
     "cli",
     "clients",
+    "conformance/test_matrix.py",
     "conformance/test_zoo_isolation.py",
     "conformance/test_zoo_run.py",
     "faults",
@@ -46,6 +47,9 @@ QUICK = (
     "checkpoints/test_transformers_api.py::test_no_other_module_imports_it",
     "checkpoints/test_transformers_api.py::test_the_package_is_imported_without_it",
     "cli/test_cli.py::test_an_export",
+    "conformance/test_matrix.py::test_row[bert/default/pt]",
+    "conformance/test_matrix.py::test_row[bert/default/tf]",
+    "conformance/test_matrix.py::test_row[gpt2/causal-lm-with-past/tf]",
     "signature_models/test_trust.py::test_a_lambda[flat-keras-.keras]",
 )
 """Tests among them that are quick all the same: they keep one export per backend in the quick tier."""

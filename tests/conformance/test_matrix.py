@@ -1,7 +1,7 @@
-"""Rows of the zoo: of each model type and framework the first and the last declared feature, a base and a head; and the
-one that writes text with a cache.
+"""Rows of the zoo, per model type and framework: the first and the last declared feature, and those that generate text with
+a cache. The first feature is a base model, the last one has a head.
 
-`make zoo` runs them all, each in a process of its own, and its committed result covers every row (tests/zoo).
+`make zoo` runs all rows, each in its own process, and its committed result covers every row (test_zoo_report.py).
 """
 
 from __future__ import annotations
