@@ -72,10 +72,12 @@ def _say(stream: IO[str], name: str) -> None:
 
 
 def print_json(value: Any) -> None:
+    """Print a value as JSON; NaN and infinity are errors."""
     sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def print_table(title: str, columns: list[str], rows: list[Any]) -> None:
+    """Print rows as a table, with a heading if the columns have names."""
     from rich.console import Console
     from rich.table import Table
 

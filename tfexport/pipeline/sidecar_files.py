@@ -68,8 +68,10 @@ def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, f
 
 
 def _save_missing(preprocessor: Any, folder: Path) -> None:
-    """Save the files of a preprocessor that were not copied. transformers.js reads only tokenizer.json, which a fast tokenizer
-    writes, also one that was made from a vocabulary file."""
+    """Save the files of a preprocessor that were not copied.
+
+    transformers.js reads only tokenizer.json, which a fast tokenizer writes, also one that was made from a vocabulary file.
+    """
     with TemporaryDirectory(dir=folder) as scratch:
         preprocessor.save_pretrained(scratch)
         for file in sorted(Path(scratch).iterdir()):

@@ -114,8 +114,11 @@ def standard_cases(config: OnnxConfig) -> tuple[Case, ...]:
 
 
 def thorough_cases(config: OnnxConfig) -> tuple[Case, ...]:
-    """Return more cases: the longest row that the model accepts (up to 1024 tokens), rows of which few tokens are not padding,
-    another seed, zeros, the largest values, one value repeated."""
+    """Return more cases than `standard_cases`.
+
+    They are the longest row that the model accepts (up to 1024 tokens), rows of which few tokens are not padding, another
+    seed, zeros, the largest values, and one value repeated.
+    """
     return _cases(config, _THOROUGH)
 
 
