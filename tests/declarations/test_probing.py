@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tfexport.checkpoints.signature import TensorSpec, signature_options
 from tfexport.declarations.from_signature import SignatureConfig
 from tfexport.declarations.probing import declare
-from tfexport.errors import InputsError, TracingError
+from tfexport.errors import InputsError, ProcessError, TracingError
 from tfexport.validation import case_inputs, standard_cases, thorough_cases
 
 Arrays = Mapping[str, np.ndarray]
@@ -418,3 +419,92 @@ def test_strides_larger_than_the_length_that_is_traced_with() -> None:
     specs = [TensorSpec("features", "float32", (None, None, 3))]
     config = declare(specs, lambda arrays: {"frames": arrays["features"][:, ::7]}, signature_options(), "a model")
     assert config.outputs == {"frames": {0: "batch", 1: "frames_axis_1"}}
+
+
+# Values that a model does not survive --------------------------------------------------------------------------------
+
+WORDS = TensorSpec("ids", "int32", (None, None))
+COUNT = TensorSpec("n", "int32", (1,))
+
+
+def _dying_from(least: int, seen: list[int]) -> Callable[[Arrays], Any]:
+    """A model whose process dies on ids from some number on."""
+
+    def run(arrays: Arrays) -> Any:
+        (ids,) = arrays.values()
+        seen.append(int(ids.max()))
+        if ids.max() >= least:
+            raise ProcessError("its process was killed by SIGABRT")
+        return ids * 2
+
+    return run
+
+
+def test_a_death_is_an_answer_and_is_not_provoked_again() -> None:
+    seen: list[int] = []
+    config = _declared([WORDS], _dying_from(1000, seen))
+    assert [value for value in seen if value >= 1000] == [2**20 - 1]
+    assert config._tensors["ids"].limit == 16
+
+
+@pytest.mark.parametrize(("least", "limit"), [(14, 5), (3, 2), (1, 1)])
+def test_a_death_among_the_smallest_ids(least: int, limit: int) -> None:
+    """No id beyond the last one that was seen to be taken."""
+    seen: list[int] = []
+    config = _declared([COUNT], _dying_from(least, seen))
+    assert config._tensors["n"].limit == limit
+    assert len([value for value in seen if value >= least]) == 2
+
+
+def test_a_length_that_kills_is_a_length_that_is_not_taken() -> None:
+    def run(arrays: Arrays) -> np.ndarray:
+        if arrays["x"].shape[1] > 8:
+            raise ProcessError("its process was killed by SIGKILL (out of memory?)")
+        return arrays["x"] * 2
+
+    config = _declared([TensorSpec("x", "float32", (None, None))], run)
+    assert max(_lengths_of(config, "x_axis_1")) <= 8
+
+
+def test_a_model_that_dies_on_all_lengths() -> None:
+    def run(arrays: Arrays) -> np.ndarray:
+        raise ProcessError("its process was killed by SIGABRT")
+
+    with pytest.raises(InputsError, match="fails on every shape that was tried: its process was killed by SIGABRT"):
+        _declared([WORDS], run)
+
+
+def test_an_id_that_sizes_an_output_stays_small() -> None:
+    config = _declared([COUNT], lambda arrays: np.zeros(int(arrays["n"][0])))
+    assert config._tensors["n"].limit == 16
+    assert config.outputs == {"output": {0: "output_axis_0"}}
+
+
+@pytest.mark.parametrize(
+    ("shape", "largest"),
+    [((), 15), ((1,), 15), ((None,), 15), ((None, 8), 15), ((None, 9), 2**20 - 1), ((None, None), 2**20 - 1)],
+)
+def test_careful_values(shape: tuple[int | None, ...], largest: int) -> None:
+    """Small where there are few integers per row; else from small ones to large ones."""
+    seen: list[int] = []
+    spec = TensorSpec("ids", "int32", shape)
+    config = declare([spec], _recorded(seen), signature_options(), "the model", careful=True)
+    first = seen[: seen.index(largest) + 1]
+    assert first == sorted(first)
+    assert max(seen) == largest
+    assert config._tensors["ids"].limit == largest + 1
+
+
+def _recorded(seen: list[int]) -> Callable[[Arrays], Any]:
+    def run(arrays: Arrays) -> dict[str, np.ndarray]:
+        seen.append(int(arrays["ids"].max()))
+        return {"output": arrays["ids"] * 2}
+
+    return run
+
+
+def test_a_declaration_can_be_sent_to_another_process() -> None:
+    config = _declared([WORDS], lambda arrays: arrays["ids"] % 7)
+    sent = pickle.loads(pickle.dumps(config))
+    assert (sent.inputs, sent.outputs, sent._lengths_) == (config.inputs, config.outputs, config._lengths_)
+    np.testing.assert_array_equal(sent.generate_dummy_inputs()["ids"], config.generate_dummy_inputs()["ids"])

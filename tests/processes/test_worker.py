@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,52 +15,24 @@ import psutil
 import pytest
 
 from tests import support
-from tfexport.errors import InputsError, MissingWeightsError, ProcessError
+from tests.processes.functions import made, made_after
+from tfexport.errors import InputsError, ProcessError
 from tfexport.processes.worker import Limits, Worker
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
 
 
-def _does(action: str, value: int = 0) -> Any:
-    if action == "raise":
-        raise InputsError("two axes, expected one")
-    if action == "raise with names":
-        raise MissingWeightsError(["a"], model_class="Model", source="here")
-    if action == "fail":
-        raise KeyError("seven")
-    if action == "die":
-        os.kill(os.getpid(), signal.SIGABRT)
-    if action == "exit":
-        os._exit(value)
-    if action == "sleep":
-        time.sleep(value)
-    if action == "allocate":
-        return int(np.ones(value * 2**20 // 8).sum())
-    if action == "environment":
-        return os.environ.get("CUDA_VISIBLE_DEVICES")
-    return os.getpid()
-
-
-def _doing() -> Callable[..., Any]:
-    return _does
-
-
-def _not_made(action: str) -> Callable[..., Any]:
-    _does(action)
-    return _does
-
-
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
-    with Worker(_doing, Limits(seconds=60.0)) as made:
-        yield made
+    with Worker(made, Limits(seconds=60.0)) as child:
+        yield child
 
 
 def test_calls_in_one_other_process(worker: Worker) -> None:
     child = worker("pid")
     assert child != os.getpid()
     assert worker("pid") == child
-    assert worker("environment") == "-1"
+    assert worker("environment", "CUDA_VISIBLE_DEVICES") == "-1"
 
 
 def test_errors_of_ours_come_back_by_their_class(worker: Worker) -> None:
@@ -83,7 +54,7 @@ def test_arrays_larger_than_a_pipe(worker: Worker) -> None:
     [(("die",), "killed by SIGABRT"), (("exit", 3), "exit code 3"), (("sleep", 600), "no answer in 0.5 s")],
 )
 def test_the_death_of_the_child(action: tuple[Any, ...], message: str) -> None:
-    with Worker(_doing, Limits(seconds=0.5)) as worker:
+    with Worker(made, Limits(seconds=0.5)) as worker:
         worker.wait()
         child = psutil.Process(worker("pid"))
         with pytest.raises(ProcessError, match=message):
@@ -94,7 +65,7 @@ def test_the_death_of_the_child(action: tuple[Any, ...], message: str) -> None:
 
 @LINUX
 def test_a_limit_of_memory() -> None:
-    with Worker(_doing, Limits(memory_mib=256)) as worker:
+    with Worker(made, Limits(memory_mib=256)) as worker:
         assert worker("allocate", 128) == 128 * 2**20 // 8
         with pytest.raises(ProcessError, match="MemoryError|killed"):
             worker("allocate", 512)
@@ -111,12 +82,12 @@ def test_a_limit_of_memory() -> None:
     ],
 )
 def test_a_function_that_cannot_be_made(action: str, error: type[Exception], message: str) -> None:
-    with Worker(partial(_not_made, action), Limits()) as worker, pytest.raises(error, match=message):
+    with Worker(partial(made_after, action), Limits()) as worker, pytest.raises(error, match=message):
         worker.wait()
 
 
 def test_the_child_ends_with_the_block() -> None:
-    with Worker(_doing, Limits()) as worker:
+    with Worker(made, Limits()) as worker:
         child = psutil.Process(worker("pid"))
     assert not child.is_running()
 
@@ -124,10 +95,10 @@ def test_the_child_ends_with_the_block() -> None:
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from tests.processes.test_worker import _doing
+from tests.processes.functions import made
 from tfexport.processes.worker import Limits, Worker
 print("script", flush=True)
-worker = Worker(_doing, Limits())
+worker = Worker(made, Limits())
 print(worker("pid"), flush=True)
 """
 
