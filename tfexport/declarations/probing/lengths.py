@@ -17,7 +17,7 @@ _SMALLEST_IMAGE = 16
 """Pixels; images have five times as many or more, because convolutions and ONNX Runtime differ on images of a few pixels."""
 _OTHER = "other"
 _MOST_TIED = 7
-"""Axes of one name that are tried apart from each other; where there are more, all are taken to be equally long."""
+"""Axes of one name that are tried separately; where there are more, all are taken to be equally long."""
 
 
 def axes_that_run(trial: Trial) -> tuple[Inputs, dict[str, int], int]:
