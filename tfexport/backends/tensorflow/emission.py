@@ -1,8 +1,8 @@
 """An ONNX operator in a function that TensorFlow traces.
 
 ONNX may have one operator for a computation that needs many ops in TensorFlow. `emit` puts a node into the traced graph that
-represents this operator: a call of a Python function that is not registered anywhere, so neither tracing nor grappler can
-compute it or decompose it. Its token describes the operator, and ``ops/py_func.py`` writes it.
+represents this operator. The node calls a Python function that is not registered anywhere, so neither tracing nor grappler can
+compute or decompose it. Its token describes the operator, and ``ops/py_func.py`` writes it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """UnsortedSegmentSum, -Prod, -Min and -Max: ScatterND with a reduction.
 
-tf2onnx 1.17.0 sorts the segments and gathers them into a grid with as many columns as the fullest segment has members
-(65536 segments of TAPAS by a row of 512 tokens: 34 million numbers per row). It fails on minima and maxima of integers.
+tf2onnx 1.17.0 sorts the segments and gathers them into a grid with as many columns as the fullest segment has members. For
+TAPAS that is 34 million numbers per row: 65536 segments by 512 tokens. It fails on minima and maxima of integers.
+
 ONNX can scatter sums and products since opset 16, minima and maxima since opset 18; below, tf2onnx's own handler converts.
 """
 

@@ -1,7 +1,7 @@
 """DeBERTa's attention bias without branches on a dynamic length.
 
 transformers 4.57 compares the lengths of query and key in Python, and gathers through permutations that depend on
-``tf.rank``: traced with a dynamic length, both become conditionals, and tf2onnx refuses their dynamic permutations.
+``tf.rank``. Traced with a dynamic length, both become conditionals, and tf2onnx refuses their dynamic permutations.
 In self-attention the two lengths are equal, so the bias has a form without either. It computes the same values as the
 original (DeBERTa, arXiv:2006.03654, section 3.1): content to position plus position to content.
 """
