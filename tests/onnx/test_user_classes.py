@@ -271,7 +271,7 @@ def test_the_recipe_of_the_seeds_documentation(
 
 def test_what_cannot_be_exported_is_refused(models: dict[str, Any], tmp_path: Path) -> None:
     config = users_config(tfexport)(tiny_config("bert"))
-    with pytest.raises(UnsupportedError, match="object is neither"):
+    with pytest.raises(UnsupportedError, match="object is not a PyTorch or TensorFlow"):
         tfexport.export(None, object(), config, 18, tmp_path / "model.onnx")
     with pytest.raises(InputsError, match="device='cuda'"):
         tfexport.export(None, models["pt"], config, 18, tmp_path / "model.onnx", device="cuda")
