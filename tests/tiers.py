@@ -36,6 +36,7 @@ SLOW = (
     "pipeline/test_modalities.py",
     "pipeline/test_real_weights.py",
     "pipeline/test_text_generation.py",
+    "pipeline/test_threads.py",
     "pipeline/test_transforms.py",
     "runtime/test_not_installed.py",
     "signature_models",
