@@ -78,3 +78,27 @@ def test_twenty_exports_by_two_threads(forms: tuple[str, str], bert: Callable[[s
     ran = support.python(EXPORTS, *map(bert, forms), tmp_path)
     assert ran.code == 0, ran.err
     assert json.loads(ran.out.splitlines()[-1]) == 20
+
+
+# Nothing is imported yet: each thread imports its framework, and transformers.
+FIRST = """
+import json, sys, threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import tfexport
+sys.setswitchinterval(1e-5)
+together = threading.Barrier(2)
+def export(source, name):
+    together.wait()
+    return tfexport.export_checkpoint(source, Path(sys.argv[3]) / name).valid
+with ThreadPoolExecutor(2) as threads:
+    print(json.dumps(list(threads.map(export, sys.argv[1:3], ("first", "second")))))
+"""
+
+
+def test_the_first_exports_of_a_process_by_two_threads(bert: Callable[[str], Path], tmp_path: Path) -> None:
+    ran = support.python(FIRST, bert("h5"), bert("pt"), tmp_path)
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out.splitlines()[-1]) == [True, True]
+    for name in ("first", "second"):
+        support.assert_complete(tmp_path / name)

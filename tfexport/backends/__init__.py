@@ -10,6 +10,7 @@ from typing import Any, cast
 from tfexport.backends.base import Backend, LoadedModel
 from tfexport.checkpoints.framework import EXTRAS, FRAMEWORK_NAMES, Framework
 from tfexport.errors import FrameworkNotInstalledError, UnsupportedError
+from tfexport.processes.locks import exclusive
 
 _REQUIRED: dict[Framework, tuple[str, ...]] = {
     "pt": ("torch",),
@@ -32,6 +33,7 @@ def installed_frameworks() -> frozenset[Framework]:
     return frozenset(framework for framework in _REQUIRED if not missing_packages(framework))
 
 
+@exclusive
 @cache
 def get_backend(framework: Framework) -> Backend:
     """Return the backend of a framework.

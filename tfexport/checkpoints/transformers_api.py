@@ -14,6 +14,7 @@ from typing import Any
 
 from tfexport.checkpoints.framework import Framework
 from tfexport.errors import CheckpointNotFoundError, TransformersNotInstalledError, first_line
+from tfexport.processes.locks import exclusive
 
 _PACKAGES = ("transformers", "huggingface_hub")
 _TABLES: dict[Framework, str] = {"pt": "modeling_auto", "tf": "modeling_tf_auto"}
@@ -38,6 +39,7 @@ class NotLoadedError(Exception):
     """transformers cannot load a part of a checkpoint. The text says why."""
 
 
+@exclusive
 def _imported(module: str, need: str = "this checkpoint needs") -> Any:
     try:
         return import_module(module)
@@ -48,6 +50,7 @@ def _imported(module: str, need: str = "this checkpoint needs") -> Any:
         raise TransformersNotInstalledError(package, need) from error
 
 
+@exclusive
 def class_named(name: str) -> Any:
     """Return a class of transformers by its name.
 
@@ -57,6 +60,7 @@ def class_named(name: str) -> Any:
     return getattr(_imported("transformers"), name)
 
 
+@exclusive
 def model_table(framework: Framework, name: str) -> Mapping[str, Any]:
     """Return a table of the auto classes: names of model classes, by model type.
 
@@ -73,6 +77,7 @@ def knows_model_type(model_type: str) -> bool:
     return model_type in _imported("transformers").CONFIG_MAPPING
 
 
+@exclusive
 def read_configuration(location: str, model_type: str | None, cache_dir: str | None) -> Any:
     """Read a ``PretrainedConfig``.
 
@@ -107,6 +112,7 @@ def cached_snapshot(name: str, cache_dir: str | None) -> Path | None:
         raise CheckpointNotFoundError(f"{name} is neither a path that exists nor a hub id.") from error
 
 
+@exclusive
 def load_preprocessor(kind: str, location: str, cache_dir: str | None) -> Any:
     """Load a tokenizer or processor with the auto class of its kind.
 

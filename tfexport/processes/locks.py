@@ -4,6 +4,8 @@ Loading, tracing and running a model change state that belongs to the whole proc
 the level of logging, warnings, standard streams, environment variables. Each holder of the lock finds that state as the user left
 it, and puts it back. So several threads may export, and take turns where a framework works. To export faster, use processes.
 
+The lock is held for imports of frameworks too: modules that import each other, imported by two threads, can be seen half made.
+
 The lock can be taken again by the thread that holds it. A thread must not wait for another thread while it holds the lock.
 """
 
