@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tfexport.backends import installed_frameworks
+from tfexport.checkpoints import sources
 from tfexport.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.declarations.features import AUTO, choose_feature, config_factory, declaration_of, model_class
@@ -132,7 +133,7 @@ def _configured_plan(plan: Plan) -> ConfiguredPlan:
     if checkpoint.options.changed:
         raise InputsError(
             f"{', '.join(checkpoint.options.changed)} do not apply to {source}, a checkpoint of transformers, whose "
-            "configuration declares its inputs. They are for Keras files, SavedModels and models in Python."
+            f"configuration declares its inputs. They are for models that declare themselves: {sources.self_declaring()}."
         )
     model_type, architectures = checkpoint.config.model_type, checkpoint.config.architectures or ()
     feature = choose_feature(plan.feature, checkpoint.config, source)
@@ -154,9 +155,7 @@ def _signature_plan(plan: Plan) -> SignaturePlan:
             f"{plan.checkpoint.source} has no features: its signature says what it computes. Leave out --feature "
             "(feature=...)."
         )
-    on_pytorch = replace(plan.choice, reason="PyTorch, as asked for: Keras 3 runs on it")
-    choice = on_pytorch if plan.choice.framework == "pt" else plan.choice
-    return SignaturePlan(plan.checkpoint, choice, _DEFAULT, plan.options, plan.transforms)
+    return SignaturePlan(plan.checkpoint, plan.choice, _DEFAULT, plan.options, plan.transforms)
 
 
 def _without_cache(feature: str, model_type: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tfexport.backends.keras import keras_on
 from tfexport.backends.keras.code import code_in, objects
+from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import Framework
 from tfexport.errors import (
     CheckpointError,
@@ -175,17 +176,15 @@ def cause_of(error: BaseException) -> str:
     return (cause.strip().splitlines() or [type(error).__name__])[0][:300]
 
 
-def only_keras_file(folder: Path, source: str) -> Path:
-    """Return a Keras file, or the only one in a folder.
+def only_keras_file(checkpoint: Checkpoint) -> Path:
+    """Return the file of a Keras checkpoint: the path itself, or the only Keras file in the folder.
 
     Raises:
         UnsupportedCheckpointError: The folder holds several Keras files.
     """
-    if folder.is_file():
-        return folder
-    files = sorted(file for file in folder.iterdir() if file.suffix in (".keras", ".h5", ".hdf5"))
+    files = [file for found in checkpoint.weights or () for file in found.files]
     if len(files) != 1:
         raise UnsupportedCheckpointError(
-            f"{source} holds {len(files)} Keras files: {', '.join(file.name for file in files)}. Name one of them."
+            f"{checkpoint.source} holds {len(files)} Keras files: {', '.join(file.name for file in files)}. Name one of them."
         )
     return files[0]

@@ -17,7 +17,7 @@ _LOOKUPS = ("StringLookup", "IntegerLookup", "TextVectorization", "Hashing", "Ha
 _FIRST = "input_shape"
 
 
-def plain_model(model: Any, framework: Framework, source: str) -> SignatureModel:
+def model_of_keras(model: Any, framework: Framework, source: str) -> SignatureModel:
     """Return a live model of Keras 3 as a model that declares itself.
 
     Args:

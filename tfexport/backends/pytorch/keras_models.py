@@ -8,7 +8,7 @@ import torch
 
 from tfexport.backends.base import LoadedModel
 from tfexport.backends.keras.files import RefusedError, checked, load_model, load_preset, only_keras_file
-from tfexport.backends.keras.models import plain_model
+from tfexport.backends.keras.models import model_of_keras
 from tfexport.backends.loading import loader
 from tfexport.backends.signature_model import SignatureModel, with_options
 from tfexport.checkpoints.checkpoint import Checkpoint
@@ -71,9 +71,8 @@ def load_keras_file(checkpoint: Checkpoint) -> SignatureModel:
     Raises:
         CheckpointError: The file cannot be read, holds code that is not trusted, or only weights.
     """
-    assert checkpoint.path is not None
     source, trust = checkpoint.source, checkpoint.options.trust
-    file = only_keras_file(checkpoint.path, source)
+    file = only_keras_file(checkpoint)
     checked(file, trust, source)
     try:
         return _signature_model(load_model(file, "pt", trust, source), source)
@@ -97,4 +96,4 @@ def load_keras_hub_preset(checkpoint: Checkpoint) -> SignatureModel:
 
 def _signature_model(model: Any, source: str) -> SignatureModel:
     _refuse_states(model, source)
-    return plain_model(model, "pt", source)
+    return model_of_keras(model, "pt", source)

@@ -79,5 +79,14 @@ def looks_like_a_path(name: str) -> bool:
 
 def expected() -> str:
     """Return the kinds that lie on disk or on the hub as a phrase, for messages and help texts. Those on the hub are first."""
-    *others, last = (kind.description for kind in sorted(KINDS, key=lambda kind: not kind.is_on_hub) if kind.is_on_disk)
+    return _alternatives(kind for kind in sorted(KINDS, key=lambda kind: not kind.is_on_hub) if kind.is_on_disk)
+
+
+def self_declaring() -> str:
+    """Return the kinds whose models declare themselves by a signature, as a phrase for messages."""
+    return _alternatives(kind for kind in KINDS if kind.declares_itself)
+
+
+def _alternatives(kinds: Iterable[SourceKind]) -> str:
+    *others, last = (kind.description for kind in kinds)
     return f"{', '.join(others)}, or {last}"

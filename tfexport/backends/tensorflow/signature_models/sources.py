@@ -18,7 +18,7 @@ from tfexport.backends.keras.files import (
     load_preset,
     only_keras_file,
 )
-from tfexport.backends.keras.models import plain_model
+from tfexport.backends.keras.models import model_of_keras
 from tfexport.backends.signature_model import SignatureModel
 from tfexport.backends.tensorflow.signature_models.functions import is_function, model_of_function
 from tfexport.backends.tensorflow.signature_models.tf_keras_models import model_of_tf_keras
@@ -32,11 +32,8 @@ def load_keras_file(checkpoint: Checkpoint) -> SignatureModel:
     Raises:
         CheckpointError: The file cannot be read, holds code that is not trusted, or only weights.
     """
-    assert checkpoint.path is not None
     source = checkpoint.source
-    return _signature_model(
-        _from_file(only_keras_file(checkpoint.path, source), checkpoint.options.trust, source), source
-    )
+    return _signature_model(_from_file(only_keras_file(checkpoint), checkpoint.options.trust, source), source)
 
 
 def load_keras_hub_preset(checkpoint: Checkpoint) -> SignatureModel:
@@ -47,7 +44,7 @@ def load_keras_hub_preset(checkpoint: Checkpoint) -> SignatureModel:
     """
     assert checkpoint.path is not None
     model = load_preset(checkpoint.path, "tf", checkpoint.options.trust, checkpoint.source)
-    return plain_model(model, "tf", checkpoint.source)
+    return model_of_keras(model, "tf", checkpoint.source)
 
 
 def load_live_model(checkpoint: Checkpoint) -> SignatureModel:
@@ -76,7 +73,7 @@ def _from_file(file: Path, trust: bool, source: str) -> Any:
 
 def _signature_model(value: Any, source: str) -> SignatureModel:
     if isinstance(value, keras.Model):
-        return plain_model(value, "tf", source)
+        return model_of_keras(value, "tf", source)
     if isinstance(value, tf_keras.Model):
         return model_of_tf_keras(value, source)
     if is_function(value):
