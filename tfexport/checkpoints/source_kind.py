@@ -17,7 +17,7 @@ class SourceKind(ABC):
     Attributes:
         name: Name of the kind in manifests.
         description: Description for messages and help texts, with an article.
-        priority: Place in the order of recognition: the kind with the lowest number is asked first.
+        priority: Place in the order of recognition: the kind with the lowest number comes first.
         loaders: Entry points that load the model, ``module:function``, by framework. A framework without one cannot load it.
         weights_expected: Names of the weight files, for the message about a source without weights.
         suffixes: Suffixes of its files: a name with one of them is a path, whether or not it exists.
