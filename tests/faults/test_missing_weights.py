@@ -36,14 +36,19 @@ def test_a_head_that_is_not_there_on_the_command_line(
 ) -> None:
     arguments = ("export", "-m", bert(form), "--framework", framework, "--feature", "sequence-classification")
     ran = cli(*arguments, tmp_path / "out")
-    assert ran.code == 2 and len(ran.errors) == 1 and "Traceback" not in ran.err
-    assert "lacks 2 weight(s)" in ran.errors[0] and "classifier" in ran.errors[0]
+    assert ran.code == 2
+    assert len(ran.errors) == 1
+    assert "Traceback" not in ran.err
+    assert "lacks 2 weight(s)" in ran.errors[0]
+    assert "classifier" in ran.errors[0]
     assert set(ran.err.splitlines()) - set(ran.errors) <= {"inspect", "load", "convert"}
     assert list(tmp_path.iterdir()) == []
     ran = cli(*arguments, "--allow-missing-weights", tmp_path / "out")
-    assert ran.code == 0 and ran.errors == []
+    assert ran.code == 0
+    assert ran.errors == []
     missing = support.assert_complete(tmp_path / "out")["source"]["missing_weights"]
-    assert len(missing) == 2 and all("classifier" in name for name in missing)
+    assert len(missing) == 2
+    assert all("classifier" in name for name in missing)
     initializers = {tensor.name for tensor in onnx.load(tmp_path / "out" / "model.onnx").graph.initializer}
     assert set(missing) <= initializers
 
@@ -84,7 +89,8 @@ def test_a_complete_checkpoint_lacks_nothing(
     result = tfexport.export_checkpoint(
         classifier(form), tmp_path / "out", feature="sequence-classification", framework=framework
     )
-    assert result.valid and result.manifest["source"]["missing_weights"] == []
+    assert result.valid
+    assert result.manifest["source"]["missing_weights"] == []
     assert result.choice.converts_weights == ((form == "pt") != (framework == "pt"))
 
 
@@ -110,6 +116,8 @@ def test_another_number_of_labels(
             "export", "-m", checkpoint, "--framework", framework, "--feature", "sequence-classification",
             "--allow-missing-weights", tmp_path / "out",
         )  # fmt: skip
-        assert ran.code == 2 and len(ran.errors) == 1 and "num_labels" in ran.errors[0]
+        assert ran.code == 2
+        assert len(ran.errors) == 1
+        assert "num_labels" in ran.errors[0]
         assert set(ran.err.splitlines()) - set(ran.errors) <= {"inspect", "load"}
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint"]

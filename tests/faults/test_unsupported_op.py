@@ -64,9 +64,12 @@ def test_tensorflow_on_the_command_line(
     _bessel_in_tensorflow(monkeypatch)
     ran = cli("export", "-m", bert("h5"), target)
     assert ran.code == 2
-    assert len(ran.errors) == 1 and "BesselI0e in" in ran.errors[0] and "layer_._0/intermediate" in ran.errors[0]
+    assert len(ran.errors) == 1
+    assert "BesselI0e in" in ran.errors[0]
+    assert "layer_._0/intermediate" in ran.errors[0]
     assert ran.err.splitlines() == ["inspect", "load", "convert", *ran.errors]
-    assert support.snapshot(target) == before and target.exists() == old
+    assert support.snapshot(target) == before
+    assert target.exists() == old
     assert support.leftovers(target) == []
 
 
@@ -74,7 +77,9 @@ def test_pytorch(cli: Cli, bert: Callable[[str], Path], tmp_path: Path, monkeypa
     _bessel_in_torch(monkeypatch)
     ran = cli("export", "-m", bert("pt"), tmp_path / "out")
     assert ran.code == 2
-    assert len(ran.errors) == 1 and "special_i0e" in ran.errors[0] and "layer.0.intermediate" in ran.errors[0]
+    assert len(ran.errors) == 1
+    assert "special_i0e" in ran.errors[0]
+    assert "layer.0.intermediate" in ran.errors[0]
     assert set(ran.err.splitlines()) - set(ran.errors) == {"inspect", "load", "convert"}
     assert list(tmp_path.iterdir()) == []
 
@@ -98,6 +103,8 @@ def test_a_model_that_fails_by_itself_is_one_line(
 
     monkeypatch.setattr(TFBertIntermediate, "call", call)
     ran = cli("export", "-m", bert("h5"), tmp_path / "out")
-    assert ran.code == 2 and len(ran.errors) == 1 and "broken in many lines" in ran.errors[0]
+    assert ran.code == 2
+    assert len(ran.errors) == 1
+    assert "broken in many lines" in ran.errors[0]
     assert ran.err.splitlines() == ["inspect", "load", "convert", *ran.errors]
     assert list(tmp_path.iterdir()) == []

@@ -99,7 +99,8 @@ def test_order_names_and_axes_are_applied() -> None:
     ]
     first, second = np.full((2, 3), 2.0, np.float32), np.full((2, 3), 5, np.int64)
     product, total = texts.run(found, {"first": first, "second": second})
-    assert (product == 10).all() and (total == 7).all()
+    assert (product == 10).all()
+    assert (total == 7).all()
 
 
 def test_a_declared_input_that_nothing_reads_is_an_input() -> None:

@@ -59,7 +59,8 @@ def test_large_weights_are_in_a_file_beside_it(tmp_path: Path, monkeypatch: pyte
     (tensor,) = onnx.load(files.model, load_external_data=False).graph.initializer
     entries = {entry.key: entry.value for entry in tensor.external_data}
     assert entries["location"] == "model.onnx_data"
-    assert int(entries["offset"]) % 4096 == 0 and int(entries["length"]) == W.nbytes
+    assert int(entries["offset"]) % 4096 == 0
+    assert int(entries["length"]) == W.nbytes
     _assert_computes(files.model)
 
 
@@ -94,7 +95,8 @@ def test_a_limit_on_the_size_of_files(external: bool, tmp_path: Path, monkeypatc
     name = "model.onnx_data" if external else "model.onnx"
     with _largest_file(1024 * 1024), pytest.raises(OutputError, match="limit on file sizes") as caught:
         save(_model(), tmp_path / "model.onnx")
-    assert str(tmp_path / name) in str(caught.value) and f"{W.nbytes:,} bytes" in str(caught.value)
+    assert str(tmp_path / name) in str(caught.value)
+    assert f"{W.nbytes:,} bytes" in str(caught.value)
     assert isinstance(caught.value, OSError)
 
 

@@ -64,9 +64,11 @@ def test_images(framework: str, tmp_path: Path) -> None:
     model = _checkpoint(source, "vit", "ViTForImageClassification", framework, "image-classification")
     processor = _image_processor(source, config.image_size)
     result = tfexport.export_checkpoint(source, tmp_path / "out", feature="auto")
-    assert result.valid and result.choice.framework == framework
+    assert result.valid
+    assert result.choice.framework == framework
     manifest = support.assert_complete(tmp_path / "out")
-    assert manifest["feature"] == "image-classification" and manifest["preprocessor"] != "none"
+    assert manifest["feature"] == "image-classification"
+    assert manifest["preprocessor"] != "none"
     copied = (tmp_path / "out" / "preprocessor_config.json").read_bytes()
     assert copied == (source / "preprocessor_config.json").read_bytes()
 
@@ -82,7 +84,8 @@ def test_audio(framework: str, tmp_path: Path) -> None:
     model = _checkpoint(source, "wav2vec2", "Wav2Vec2ForCTC", framework, "ctc")
     extractor = _feature_extractor(source)
     result = tfexport.export_checkpoint(source, tmp_path / "out", feature="automatic-speech-recognition")
-    assert result.valid and result.manifest["feature"] == "ctc"
+    assert result.valid
+    assert result.manifest["feature"] == "ctc"
     support.assert_complete(tmp_path / "out")
 
     sound = np.sin(np.arange(6_111) / 9).astype(np.float32)

@@ -162,7 +162,8 @@ def test_a_target_that_names_an_onnx_file(exists: bool, tmp_path: Path) -> None:
     before = support.snapshot(tmp_path)
     with pytest.raises(OutputError, match="names a file. Give the directory"):
         _export(target)
-    assert support.snapshot(tmp_path) == before and target.exists() == exists
+    assert support.snapshot(tmp_path) == before
+    assert target.exists() == exists
 
 
 def test_a_parent_that_is_a_file(tmp_path: Path) -> None:
@@ -180,7 +181,8 @@ def test_a_symbolic_link_stays_and_what_it_points_to_is_the_target(points_to: st
         real.mkdir(parents=True)
     link.symlink_to("disk/real")
     _export(link, "two")
-    assert link.is_symlink() and not real.is_symlink()
+    assert link.is_symlink()
+    assert not real.is_symlink()
     support.assert_complete(real)
     assert (link / "model.onnx").read_text() == "two"
     assert support.leftovers(link) == support.leftovers(real) == []
@@ -190,7 +192,9 @@ def test_the_stage_goes_when_the_export_fails(tmp_path: Path) -> None:
     _export(tmp_path / "out")
     before = support.snapshot(tmp_path / "out")
     with pytest.raises(ZeroDivisionError), staged(tmp_path / "out") as stage:
-        assert stage.is_dir() and stage.parent == tmp_path and stage.name.startswith(".out.tfexport-")
+        assert stage.is_dir()
+        assert stage.parent == tmp_path
+        assert stage.name.startswith(".out.tfexport-")
         (stage / "model.onnx").write_text("half")
         _ = 1 / 0
     assert support.snapshot(tmp_path / "out") == before

@@ -41,7 +41,8 @@ def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_auto_is_with_a_cache(gpt2: Path, tmp_path: Path) -> None:
     result = tfexport.export_checkpoint(gpt2, tmp_path / "out", feature="auto")
     manifest = support.assert_complete(tmp_path / "out")
-    assert result.valid and manifest["feature"] == "causal-lm-with-past"
+    assert result.valid
+    assert manifest["feature"] == "causal-lm-with-past"
     assert manifest["caveats"] == []
     assert manifest["values_override"] == {"use_cache": True}
     (told,) = manifest["validation"]["generation"]
@@ -59,7 +60,8 @@ def test_without_a_cache_the_manifest_says_so(gpt2: Path, tmp_path: Path, cli: A
     assert ran.code == 0
     manifest = support.assert_complete(tmp_path / "out")
     (caveat,) = manifest["caveats"]
-    assert "no key-value cache" in caveat and "--feature causal-lm-with-past" in caveat
+    assert "no key-value cache" in caveat
+    assert "--feature causal-lm-with-past" in caveat
     assert "no key-value cache" in ran.out
     assert manifest["validation"]["generation"] == []
 
@@ -69,7 +71,8 @@ def test_an_encoder_decoder_is_what_clients_load(framework: Framework, tmp_path:
     source = _checkpoint(tmp_path / "t5", "t5", "seq2seq-lm", framework)
     result = tfexport.export_checkpoint(source, tmp_path / "out", feature="text2text-generation-with-past")
     manifest = support.assert_complete(tmp_path / "out")
-    assert result.valid and manifest["feature"] == "seq2seq-lm-with-past"
+    assert result.valid
+    assert manifest["feature"] == "seq2seq-lm-with-past"
     assert sorted(manifest["graphs"]) == FILES == sorted(file.name for file in (tmp_path / "out").glob("*.onnx"))
     assert {case["file"] for case in manifest["validation"]["cases"]} == set(FILES)
     assert [told["files"] for told in manifest["validation"]["generation"]] == [
@@ -78,7 +81,8 @@ def test_an_encoder_decoder_is_what_clients_load(framework: Framework, tmp_path:
     ]
     merged = onnx.load(tmp_path / "out" / "decoder_model_merged.onnx").graph
     branches = [attribute.g for attribute in merged.node[0].attribute]
-    assert [node.op_type for node in merged.node] == ["If"] and len(branches) == 2
+    assert [node.op_type for node in merged.node] == ["If"]
+    assert len(branches) == 2
     large = {tensor.name for tensor in merged.initializer if np.prod(tensor.dims) >= 100}
     assert len(large) > 20
     assert not [t.name for branch in branches for t in branch.initializer if np.prod(t.dims) >= 100]

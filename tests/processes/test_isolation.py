@@ -32,7 +32,8 @@ def _fail(purpose: bool) -> None:
 
 def test_what_a_function_returns() -> None:
     value, process, offline = call_isolated(_process, 1)
-    assert (value, offline) == (2, "1") and process != os.getpid()
+    assert (value, offline) == (2, "1")
+    assert process != os.getpid()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])

@@ -89,7 +89,9 @@ with quiet(verbose=True) as screen:
     screen.err.write("to the user\\n")
 """
     )
-    assert ran.code == 0 and "native out" in ran.out and "child out" in ran.out
+    assert ran.code == 0
+    assert "native out" in ran.out
+    assert "child out" in ran.out
     assert {"native err", "python err", "to the user"} == set(ran.err.splitlines())
 
 

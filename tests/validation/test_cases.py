@@ -39,7 +39,8 @@ def test_every_declaration_is_tried_on_shapes_that_were_not_traced(model_type: s
     """Each axis that a declaration names takes several lengths, also others than the traced one."""
     config = _declared(model_type, feature)
     cases = standard_cases(config)
-    assert len(set(cases)) == len(cases) >= 4 and len({case.name for case in cases}) == len(cases)
+    assert len(set(cases)) == len(cases) >= 4
+    assert len({case.name for case in cases}) == len(cases)
     made = [flatten_inputs(config, case_inputs(config, None, case, "np")) for case in cases]
     traced = flatten_inputs(config, case_inputs(config, None, None, "np"))
     for name, axes in config.inputs.items():
@@ -59,7 +60,8 @@ def test_every_declaration_is_tried_on_shapes_that_were_not_traced(model_type: s
 def test_rows_of_text(model_type: str) -> None:
     config = _declared(model_type)
     lengths = {case.sequence for case in standard_cases(config)}
-    assert config._shortest_sequence_ in lengths and config.default_sequence_length not in lengths
+    assert config._shortest_sequence_ in lengths
+    assert config.default_sequence_length not in lengths
     assert any(length is not None and _is_prime(length) and length > 8 for length in lengths)
 
 
@@ -74,7 +76,8 @@ def test_masks_differ_from_row_to_row(feature: str) -> None:
         rows = {tuple(row) for row in mask}
         assert case.sequence is not None
         assert len(rows) == min(len(mask), case.sequence - 1) > 1
-        assert (mask[:, -1 if case.padding == "right" else 0] == 0).all() and mask.any(axis=1).all()
+        assert (mask[:, -1 if case.padding == "right" else 0] == 0).all()
+        assert mask.any(axis=1).all()
 
 
 def test_padding_tokens_stand_where_the_mask_hides_them() -> None:
@@ -87,13 +90,15 @@ def test_padding_tokens_stand_where_the_mask_hides_them() -> None:
 def test_choices_vary() -> None:
     config = _declared("bert", "multiple-choice")
     choices = {case.choices for case in standard_cases(config)}
-    assert len(choices) == 3 and config.default_num_choices not in choices | {None}
+    assert len(choices) == 3
+    assert config.default_num_choices not in choices | {None}
     assert {case.choices for case in standard_cases(_declared("bert"))} == {None}
 
 
 def test_names() -> None:
     names = [case.name for case in standard_cases(_declared("bert"))]
-    assert len(set(names)) == len(names) and "3x13, padded right" in names
+    assert len(set(names)) == len(names)
+    assert "3x13, padded right" in names
     assert "1x2x16" in [case.name for case in standard_cases(_declared("bert", "multiple-choice"))]
 
 
@@ -118,7 +123,8 @@ class _Static(tfexport.OnnxConfig):
 
 def test_only_named_axes_vary() -> None:
     cases = standard_cases(_Static(tiny_config("bert")))
-    assert {case.sequence for case in cases} == {8} and len({case.batch for case in cases}) > 1
+    assert {case.sequence for case in cases} == {8}
+    assert len({case.batch for case in cases}) > 1
 
 
 def test_inputs_that_a_declaration_makes_and_does_not_declare_are_left_out() -> None:
@@ -151,7 +157,8 @@ def test_padding_does_not_write_into_the_declarations_own_arrays() -> None:
             return {"input_ids": kept, "attention_mask": kept}
 
     made = case_inputs(Constant(tiny_config("bert")), None, Case(3, 7, padding="left"), "np")
-    assert made["attention_mask"].min() == 0 and kept.all()
+    assert made["attention_mask"].min() == 0
+    assert kept.all()
 
 
 def test_a_declaration_that_ignores_the_sizes_is_reported_by_the_shape_it_made() -> None:

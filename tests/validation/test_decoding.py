@@ -65,15 +65,19 @@ def test_no_fault(chunks: tuple[int, ...]) -> None:
     steps = _Steps()
     written = _written(steps, chunks=chunks)
     assert steps.lengths == [*(chunks or (5,)), *[1] * (STEPS - 1)]
-    assert written.tokens.shape == (2, 5 + STEPS) and written.outputs.shape == (2, 5 + STEPS - 1, WORDS)
+    assert written.tokens.shape == (2, 5 + STEPS)
+    assert written.outputs.shape == (2, 5 + STEPS - 1, WORDS)
     np.testing.assert_array_equal(written.tokens[:, :5], PROMPT)
     np.testing.assert_array_equal(written.mask[:, 5:], 1)
     report = compare_text(
         written, _logits(written.tokens[:, :-1], written.mask[:, :-1]), TOLERANCE, ["a.onnx", "b.onnx"]
     )
-    assert report.problem is None and report.first_difference is None and report.ties == 0
+    assert report.problem is None
+    assert report.first_difference is None
+    assert report.ties == 0
     assert (report.files, report.batch, report.prompt, report.steps) == (("a.onnx", "b.onnx"), 2, 5, STEPS)
-    assert report.max_abs_error < 1e-5 and report.allowed == 1e-4
+    assert report.max_abs_error < 1e-5
+    assert report.allowed == 1e-4
 
 
 def test_the_text_is_what_greedy_search_without_a_cache_writes() -> None:
@@ -159,7 +163,8 @@ def test_a_tie_is_told_and_is_no_difference() -> None:
     other = (greedy + 1) % WORDS
     reference[at][other] = written.outputs[at][other] = reference[at][greedy] + 1e-5
     report = compare_text(written, reference, TOLERANCE, ["model.onnx"])
-    assert report.problem is None and report.ties == 1
+    assert report.problem is None
+    assert report.ties == 1
 
 
 def test_hidden_states_are_followed_along_a_given_text() -> None:

@@ -95,7 +95,9 @@ def _failing_cases(report: ValidationReport) -> list[str]:
 
 def test_no_fault(tmp_path: Path) -> None:
     report = _validate(_file(tmp_path), _contract())
-    assert report.passed and report.problems == () and report.max_abs_error == 0
+    assert report.passed
+    assert report.problems == ()
+    assert report.max_abs_error == 0
     assert len(report.cases) == 5
     assert {output.name for case in report.cases for output in case.outputs} == {"start_logits", "end_logits"}
 
@@ -148,7 +150,9 @@ def test_a_missing_output(tmp_path: Path) -> None:
 )
 def test_an_axis_or_a_dtype_that_was_not_declared(old: str, new: str, shown: str, tmp_path: Path) -> None:
     report = _validate(_file(tmp_path, BODY.replace(old, new)), _contract())
-    assert not report.passed and shown in str(report.problem) and report.cases == ()
+    assert not report.passed
+    assert shown in str(report.problem)
+    assert report.cases == ()
 
 
 def test_inputs_in_another_order(tmp_path: Path) -> None:
@@ -201,7 +205,8 @@ def test_a_file_that_does_not_load(ruin: Any, tmp_path: Path) -> None:
 
 def test_a_source_without_a_declared_output(tmp_path: Path) -> None:
     report = _validate(_file(tmp_path), reference=lambda inputs: {"start_logits": _source(inputs)["start_logits"]})
-    assert len(_failing_cases(report)) == 5 and "the source does not return end_logits" in report.problems[0]
+    assert len(_failing_cases(report)) == 5
+    assert "the source does not return end_logits" in report.problems[0]
 
 
 def test_a_source_that_gives_nan_proves_nothing(tmp_path: Path) -> None:
@@ -210,7 +215,8 @@ def test_a_source_that_gives_nan_proves_nothing(tmp_path: Path) -> None:
         _file(tmp_path, start=nan),
         reference=lambda inputs: _source(inputs) | {"start_logits": nan[inputs["input_ids"]]},
     )
-    assert not report.passed and "the source itself returns" in report.problems[0]
+    assert not report.passed
+    assert "the source itself returns" in report.problems[0]
 
 
 def test_the_inputs_of_the_file_may_be_made_from_those_of_the_model(tmp_path: Path) -> None:
