@@ -43,7 +43,8 @@ class CheckpointEngine(Engine):
         )
         if not isinstance(plan, ConfiguredPlan):
             raise UnsupportedCheckpointError(
-                f"{plan.checkpoint.source} is not a checkpoint of transformers; expected one."
+                f"{plan.checkpoint.source} is not a checkpoint of transformers, the only kind that this engine runs. "
+                "Measure an exported directory instead."
             )
         self._config = plan.declared.config
         self._model = load(plan.checkpoint, plan.model_class, plan.choice).model
