@@ -155,7 +155,7 @@ def test_a_model_that_branches_in_python(tmp_path: Path) -> None:
 
     model = Branching()
     model(X)
-    with pytest.raises(InputsError, match="its inputs are not known.*tf.function of it with an input_signature"):
+    with pytest.raises(InputsError, match="inputs are not known.*tf.function of it with an input_signature"):
         tfexport.export_checkpoint(model, tmp_path / "out")
     function = tf.function(model.call, input_signature=[ROWS])
     done = export(function, tmp_path / "out")

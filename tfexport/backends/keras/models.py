@@ -129,7 +129,7 @@ def _structure(
 def _spec(name: str, tensor: Any, source: str) -> TensorSpec:
     if getattr(tensor, "sparse", False) or getattr(tensor, "ragged", False):
         raise UnsupportedCheckpointError(
-            f"{source} accepts {name} as a sparse or ragged tensor, and ONNX has plain tensors only. Export the model "
+            f"{source} accepts {name} as a sparse or ragged tensor, and ONNX has only dense tensors. Export the model "
             "behind it."
         )
     if tensor.dtype == "string":
