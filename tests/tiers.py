@@ -38,6 +38,7 @@ SLOW = (
     "pipeline/test_text_generation.py",
     "pipeline/test_threads.py",
     "pipeline/test_transforms.py",
+    "processes/test_worker.py",
     "runtime/test_not_installed.py",
     "signature_models",
 )
@@ -51,6 +52,7 @@ QUICK = (
     "conformance/test_matrix.py::test_row[bert/default/pt]",
     "conformance/test_matrix.py::test_row[bert/default/tf]",
     "conformance/test_matrix.py::test_row[gpt2/causal-lm-with-past/tf]",
+    "processes/test_worker.py::test_calls_in_one_other_process",
     "signature_models/test_trust.py::test_a_lambda[flat-keras-.keras]",
 )
 """Tests among them that are quick all the same: they keep one export per backend in the quick tier."""
