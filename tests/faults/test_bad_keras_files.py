@@ -119,7 +119,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str], str]] = {
         "model.h5 is not an HDF5 file",
     ),
     "weights alone": ("model.weights.h5", lambda file: None, [], "model = ...; model.load_weights("),
-    "SavedModel that is not trusted": ("saved", lambda folder: None, [], "is a SavedModel: a program"),
+    "SavedModel that is not trusted": ("saved", lambda folder: None, [], "is a SavedModel: a TensorFlow program"),
     "truncated SavedModel": (
         "saved",
         lambda folder: _cut(0.5)(folder / "saved_model.pb"),
