@@ -170,12 +170,12 @@ def _sequence(config: OnnxConfig, vary: _Variation, dynamic: bool, longest: int)
 
 
 def _padding(vary: _Variation, has_past: bool) -> Side | None:
-    """A text that is continued is padded on its left: no token can follow a padding on the right."""
+    """Return the side of the padding: the left for a text with a cache, since no token can follow a padding on the right."""
     return "left" if vary.padding is not None and has_past else vary.padding
 
 
 def _past(config: OnnxConfig, vary: _Variation, longest: int) -> int:
-    """Return the number of tokens in the cache: at least one where a first step has filled it, else zero too."""
+    """Return the number of tokens in the cache: one or more where a first step has filled it, else any number."""
     least = 1 if any(".encoder." in name for name in config.inputs) else 0
     return max(least, min(vary.past, longest - min(vary.sequence, longest)))
 

@@ -37,9 +37,9 @@ def padding_error(run: Run, inputs: Mapping[str, np.ndarray], outputs: Mapping[s
     worst = dict.fromkeys((name for name, value in outputs.items() if value.dtype.kind == "f"), 0.0)
     for row in range(len(mask)):
         kept = int(mask[row].sum())
-        alone = run({name: value[row : row + 1, :kept] for name, value in inputs.items()})
+        cut = run({name: value[row : row + 1, :kept] for name, value in inputs.items()})
         for name in worst:
-            among, single = outputs[name][row], alone[name][0]
+            among, single = outputs[name][row], cut[name][0]
             if among.ndim and among.shape[0] == mask.shape[1]:
                 among = among[:kept]
             if among.shape == single.shape and among.size:

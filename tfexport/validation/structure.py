@@ -26,9 +26,8 @@ _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"} | {
 def check_structure(path: Path, contract: Contract | None = None) -> list[str]:
     """Check a file before it computes anything.
 
-    onnx's checker and its strict shape inference accept the file; every operator of ONNX's own domain exists in the opset that
-    is imported; ONNX Runtime loads the file at every level of optimisation; names, order, dtypes and axes are those of the
-    contract.
+    onnx's checker and its strict shape inference accept the file. Every operator of ONNX's own domain exists in the opset that is
+    imported. ONNX Runtime loads the file at every level of optimisation. Names, order, dtypes and axes are those of the contract.
 
     Args:
         path: The ONNX file, beside its external data.
