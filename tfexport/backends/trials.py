@@ -70,9 +70,8 @@ def _in_this_process(framework: Framework, model: Any) -> Trials:
 def _in_child(child: _Child, framework: Framework, model: Any) -> Trials:
     try:
         child.wait()
-    except (
-        TfExportError
-    ):  # it loaded here: classes that the user's own code has registered are known in no other process
+    except TfExportError:
+        # The model loaded here: only this process knows the classes that the user's own code has registered.
         return _in_this_process(framework, model)
     return Trials(child.run, careful=False)
 

@@ -132,9 +132,8 @@ def load_preprocessor(kind: str, location: str, cache_dir: str | None) -> Any:
         if isinstance(error, _NOT_LOADED) or type(error) is Exception:
             raise NotLoadedError(first_line(error)) from error
         raise
-    if not hasattr(
-        found, "save_pretrained"
-    ):  # False, for a PLBart tokenizer without its vocabulary (transformers 4.57)
+    # transformers 4.57 returns False for a PLBart tokenizer without its vocabulary.
+    if not hasattr(found, "save_pretrained"):
         raise NotLoadedError(f"{_PREPROCESSORS[kind]} returned {found!r}")
     return found
 

@@ -11,41 +11,22 @@ from typing import Any, Protocol
 import torch
 
 from tfexport.backends.base import Layers, check_inputs
+from tfexport.backends.caller import ENCODER_OUTPUTS, Caller, Guard
 from tfexport.backends.pytorch.keras_models import KerasModule
 from tfexport.backends.pytorch.layers import recorded_keras_layers, recorded_modules
 from tfexport.checkpoints.transformers_api import as_cache, as_encoder_outputs, as_tuples
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.dummy_inputs import PAST
 
-_ENCODER_OUTPUTS = "encoder_outputs"
 
-Guard = Callable[[], AbstractContextManager[None]]
-
-
-class Caller(Protocol):
-    """Calls one model."""
-
-    def check(self, config: OnnxConfig) -> None:
-        """Refuse a declaration that the model cannot be called with.
-
-        Raises:
-            ContractError: The model does not accept a declared input.
-        """
-
-    def call(self, config: OnnxConfig, tensors: Mapping[str, Any], guard: Guard = nullcontext) -> dict[str, Any]:
-        """Call the model, or the part of it that a declaration describes, and return its outputs by name.
-
-        Args:
-            config: The declaration.
-            tensors: Tensors by declared name. A key-value cache is nested tuples, in inputs and outputs.
-            guard: Makes the context in which only the model itself is called.
-        """
+class PyTorchCaller(Caller, Protocol):
+    """Calls one PyTorch model."""
 
     def recorded(self, layers: Layers) -> AbstractContextManager[None]:
         """Add the outputs of every layer that is called in a block to `layers`."""
 
 
-def caller_of(model: Any) -> Caller:
+def caller_of(model: Any) -> PyTorchCaller:
     """Return the caller of a model."""
     return KerasCaller(model) if isinstance(model, KerasModule) else TransformersCaller(model)
 
@@ -69,7 +50,7 @@ class KerasCaller:
             return dict(self.model(**tensors))
 
     def recorded(self, layers: Layers) -> AbstractContextManager[None]:
-        """See `Caller`."""
+        """See `PyTorchCaller`."""
         return recorded_keras_layers(layers)
 
 
@@ -93,8 +74,8 @@ class TransformersCaller:
         arguments = config._arguments_(tensors, _zeros)
         if PAST in arguments:
             arguments[PAST] = as_cache(arguments[PAST])
-        if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
-            arguments[_ENCODER_OUTPUTS] = as_encoder_outputs(arguments[_ENCODER_OUTPUTS], "pt")
+        if isinstance(arguments.get(ENCODER_OUTPUTS), tuple):
+            arguments[ENCODER_OUTPUTS] = as_encoder_outputs(arguments[ENCODER_OUTPUTS], "pt")
         if _accepts(submodel.forward, "return_dict"):
             arguments["return_dict"] = True
         with guard():
@@ -102,7 +83,7 @@ class TransformersCaller:
         return {name: as_tuples(value) for name, value in outputs.items()}
 
     def recorded(self, layers: Layers) -> AbstractContextManager[None]:
-        """See `Caller`."""
+        """See `PyTorchCaller`."""
         return recorded_modules(self.model, layers)
 
 

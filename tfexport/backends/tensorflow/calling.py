@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import tensorflow as tf
 
 from tfexport.backends.base import check_inputs, mapped
+from tfexport.backends.caller import ENCODER_OUTPUTS, Caller, Guard
 from tfexport.backends.signature_model import SignatureModel
 from tfexport.checkpoints.transformers_api import as_encoder_outputs
 from tfexport.declarations.model_facts import facts_of
@@ -17,38 +18,18 @@ from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.with_past import decoder_config
 from tfexport.dummy_inputs import PAST
 
-_ENCODER_OUTPUTS = "encoder_outputs"
 _STACKED_RANK = 5
 
-Guard = Callable[[], AbstractContextManager[None]]
 
-
-class Caller(Protocol):
-    """Calls one model."""
+class TensorFlowCaller(Caller, Protocol):
+    """Calls one TensorFlow model."""
 
     @property
     def is_of_transformers(self) -> bool:
         """Whether the model belongs to transformers, and so its patches apply."""
 
-    def check(self, config: OnnxConfig) -> None:
-        """Refuse a declaration that the model cannot be called with.
 
-        Raises:
-            ContractError: The model does not accept a declared input.
-        """
-
-    def call(self, config: OnnxConfig, tensors: Mapping[str, Any], guard: Guard = nullcontext) -> dict[str, Any]:
-        """Call the model, or the part of it that a declaration describes, and return its outputs by name.
-
-        Args:
-            config: The declaration.
-            tensors: Tensors by declared name. A key-value cache is a tuple ``(key, value, ...)`` per layer, in inputs and
-                outputs, each ``(batch, heads, length, head size)``.
-            guard: Makes the context in which only the model itself is called.
-        """
-
-
-def caller_of(model: Any) -> Caller:
+def caller_of(model: Any) -> TensorFlowCaller:
     """Return the caller of a model."""
     return SignatureCaller(model) if isinstance(model, SignatureModel) else TransformersCaller(model)
 
@@ -94,8 +75,8 @@ class TransformersCaller:
         arguments = config._arguments_({name: mapped(value, _as_input) for name, value in tensors.items()}, _zeros)
         if PAST in arguments and facts_of(decoder_config(self.model.config)).stacks_cache:
             arguments[PAST] = tuple(tf.stack(layer) for layer in arguments[PAST])
-        if isinstance(arguments.get(_ENCODER_OUTPUTS), tuple):
-            arguments[_ENCODER_OUTPUTS] = as_encoder_outputs(arguments[_ENCODER_OUTPUTS], "tf")
+        if isinstance(arguments.get(ENCODER_OUTPUTS), tuple):
+            arguments[ENCODER_OUTPUTS] = as_encoder_outputs(arguments[ENCODER_OUTPUTS], "tf")
         with guard():
             outputs = submodel(arguments, training=False, return_dict=True)
         return {name: _unstacked(value) if name == PAST else value for name, value in outputs.items()}
