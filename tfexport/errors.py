@@ -35,8 +35,8 @@
     └── OutputError                 the directory cannot be written or published (also an OSError)
         └── OutputExistsError           the target holds files that no earlier export wrote
 
-The second base class of an error is the class that ``transformers.onnx`` raised for the same cause. An ``except`` clause
-that was written for it still works.
+Where ``transformers.onnx`` raised an error for the same cause, the second base class is the class of that error. An ``except``
+clause that was written for it still works.
 """
 
 from __future__ import annotations

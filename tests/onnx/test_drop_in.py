@@ -239,4 +239,4 @@ def test_errors_of_the_command_are_one_line(tmp_path: Path) -> None:
     ran = _program("--model", tmp_path / "absent", tmp_path / "onnx")
     assert ran.code == 2
     assert len(ran.err.splitlines()) == 1
-    assert ran.errors[0].endswith("does not exist. Expected a checkpoint folder, a file, or a hub id.")
+    assert ran.errors[0].startswith(f"error: {tmp_path / 'absent'} does not exist. Expected ")

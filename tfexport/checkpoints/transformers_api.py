@@ -68,7 +68,10 @@ def model_table(framework: Framework, name: str) -> Mapping[str, Any]:
         framework: The framework of the model classes.
         name: Name of the table, such as ``MODEL_FOR_MASKED_LM_MAPPING_NAMES``.
     """
-    table: Mapping[str, Any] = getattr(_imported(f"transformers.models.auto.{_TABLES[framework]}"), name)
+    tables = _imported(
+        f"transformers.models.auto.{_TABLES[framework]}", need="the features of transformers' models need"
+    )
+    table: Mapping[str, Any] = getattr(tables, name)
     return table
 
 
