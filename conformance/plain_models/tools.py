@@ -41,7 +41,7 @@ def prepare(index: int, folder: Path) -> dict[str, Any]:
     references = [_outputs(model, live, model.arrays(case)) for case in range(len(model.cases))]
     _check(references)
     for case, reference in enumerate(references):
-        np.savez(folder / f"{case}.npz", allow_pickle=False, **reference)
+        np.savez(folder / f"{case}.npz", **reference)  # type: ignore[arg-type]
     if model.source in ("keras", "h5") and model.build.__name__ != "fer":
         live.save(folder / _FILES[model.source])
     elif model.source == "preset":

@@ -10,6 +10,7 @@ import numpy as np
 
 from tfexport.benchmark.engines.onnx_runtime import OnnxRuntime
 from tfexport.benchmark.run_spec import RunSpec
+from tfexport.processes.locks import PROCESS_LOCK
 
 MODULE = "tests.benchmark.engines"
 
@@ -87,3 +88,17 @@ class CpuOnly(OnnxRuntime):
 
     name = "host-only"
     boundaries = ("host",)
+
+
+class Locks(OnnxRuntime):
+    """An engine whose calls take the lock of the process, as those of a framework may."""
+
+    name = "locks"
+
+    def run(self, fed: Any) -> Any:
+        if not PROCESS_LOCK.acquire(timeout=20):
+            raise RuntimeError("another thread holds the lock")
+        try:
+            return super().run(fed)
+        finally:
+            PROCESS_LOCK.release()

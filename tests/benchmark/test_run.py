@@ -135,6 +135,11 @@ def test_streams_call_side_by_side(chain: Path, boundary: str) -> None:
     assert all(len(values) >= 2 for values in cells["ort"]["launches"][0]["rounds_us"])
 
 
+def test_streams_may_take_the_lock_of_the_process(chain: Path) -> None:
+    cells = measured(chain, f"{MODULE}:Locks", streams=(2,))
+    assert cells["Locks"]["status"] == "measured", cells["Locks"]["problem"]
+
+
 def test_float16_of_onnx_runtime_is_converted(chain: Path) -> None:
     cells = measured(chain, "ort", precisions=("fp16",))
     assert cells["ort"]["status"] == "measured"

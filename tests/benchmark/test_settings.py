@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.calibration import matmul_file
+from conformance.zoo.tiny import tiny_config
 from tfexport.benchmark.arguments import as_requests, numbers, texts
 from tfexport.benchmark.cells import Axes, Cell, Setting
 from tfexport.benchmark.graph_facts import random_inputs, read
@@ -127,6 +128,15 @@ class TestFiles:
         with pytest.raises(InputsError, match="the name of axis 1 of the input h0 is 'frames'.*--axis frames=LENGTH"):
             random_inputs(model, 2, 3, {})
         assert random_inputs(model, 2, 3, {"frames": 7})["h0"].shape == (2, 7)
+
+    def test_weights_beside_an_exported_file_are_not_opened(self, tmp_path: Path) -> None:
+        tiny_config("bert").save_pretrained(tmp_path)
+        matmul_file(tmp_path / "model.onnx", width=4, layers=1)
+        (tmp_path / "tf_model.h5").write_bytes(b"no weights")
+        target = open_target(Request(str(tmp_path), feature="default"), tmp_path / "exports", lambda _: None)
+        assert target.model.files == {"model": tmp_path / "model.onnx"}
+        assert target.model.outputs == ("h1",)
+        assert target.model.checkpoint is None
 
     def test_no_file_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(CheckpointError, match="does not exist"):

@@ -13,9 +13,9 @@ import onnx_ir as ir
 import pytest
 
 from tests.graph import texts
-from tfexport.errors import OutputError
+from tfexport.errors import ConversionError, OutputError
 from tfexport.graph import writing
-from tfexport.graph.writing import EXTERNAL_DATA_THRESHOLD, WrittenWeights, save
+from tfexport.graph.writing import EXTERNAL_DATA_THRESHOLD, WrittenWeights, read_files, save
 
 BODY = "g (float[n, 600] x, float[700, 600] w) => (float[n, 700] y) { y = Gemm <transB = 1> (x, w) }"
 W = np.random.default_rng(0).normal(size=(700, 600)).astype(np.float32)
@@ -154,3 +154,22 @@ def test_other_weights_of_the_same_name_are_written(tmp_path: Path, monkeypatch:
     save(_other_over_the_same_weights(ir.Tensor(2 * W, name="w")), tmp_path / "other.onnx", written)
     x = np.ones((700, 2), np.float32)
     np.testing.assert_allclose(texts.run(tmp_path / "other.onnx", {"x": x})[0], 2 * W.T @ x, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("threshold", [W.nbytes, W.nbytes + 1])
+def test_a_file_is_described_as_when_it_was_written(
+    threshold: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "EXTERNAL_DATA_THRESHOLD", threshold)
+    assert save(_model(), tmp_path / "model.onnx") == read_files(tmp_path / "model.onnx")
+
+
+def test_weights_in_several_files_are_refused(tmp_path: Path) -> None:
+    body = "g (float[n, 600] x, float[600] v, float[600] w) => (float[n, 600] y) { s = Add (x, v)  y = Add (s, w) }"
+    made = ir.to_proto(texts.with_weights(body, {"v": W[0], "w": W[1]}))
+    path = tmp_path / "model.onnx"
+    onnx.save_model(made, path, save_as_external_data=True, all_tensors_to_one_file=False, size_threshold=0)
+    with pytest.raises(
+        ConversionError, match=r"model\.onnx has its weights in 2 files; expected one file beside it\.$"
+    ):
+        read_files(path)

@@ -240,7 +240,7 @@ def test_bug_14_labels_of_an_image_are_not_a_sequence() -> None:
 
 
 def test_bug_15_rows_are_padded_and_tokens_vary(exported: Callable[[str], Path], tmp_path: Path) -> None:
-    """A file that ignores its mask does not validate: the planted fault is in tests/validation/test_validate.py."""
+    """A file that ignores its mask does not validate: the planted fault is in tests/validation/test_single_file.py."""
     cases = [case["case"] for case in json.loads((exported("tf") / "tfexport.json").read_text())["validation"]["cases"]]
     assert {"3x13, padded right", "2x7, padded left", "1x1"} <= set(cases)
     made = config_factory("bert", "default")(tiny_config("bert")).generate_dummy_inputs(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
+from copy import deepcopy
 from pathlib import Path
 
 import onnx
@@ -76,6 +78,9 @@ def test_a_sound_export_is_valid(report: ParityReport, folder: Path) -> None:
     found = validate_export(folder / "kept" / "onnx-pt")
     assert found.agrees, found.problems
     assert not found.changes
+    for each in (report, found):
+        assert pickle.loads(pickle.dumps(each)).as_dict() == each.as_dict()
+        assert deepcopy(each).as_dict() == each.as_dict()
 
 
 def test_a_checkpoint_that_was_written_since_is_reported(report: ParityReport, folder: Path, tmp_path: Path) -> None:

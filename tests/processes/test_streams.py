@@ -116,3 +116,24 @@ os.write(1, b"the end\\n")
     )
     assert ran.code == 0, ran.err
     assert sorted(ran.out.splitlines()) == ["1"] * 50 + ["2"] * 50 + ["the end"]
+
+
+def test_other_threads_take_the_lock_within_a_block_that_is_not_exclusive() -> None:
+    ran = support.python(
+        NOISE
+        + """
+from concurrent.futures import ThreadPoolExecutor
+from tfexport.processes.locks import PROCESS_LOCK
+def taken():
+    free = PROCESS_LOCK.acquire(timeout=1)
+    if free:
+        PROCESS_LOCK.release()
+    return free
+with ThreadPoolExecutor(1) as threads:
+    for exclusive in (True, False):
+        with quiet(verbose=False, exclusive=exclusive) as screen:
+            everything()
+            screen.out.write(f"{threads.submit(taken).result()}\\n")
+"""
+    )
+    assert ran == support.Ran(0, "False\nTrue\n", "")

@@ -44,8 +44,8 @@ def benchmark(
         progress: Function that is called with the share that is done, and the name of the step.
 
     Returns:
-        A document as in ``results.schema.json``. `tfexport.benchmark.write` writes it; `tfexport.benchmark.report` renders it.
-        After an interruption (Ctrl-C) it holds what was measured until then, without the groups that were not begun.
+        A document as in ``results.schema.json``. `tfexport.benchmark.write` writes it; `tfexport.benchmark.report.render`
+        renders it. After an interruption (Ctrl-C) it holds what was measured until then, without the groups that were not begun.
 
     Raises:
         RuntimeNotInstalledError: ONNX Runtime is not installed.

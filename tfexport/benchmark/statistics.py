@@ -189,9 +189,8 @@ def _draw(rounds: Sequence[Sequence[float]], seed: int = _SEED) -> np.ndarray:
     chosen = random.integers(len(launches), size=(RESAMPLES, len(launches)))
     numbers = (random.random((*chosen.shape, table.shape[1])) * counts[chosen][..., None]).astype(int)
     drawn = table[chosen[..., None], numbers]
-    drawn[np.arange(table.shape[1]) >= counts[chosen][..., None]] = (
-        np.nan
-    )  # each launch contributes as many rounds as it had
+    # each launch contributes as many rounds as it had
+    drawn[np.arange(table.shape[1]) >= counts[chosen][..., None]] = np.nan
     return _medians(drawn.reshape(RESAMPLES, -1))
 
 

@@ -92,7 +92,7 @@ def read_suite(path: Path) -> Suite:
         ) from error
     name, targets = document.pop("name", path.stem), document.pop("targets", [])
     if not isinstance(targets, list) or not all(isinstance(each, dict) and "path" in each for each in targets):
-        raise InputsError(f"{path}: [[targets]] without a path. Expected a path in each of them.")
+        raise InputsError(f"{path}: a [[targets]] table has no path. Expected a path in each of them.")
     return Suite(str(name), _options(document, path), tuple(_target(each, path) for each in targets))
 
 
@@ -104,7 +104,7 @@ def _target(values: Mapping[str, Any], path: Path) -> tuple[Request, Options]:
     for name in _OF_ALL:
         if name in values:
             raise InputsError(
-                f"{path}: {name} of one target. Expected it at the top of the suite, since it applies to all targets."
+                f"{path}: a target sets {name}, which applies to all targets. Move it to the top of the suite."
             )
     return Request(**named), _options({name: value for name, value in values.items() if name not in _TARGET}, path)
 
@@ -114,7 +114,8 @@ def _options(values: Mapping[str, Any], path: Path) -> Options:
     unknown = [name for name in values if name not in known]
     if unknown:
         raise InputsError(
-            f"{path}: unknown {', '.join(unknown)}. Expected {', '.join(known)}, or in targets {', '.join(_TARGET)}."
+            f"{path}: a suite does not have the option {', '.join(unknown)}. Expected {', '.join(known)}, or in targets "
+            f"{', '.join(_TARGET)}."
         )
     return Options(**{name: _checked(name, value, path) for name, value in values.items()})
 

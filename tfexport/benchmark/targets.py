@@ -11,9 +11,10 @@ from typing import Any
 from tfexport.benchmark import graph_facts
 from tfexport.benchmark.cells import Setting
 from tfexport.benchmark.run_spec import Arrays, Model
-from tfexport.checkpoints.checkpoint import open_checkpoint
+from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.configuration import CONFIG
 from tfexport.checkpoints.preprocessor import load_preprocessor
+from tfexport.checkpoints.sources import hub_kind
 from tfexport.checkpoints.weight_files import sha256_of
 from tfexport.declarations.features import AUTO, choose_feature, config_factory
 from tfexport.declarations.onnx_config import OnnxConfig
@@ -166,7 +167,8 @@ def _describe_export(
     manifest: Mapping[str, Any],
 ) -> Target:
     """Return the target of an exported directory that holds a configuration of transformers."""
-    described = open_checkpoint(folder)
+    # The files are measured, not the checkpoint: weights beside them are not opened.
+    described = Checkpoint(str(folder), hub_kind(), folder, ())
     feature = choose_feature(manifest.get("feature") or request.feature, described.config, str(folder))
     model_type = described.config.model_type
     declared = config_factory(model_type, feature.removesuffix(WITH_PAST), str(folder))(described.config)

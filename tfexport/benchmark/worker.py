@@ -154,7 +154,8 @@ def serve(connection: Connection, spec: RunSpec, inputs: Path) -> None:
     the error.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process, but only the parent ends this one
-    with quiet(verbose=False):
+    # Not exclusive: this process is the worker's own, and the threads of its streams may call functions that take the lock.
+    with quiet(verbose=False, exclusive=False):
         try:
             bench = Bench(spec, dict(np.load(inputs)))
             connection.send((False, bench.loaded))

@@ -32,7 +32,7 @@ AxisNames = Annotated[
     ),
 ]
 InputsAsNchw = Annotated[
-    str, typer.Option("--inputs-as-nchw", help="Inputs that the file takes with channels first, separated by commas.")
+    str, typer.Option("--inputs-as-nchw", help="Inputs that the file accepts with channels first, separated by commas.")
 ]
 OutputsAsNchw = Annotated[
     str,

@@ -1,1 +1,1 @@
-"""What is installed, what works, and what is known to break."""
+"""Report of the installed packages, of their functions that work, and of versions that are known to break."""

@@ -46,7 +46,7 @@ KNOWN_BREAKS = (
     KnownBreak("tf2onnx", "<1.17", "needs protobuf 3 and NumPy 1: install tf2onnx 1.17"),
     KnownBreak("torch", "<2.6", "loads pickles unsafely (CVE-2025-32434), and transformers refuses them"),
     KnownBreak("torch", ">=2.14", "is not tested: its TorchScript exporter is deprecated and may be gone"),
-    KnownBreak("onnx", "<1.21", "follows external data out of the model's folder (CVE-2024-27318 and its kin)"),
+    KnownBreak("onnx", "<1.21", "follows external data out of the model's folder (CVE-2024-27318 and similar ones)"),
     KnownBreak("numpy", "<2", "is not tested: install numpy>=2"),
 )
 
@@ -179,7 +179,7 @@ def _probe(module: str) -> _Probed:
             [sys.executable, "-m", module], capture_output=True, text=True, timeout=PROBE_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return _Probed(f"no answer in {PROBE_SECONDS} s")
+        return _Probed(f"its process did not answer within {PROBE_SECONDS} s")
     lines = [line for line in done.stdout.splitlines() if line.startswith(NOT_APPLIED)]
     return _Probed(_problem(done), tuple(line.removeprefix(NOT_APPLIED) for line in lines))
 

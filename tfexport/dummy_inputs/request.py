@@ -51,9 +51,8 @@ def part_of(preprocessor: Any, kind: str, sign: str) -> Any:
     """
     if preprocessor is None:
         return None
-    part = getattr(preprocessor, "__dict__", {}).get(
-        kind
-    )  # not getattr: CLIPProcessor has a deprecated property of that name
+    # not getattr: CLIPProcessor has a deprecated property of that name
+    part = getattr(preprocessor, "__dict__", {}).get(kind)
     if part is not None:
         return part
     return preprocessor if hasattr(preprocessor, sign) else None

@@ -35,7 +35,7 @@ def with_values(
     Args:
         arrays: inputs by name.
         values: the kind of values.
-        seed: 0 keeps the values of the arrays; any other seed draws tokens anew and shuffles floats.
+        seed: 0 keeps the values of the arrays; any other seed draws other tokens and shuffles floats.
         words: the vocabulary of the text; None for a model without text.
         decoder_words: the vocabulary of the decoder's text.
         rules: the rules of the model type.

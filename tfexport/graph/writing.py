@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from tfexport.backends.weightless import source_of
-from tfexport.errors import OutputError
+from tfexport.errors import ConversionError, OutputError
 
 EXTERNAL_DATA_THRESHOLD = 128 * 1024**2
 """Bytes of weights from which they are written to a separate file. Weights in the graph pass through memory twice while a
@@ -135,10 +135,16 @@ def save(model: ir.Model, path: Path, written: WrittenWeights | None = None, ext
 
 
 def read_files(path: Path) -> OnnxFiles:
-    """Describe a model on disk; its weights lie in its graph, or in one file beside it."""
+    """Describe a model on disk; its weights lie in its graph, or in one file beside it.
+
+    Raises:
+        ConversionError: The weights are in several files.
+    """
     model = ir.load(path)
     tensors = [value.const_value for value in model.graph.initializers.values() if value.const_value is not None]
     locations = {str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
+    if len(locations) > 1:
+        raise ConversionError(f"{path} has its weights in {len(locations)} files; expected one file beside it.")
     data = path.with_name(locations.pop()) if locations else None
     nodes = sum(1 for _ in model.graph.all_nodes())
     return OnnxFiles(path, data, sum(tensor.nbytes for tensor in tensors), nodes)

@@ -149,7 +149,7 @@ class _Comparison:
             model_type=self.run.plan.about,
             tolerance=self.run.plan.tolerance,
             corners=tuple(corners),
-            cases=result.cases,
+            cases=dict(result.cases),
             pairs=tuple(pairs),
             located=tuple(self.run.locate(pairs, self.models, exports, self._repro)),
             exported={export.corner.name: export.manifest for export in exports},

@@ -99,7 +99,7 @@ def _compare(run: ParityRun, model: FrameworkModel, export: Export, repro: Path 
         model_type=plan.about,
         tolerance=plan.tolerance,
         corners=tuple(corners),
-        cases=result.cases,
+        cases=dict(result.cases),
         pairs=tuple(pairs),
         located=tuple(run.locate(pairs, {plan.framework: model}, [export], lambda pair: repro)),
     )
@@ -115,8 +115,8 @@ def _paths(folder: Path, plan: PlanSummary) -> dict[str, Path]:
     missing = [path.name for path in paths.values() if not path.is_file()]
     if missing:
         raise CheckpointNotFoundError(
-            f"{folder} lacks {', '.join(missing)}, of which the feature {plan.feature} consists. Name the feature of the files "
-            "by --feature (feature=...)."
+            f"{folder} lacks {', '.join(missing)}; an export of the feature {plan.feature} has these files. Name the feature of "
+            "the files by --feature (feature=...)."
         )
     return paths
 

@@ -60,7 +60,7 @@ class FrameworkModel:
 
 @dataclass(frozen=True)
 class PlanSummary:
-    """What a comparison needs of a plan. Unlike the plan it holds no model, so that it can be sent between processes.
+    """Facts of a plan that a comparison requires. They include no model, so that they can be sent between processes.
 
     Attributes:
         framework: Framework that runs the model.

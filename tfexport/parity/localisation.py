@@ -67,8 +67,9 @@ class Located:
         if good and bad:
             return f"the file agrees with optimisations {', '.join(good)}, but not with {', '.join(bad)}"
         if self.divergence is None or self.divergence.first is None:
+            second = "file" if self.levels else "other framework"  # only a file has levels
             return (
-                "every layer's output is correct in the second one, but the outputs of the model are not: the error is "
+                f"every layer's output is correct in the {second}, but the outputs of the model are not: the error is "
                 "introduced after the last layer"
             )
         return self._first_layer(self.divergence)

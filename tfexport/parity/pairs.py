@@ -122,7 +122,7 @@ def compare_corners(
 
 @dataclass(frozen=True)
 class _Comparison:
-    """What the comparisons of all pairs share."""
+    """Values that the comparisons of all pairs share."""
 
     cases: Mapping[str, Sequence[Case]]
     source: RunResult

@@ -13,7 +13,7 @@ from tfexport.validation import Case
 
 @dataclass
 class PartRecord:
-    """What is recorded about one part of the model while a corner runs it.
+    """Record of one part of the model, made while a corner runs it.
 
     An attribute that is None was not determined. See `RunResult` for the others.
     """

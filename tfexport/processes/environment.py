@@ -1,10 +1,10 @@
-"""Environment variables of this process: set for a while, and restored. No other module writes them."""
+"""Environment variables of this process: set for a while, and restored. No other module of tfexport writes them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import MappingProxyType
 
 from tfexport.processes.locks import PROCESS_LOCK
@@ -15,9 +15,14 @@ _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_
 
 
 @contextmanager
-def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for the duration of a block, and restore them. The block holds the lock of the process."""
-    with PROCESS_LOCK:
+def environment(variables: Mapping[str, str], *, exclusive: bool = True) -> Iterator[None]:
+    """Set environment variables for the duration of a block, and restore them.
+
+    Args:
+        variables: values by name.
+        exclusive: whether the block holds the lock of the process.
+    """
+    with PROCESS_LOCK if exclusive else nullcontext():
         before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
         try:
@@ -42,6 +47,10 @@ def child_environment(
     return environment({**_QUIET, **({} if threads is None else dict.fromkeys(_THREADS, str(threads))), **more})
 
 
-def quiet_environment() -> AbstractContextManager[None]:
-    """Keep TensorFlow's native code from logging in a block, unless the user has chosen its level."""
-    return environment({_LEVEL: os.environ.get(_LEVEL, "3")})
+def quiet_environment(*, exclusive: bool = True) -> AbstractContextManager[None]:
+    """Keep TensorFlow's native code from logging in a block, unless the user has chosen its level.
+
+    Args:
+        exclusive: whether the block holds the lock of the process.
+    """
+    return environment({_LEVEL: os.environ.get(_LEVEL, "3")}, exclusive=exclusive)

@@ -38,7 +38,7 @@ def call_isolated(function: Callable[..., Any], *arguments: Any, timeout_s: floa
         if not ours.poll(timeout_s):
             process.kill()
             process.join()
-            raise ProcessError(f"no answer in {timeout_s:g} s")
+            raise ProcessError(f"its process did not answer within {timeout_s:g} s")
         failed, answer = ours.recv()
     except EOFError:
         process.join()

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import IO
 
@@ -38,7 +38,7 @@ class Screen:
 
 
 @contextmanager
-def quiet(verbose: bool) -> Iterator[Screen]:
+def quiet(verbose: bool, *, exclusive: bool = True) -> Iterator[Screen]:
     """Redirect file descriptors 1 and 2 to a temporary file for the duration of a block.
 
     The native code of TensorFlow and ONNX Runtime writes to the descriptors, past ``sys.stderr``. The block writes to the streams
@@ -46,13 +46,14 @@ def quiet(verbose: bool) -> Iterator[Screen]:
 
     Args:
         verbose: redirect nothing.
+        exclusive: hold the lock. Pass False only in a process of tfexport's own, whose threads take the lock within the block.
     """
     if verbose:
         yield Screen(sys.stdout, sys.stderr, None)
         return
     with (
-        PROCESS_LOCK,
-        quiet_environment(),
+        PROCESS_LOCK if exclusive else nullcontext(),
+        quiet_environment(exclusive=exclusive),
         tempfile.TemporaryFile("w+", errors="replace") as noise,
         os.fdopen(os.dup(1), "w", encoding="utf-8") as out,
         os.fdopen(os.dup(2), "w", encoding="utf-8") as err,

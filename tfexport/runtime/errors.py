@@ -37,9 +37,8 @@ def import_runtime() -> Any:
         ) from error
     except ImportError as error:
         raise _broken(str(error)) from error
-    if not hasattr(
-        runtime, "InferenceSession"
-    ):  # onnxruntime and onnxruntime-gpu share a folder: removing one empties it
+    # onnxruntime and onnxruntime-gpu share a folder: removing one empties it
+    if not hasattr(runtime, "InferenceSession"):
         raise _broken("its package is empty")
     return runtime
 

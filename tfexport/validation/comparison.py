@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from tfexport.validation.cases import Case
-from tfexport.validation.reports import CaseReport, OutputReport
+from tfexport.validation.reports import NOTHING, CaseReport, OutputReport
 from tfexport.validation.tolerance import Tolerance
 
-_NOTHING = float("nan")
 _FEW = 5
 _SMALL = 1e-3
 
@@ -40,10 +39,10 @@ def compare_output(name: str, reference: np.ndarray, onnx: np.ndarray, tolerance
     plain = OutputReport(
         name,
         tuple(reference.shape),
-        _NOTHING,
-        _NOTHING,
+        NOTHING,
+        NOTHING,
         allowed,
-        _NOTHING if magnitudes is None else float(magnitudes.max(initial=0.0)),
+        NOTHING if magnitudes is None else float(magnitudes.max(initial=0.0)),
         None,
     )
     if reference.shape != onnx.shape:
@@ -98,7 +97,7 @@ def _measured(
         mean_abs_error=float(compared.mean()),
         p99_abs_error=float(np.percentile(compared, 99)),
         max_rel_error=float((compared[large] / magnitudes[large]).max(initial=0.0)),
-        cosine=float(reference[finite] @ onnx[finite] / lengths) if lengths else _NOTHING,
+        cosine=float(reference[finite] @ onnx[finite] / lengths) if lengths else NOTHING,
         same_first=float((reference.argmax(-1) == onnx.argmax(-1)).mean()) if rows else None,
         same_five=_same_few(reference, onnx) if rows else None,
         worst=tuple(int(i) for i in np.unravel_index(int(difference.argmax()), difference.shape)),

@@ -18,7 +18,7 @@ from tfexport.validation.inputs import case_inputs
 
 
 class FileReference(Protocol):
-    """What `tfexport.validation.validate_file` needs of a reference: `Reference` has it, `MergedReference` too."""
+    """Interface that `tfexport.validation.validate_file` requires of a reference. `Reference` and `MergedReference` have it."""
 
     @property
     def config(self) -> OnnxConfig:

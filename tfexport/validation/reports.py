@@ -10,7 +10,8 @@ from typing import Any
 from tfexport.validation.cases import Case
 from tfexport.validation.tolerance import Tolerance
 
-_NOTHING = float("nan")
+NOTHING = float("nan")
+"""Error where nothing could be compared."""
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,17 @@ class OutputReport:
     allowed: float
     reference_max: float
     problem: str | None
-    p99_abs_error: float = _NOTHING
-    max_rel_error: float = _NOTHING
-    cosine: float = _NOTHING
+    p99_abs_error: float = NOTHING
+    max_rel_error: float = NOTHING
+    cosine: float = NOTHING
     same_first: float | None = None
     same_five: float | None = None
     worst: tuple[int, ...] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report for JSON."""
-        values = vars(self) | {"shape": list(self.shape), "worst": None if self.worst is None else list(self.worst)}
-        return {name: json_number(value) if isinstance(value, float) else value for name, value in values.items()}
+        worst = None if self.worst is None else list(self.worst)
+        return _json_values(vars(self) | {"shape": list(self.shape), "worst": worst})
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,7 @@ class GenerationReport:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report for JSON."""
-        values = vars(self) | {"files": list(self.files)}
-        return {name: json_number(value) if isinstance(value, float) else value for name, value in values.items()}
+        return _json_values(vars(self) | {"files": list(self.files)})
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,16 @@ class ValidationReport:
         """Largest absolute error over all cases and outputs; NaN when nothing was compared."""
         errors = [output.max_abs_error for case in self.cases for output in case.outputs]
         errors += [text.max_abs_error for text in self.generation]
-        return max(errors, default=float("nan"))
+        return max(errors, default=NOTHING)
 
 
 def json_number(value: float | None) -> float | None:
     """Return a number; None for NaN and infinity, which JSON does not have."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def _json_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: json_number(value) if isinstance(value, float) else value for name, value in values.items()}
 
 
 def combine(

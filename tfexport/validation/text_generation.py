@@ -36,7 +36,7 @@ from tfexport.validation.decoding import (
     without_token,
 )
 from tfexport.validation.reference import Reference
-from tfexport.validation.reports import GenerationReport
+from tfexport.validation.reports import NOTHING, GenerationReport
 from tfexport.validation.tolerance import Tolerance
 
 _ROWS = 3
@@ -156,10 +156,10 @@ def compare_text(
         return GenerationReport(tuple(files), batch, text.prompt, steps, worst, allowed, first, ties, problem)
 
     if reference.shape != text.outputs.shape:
-        return report(float("nan"), f"shape {text.outputs.shape}, expected {reference.shape}")
+        return report(NOTHING, f"shape {text.outputs.shape}, expected {reference.shape}")
     seen = text.mask[:, :-1] == 1
     if not np.isfinite(text.outputs[seen]).all() or not np.isfinite(reference[seen]).all():
-        return report(float("nan"), "NaN or infinite values while generating")
+        return report(NOTHING, "NaN or infinite values while generating")
     errors = np.abs(text.outputs.astype(np.float64) - reference.astype(np.float64)).max(-1) * seen
     worst = float(errors.max())
     first, ties = _first_difference(text, reference, allowed) if text.greedy else (None, 0)
@@ -188,9 +188,8 @@ def _first_difference(text: GeneratedText, reference: np.ndarray, allowed: float
 
 
 def _failed(files: Mapping[str, Path], error: Exception, prompt: int, steps: int) -> GenerationReport:
-    nothing = float("nan")
     problem = f"ONNX Runtime fails while generating: {error}"
-    return GenerationReport(_names(files), _ROWS, prompt, steps, nothing, nothing, problem=problem)
+    return GenerationReport(_names(files), _ROWS, prompt, steps, NOTHING, NOTHING, problem=problem)
 
 
 def _names(files: Mapping[str, Path]) -> tuple[str, ...]:

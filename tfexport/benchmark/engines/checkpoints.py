@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from functools import reduce
 from typing import Any
 
 from tfexport.benchmark.engines.base import Engine
@@ -32,7 +32,6 @@ class CheckpointEngine(Engine):
                 class and the choice of the framework.
         """
         # Imported here, because these import onnx: importing an engine's module must not import what an engine imports.
-        from tfexport.backends.base import prepared
         from tfexport.pipeline.options import export_options
         from tfexport.pipeline.plan import ConfiguredPlan, make_plan
 
@@ -48,11 +47,18 @@ class CheckpointEngine(Engine):
             )
         self._config = plan.declared.config
         self._model = load(plan.checkpoint, plan.model_class, plan.choice).model
-        self._context = ExitStack()
-        if (
-            not self._spec.cell.setting.tokens
-        ):  # with the values that the declaration overrides, as when it was exported
-            self._context.enter_context(prepared(self._model, self._config))
+        if not self._spec.cell.setting.tokens:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """Override the configuration's values and patch the ops, as for an export, until the process ends.
+
+        `tfexport.backends.base.prepared` would hold the lock of the process for that long, against the threads of the streams.
+        """
+        for path, value in (self._config.values_override or {}).items():
+            *parts, name = path.split(".")
+            setattr(reduce(getattr, parts, self._model.config), name, value)
+        self._config.patch_ops()
 
     @abstractmethod
     def _function(self) -> Callable[[Mapping[str, Any]], Any]:

@@ -122,9 +122,8 @@ class OnnxRuntime(Engine):
             binding.bind_output(name, device)
         once = import_runtime().RunOptions()
         once.add_run_config_entry("gpu_graph_id", "-1")  # do not capture this run: the addresses of its outputs change
-        session.run_with_iobinding(
-            binding, once
-        )  # shows the shapes of the outputs, which are written in place from now on
+        # shows the shapes of the outputs, which are written in place from now on
+        session.run_with_iobinding(binding, once)
         for name, value in zip(self._loaded.outputs, binding.get_outputs(), strict=True):
             binding.bind_ortvalue_output(name, value)
         return binding

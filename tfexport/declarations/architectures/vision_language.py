@@ -30,7 +30,7 @@ _BOXES = {0: "batch", 1: "boxes"}
 _DECODED_TEXT = {0: "batch", 1: "past_decoder_sequence + sequence"}
 
 _ENDS_WITH_TOKEN = ModelFacts(InputRules(ends_with_token=True))
-"""CLIP and its kin read the state at the end of a text. Without an end they read the first token, which sees no other."""
+"""CLIP and related models read the state at the end of a text. Without an end they read the first token, which sees no other."""
 
 
 class _by_task:
