@@ -9,6 +9,7 @@ import pytest
 
 from tfexport.parity.corners import Corner, CornerId
 from tfexport.parity.exchange import Exchange
+from tfexport.parity.localisation import Located
 from tfexport.parity.pairs import Pair, compare_corners, noise
 from tfexport.parity.report import ParityReport
 from tfexport.parity.run_result import RunResult
@@ -123,3 +124,9 @@ def test_a_corner_that_ought_to_be_there_is_a_problem() -> None:
     assert report(True).problems == ("pt: killed by SIGKILL",)
     assert report(False).problems == ()
     assert not report(False).agrees  # nothing was compared
+
+
+@pytest.mark.parametrize(("levels", "second"), [({"all": False}, "file"), ({}, "other framework")])
+def test_an_error_after_the_last_layer_is_said_to_be_in_the_second_corner(levels: dict[str, bool], second: str) -> None:
+    found = Located("tf and another", "model", "1x3", levels=levels)
+    assert f"every layer's output is correct in the {second}, but the outputs of the model are not" in found.sentence
