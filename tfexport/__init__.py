@@ -5,7 +5,8 @@ Importing this package loads neither TensorFlow nor PyTorch; each name is import
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from tfexport.processes.lazy_imports import lazily
 
@@ -135,7 +136,12 @@ _HOMES = {
 __all__ = ["__version__", *_HOMES]
 
 
-__getattr__ = lazily(__name__, _HOMES)
+_find = lazily(__name__, _HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    # ``import transformers`` offers ``transformers.onnx`` too.
+    return import_module(f"{__name__}.onnx") if name == "onnx" else _find(name)
 
 
 def __dir__() -> list[str]:

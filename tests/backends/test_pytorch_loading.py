@@ -17,7 +17,11 @@ from tfexport.backends.pytorch import BACKEND  # noqa: E402
 from tfexport.checkpoints.checkpoint import open_checkpoint  # noqa: E402
 from tfexport.checkpoints.framework import decide  # noqa: E402
 from tfexport.declarations.features import config_factory, model_class  # noqa: E402
-from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError  # noqa: E402
+from tfexport.errors import (  # noqa: E402
+    CorruptCheckpointError,
+    MismatchedWeightsError,
+    UnsupportedFeatureError,
+)
 
 
 def load(folder: Path, feature: str, model_type: str = "bert") -> Any:
@@ -47,6 +51,12 @@ class TestLoading:
         assert "cls.predictions.bias" in loaded.missing_weights
         assert "bert.embeddings.word_embeddings.weight" not in loaded.missing_weights
         assert loaded.missing_weights <= converted(loaded.model, declaration).weight_names
+
+    def test_tensorflow_weights_without_a_class_of_tensorflow(self, tmp_path: Path) -> None:
+        """transformers 4.57 has BartForQuestionAnswering and no TFBartForQuestionAnswering."""
+        tiny_model("tf", "TFBartModel", tiny_config("bart")).save_pretrained(tmp_path, safe_serialization=False)
+        with pytest.raises(UnsupportedFeatureError, match=r"no class TFBartForQuestionAnswering that reads them"):
+            load(tmp_path, "question-answering", "bart")
 
     def test_weights_that_do_not_fit(self, tmp_path: Path) -> None:
         model, _ = tiny("bert", "sequence-classification")

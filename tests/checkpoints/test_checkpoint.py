@@ -269,6 +269,12 @@ def test_the_folder_name_does_not_decide_the_model_type(folder: str, tmp_path: P
     assert open_checkpoint(tmp_path / folder, model_type="albert").config.model_type == "albert"
 
 
+def test_a_model_type_of_the_users_does_not_hide_a_broken_configuration(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(CorruptCheckpointError, match=r"config\.json is not a JSON object"):
+        _ = open_checkpoint(tmp_path, model_type="bert").config
+
+
 def test_an_unknown_model_type(tmp_path: Path) -> None:
     support.write_config(tmp_path, {"model_type": "transformer-xxl"})
     with pytest.raises(UnsupportedModelTypeError, match="transformer-xxl"):

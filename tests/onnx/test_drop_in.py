@@ -240,3 +240,10 @@ def test_errors_of_the_command_are_one_line(tmp_path: Path) -> None:
     assert ran.code == 2
     assert len(ran.err.splitlines()) == 1
     assert ran.errors[0].startswith(f"error: {tmp_path / 'absent'} does not exist. Expected ")
+
+
+def test_the_package_is_an_attribute_as_in_transformers() -> None:
+    ran = support.python("import tfexport; print(tfexport.onnx.OnnxConfig.__name__)")
+    assert (ran.code, ran.out.strip()) == (0, "OnnxConfig"), ran.err
+    ran = support.python("import tfexport; tfexport.onnx.absent")
+    assert "module 'tfexport.onnx' has no attribute 'absent'" in ran.err

@@ -337,3 +337,26 @@ def test_the_manifest_lists_sizes_and_checksums(tmp_path: Path) -> None:
     listed = json.loads((tmp_path / "out" / "tfexport.json").read_text())["files"]
     checksum = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"  # sha256sum of "one"
     assert listed == {"model.onnx": {"bytes": 3, "sha256": checksum}}
+
+
+def test_a_failure_between_the_two_renames_puts_the_earlier_export_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where directories cannot be exchanged: the lock file goes with the process, so that no later export would do it."""
+    target = tmp_path / "out"
+    _export(target, "old")
+    monkeypatch.setattr(publishing, "_exchange", lambda first, second: False)
+    rename = Path.rename
+
+    def full(self: Path, to: Path) -> Path:
+        if to == target and not self.name.endswith("-old"):
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OutputError, match="could not be published"):
+        _export(target, "new")
+    monkeypatch.undo()
+    support.assert_complete(target)
+    assert (target / "model.onnx").read_text() == "old"
+    assert support.leftovers(target) == []

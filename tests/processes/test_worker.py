@@ -51,7 +51,7 @@ def test_arrays_larger_than_a_pipe(worker: Worker) -> None:
 
 @pytest.mark.parametrize(
     ("action", "message"),
-    [(("die",), "killed by SIGABRT"), (("exit", 3), "exit code 3"), (("sleep", 600), "no answer in 0.5 s")],
+    [(("die",), "killed by SIGABRT"), (("exit", 3), "exit code 3"), (("sleep", 600), "did not answer within 0.5 s")],
 )
 def test_the_death_of_the_child(action: tuple[Any, ...], message: str) -> None:
     with Worker(made, Limits(seconds=0.5)) as worker:

@@ -179,7 +179,7 @@ class TestRefused:
             (
                 "saved_model",
                 "UnsupportedCheckpointError",
-                "saved_model is a SavedModel folder, which PyTorch cannot load",
+                "PyTorch cannot load",
             ),
             ("of_tf_keras.h5", "CheckpointError", "of_tf_keras.h5 does not load in Keras 3"),
         ],

@@ -136,7 +136,7 @@ def test_a_model_that_does_not_come_to_an_end(monkeypatch: pytest.MonkeyPatch, t
         return {"y": x}
 
     monkeypatch.setattr(trials, "LIMITS", Limits(seconds=2.0))
-    with pytest.raises(InputsError, match="no answer in 2 s"):
+    with pytest.raises(InputsError, match="did not answer within 2 s"):
         tfexport.export_model(_saved(endless, tmp_path / "saved"), tmp_path / "out", trust=True)
 
 

@@ -43,8 +43,8 @@ def loader(checkpoint: Checkpoint, framework: Framework) -> Callable[..., Any]:
     entry_point = checkpoint.kind.loaders.get(framework)
     if entry_point is None:
         raise UnsupportedCheckpointError(
-            f"{checkpoint.source} is {checkpoint.kind.description}, which {FRAMEWORK_NAMES[framework]} cannot load. "
-            f"Leave out --framework {framework}."
+            f"{FRAMEWORK_NAMES[framework]} cannot load {checkpoint.source} ({checkpoint.kind.description}). "
+            f"Leave out --framework {framework} (framework={framework!r})."
         )
     module, _, function = entry_point.partition(":")
     found: Callable[..., Any] = getattr(import_module(module), function)

@@ -71,7 +71,8 @@ def _in_child(child: _Child, framework: Framework, model: Any) -> Trials:
     try:
         child.wait()
     except TfExportError:
-        # The model loaded here: only this process knows the classes that the user's own code has registered.
+        # The model loaded here. Perhaps only this process knows the classes that the user's code has registered, or the memory
+        # cannot hold the model twice.
         return _in_this_process(framework, model)
     return Trials(child.run, careful=False)
 
@@ -100,9 +101,9 @@ class _Child:
             self._deaths += not self._worker.alive
             if self._deaths > MOST_DEATHS:
                 raise InputsError(
-                    f"{self._source} ended the process in which it was tried {self._deaths} times, at last with inputs "
-                    f"{_shapes_text(arrays)}: {error}. Give shapes that it takes by --input-shape NAME=FIRST,SECOND,... "
-                    "(input_shapes=...)."
+                    f"{self._source} ended the process in which it was tried {self._deaths} times (limits of a run: "
+                    f"{LIMITS.seconds:g} s, {LIMITS.memory_mib} MiB), at last with inputs {_shapes_text(arrays)}: {error}. "
+                    "Pass shapes that it accepts by --input-shape NAME=FIRST,SECOND,... (input_shapes=...)."
                 ) from error
             raise
         return {name: Shaped(shape) for name, shape in shapes.items()}

@@ -43,7 +43,8 @@ def read_config(path: Path | None, source: str, cache_dir: str | None, model_typ
 
 
 def _local_model_type(file: Path, source: str, requested: str | None) -> str:
-    model_type = requested or _declared_model_type(file, source)
+    declared = _declared_model_type(file, source)
+    model_type = requested or declared
     if not model_type or not isinstance(model_type, str):
         # transformers would guess it from the folder's name, so that the same files would differ by where they lie.
         raise CorruptCheckpointError(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tfexport.checkpoints.framework import Framework
-from tfexport.errors import CheckpointNotFoundError, TransformersNotInstalledError, first_line
+from tfexport.errors import CheckpointNotFoundError, TfExportError, TransformersNotInstalledError, first_line
 from tfexport.processes.locks import exclusive
 
 _PACKAGES = ("transformers", "huggingface_hub")
@@ -61,6 +61,16 @@ def class_named(name: str) -> Any:
 
 
 @exclusive
+def has_class(name: str) -> bool:
+    """Return whether transformers has a class of a name.
+
+    Raises:
+        TransformersNotInstalledError: transformers is not installed.
+    """
+    return hasattr(_imported("transformers"), name)
+
+
+@exclusive
 def model_table(framework: Framework, name: str) -> Mapping[str, Any]:
     """Return a table of the auto classes: names of model classes, by model type.
 
@@ -75,6 +85,7 @@ def model_table(framework: Framework, name: str) -> Mapping[str, Any]:
     return table
 
 
+@exclusive
 def knows_model_type(model_type: str) -> bool:
     """Return whether transformers has a configuration for a model type."""
     return model_type in _imported("transformers").CONFIG_MAPPING
@@ -98,6 +109,7 @@ def read_configuration(location: str, model_type: str | None, cache_dir: str | N
     return reader.from_pretrained(location, cache_dir=cache_dir)
 
 
+@exclusive
 def cached_snapshot(name: str, cache_dir: str | None) -> Path | None:
     """Return the folder of a hub id in the local cache; None where the cache lacks it. Nothing is downloaded.
 
@@ -127,9 +139,10 @@ def load_preprocessor(kind: str, location: str, cache_dir: str | None) -> Any:
     Raises:
         NotLoadedError: The preprocessor is missing, or cannot be loaded.
     """
-    auto_class = class_named(_PREPROCESSORS[kind])
     try:
-        found = auto_class.from_pretrained(location, cache_dir=cache_dir)
+        found = class_named(_PREPROCESSORS[kind]).from_pretrained(location, cache_dir=cache_dir)
+    except TfExportError:
+        raise
     except Exception as error:
         # The tokenizers library raises a bare Exception for a file that it cannot read.
         if isinstance(error, _NOT_LOADED) or type(error) is Exception:

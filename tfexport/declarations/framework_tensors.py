@@ -15,11 +15,13 @@ import numpy as np
 
 from tfexport.checkpoints.framework import EXTRAS, Framework, check_framework
 from tfexport.errors import FrameworkNotInstalledError
+from tfexport.processes.locks import exclusive
 
 _CONVERTERS: dict[Framework, tuple[str, str]] = {"pt": ("torch", "from_numpy"), "tf": ("tensorflow", "constant")}
 """Package of each framework, and its function that converts a NumPy array to a tensor."""
 
 
+@exclusive
 def to_framework(arrays: Mapping[str, Any], framework: Any) -> Mapping[str, Any]:
     """Return NumPy arrays, in nested lists and tuples too, as tensors of a framework; unchanged for None or ``"np"``.
 

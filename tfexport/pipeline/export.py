@@ -141,7 +141,11 @@ def _attempts(prepared: Prepared, folder: Path, stages: Stages) -> list[Attempt]
         _check_weights(prepared, graphs)
         with stages.stage("write"):
             files = write(graphs, folder)
-        variants = _transformed(prepared, files, folder, stages)
+        try:
+            variants = _transformed(prepared, files, folder, stages)
+        except ConversionError as error:
+            attempts.append(FailedAttempt(route, error))
+            continue
         with stages.stage("validate"):
             report = validate_files(files, graphs, references, prepared.declared.tolerance)
             validated = validate_variants(variants, graphs, references)

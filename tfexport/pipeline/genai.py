@@ -50,7 +50,12 @@ def check_genai(plan: ConfiguredPlan | SignaturePlan) -> None:
         UnsupportedFeatureError: The model is not a decoder-only model that reads a cache and returns logits, or it has an input
             that onnxruntime-genai does not feed.
     """
-    if not isinstance(plan, ConfiguredPlan) or not _is_decoder_with_cache(plan.declared):
+    if not isinstance(plan, ConfiguredPlan):
+        raise UnsupportedFeatureError(
+            f"{GENAI_CONFIG} describes decoder-only models of transformers with a key-value cache, and {plan.checkpoint.source} "
+            "is not a checkpoint of transformers. Leave out --genai (genai=True)."
+        )
+    if not _is_decoder_with_cache(plan.declared):
         raise UnsupportedFeatureError(
             f"{GENAI_CONFIG} describes decoder-only models with a key-value cache, and {plan.feature} of {plan.model_type} "
             f"is not one. Export --feature {_FEATURE}, or leave out --genai (genai=True)."

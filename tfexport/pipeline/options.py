@@ -118,7 +118,7 @@ def export_options(**keywords: Unpack[ExportKeywords]) -> ExportOptions:
     """
     unknown = [name for name in keywords if name not in ExportKeywords.__optional_keys__]
     if unknown:
-        raise TypeError(f"export_options() got an unexpected keyword argument {unknown[0]!r}")
+        raise TypeError(f"unexpected keyword argument {unknown[0]!r}: it is not an option of an export")
     values = {name: _READERS.get(name, _as_is)(value) for name, value in keywords.items()}
     return ExportOptions(
         Selection(**_of(Selection, values)),

@@ -132,8 +132,9 @@ def _configured_plan(plan: Plan) -> ConfiguredPlan:
     checkpoint, source = plan.checkpoint, plan.checkpoint.source
     if checkpoint.options.changed:
         raise InputsError(
-            f"{', '.join(checkpoint.options.changed)} do not apply to {source}, a checkpoint of transformers, whose "
-            f"configuration declares its inputs. They are for models that declare themselves: {sources.self_declaring()}."
+            f"options that do not apply to {source} were passed: {', '.join(checkpoint.options.changed)}. It is a checkpoint of "
+            "transformers, whose configuration declares its inputs. Leave them out: they are for models that declare themselves, "
+            f"which are {sources.self_declaring()}."
         )
     model_type, architectures = checkpoint.config.model_type, checkpoint.config.architectures or ()
     feature = choose_feature(plan.feature, checkpoint.config, source)

@@ -137,7 +137,11 @@ def _replace(stage: Path, target: Path) -> None:
     # No atomic exchange on this platform or file system: for a moment the target is missing, and the old one is beside it.
     old = stage.with_name(f"{stage.name}{REPLACED}")
     target.rename(old)
-    stage.rename(target)
+    try:
+        stage.rename(target)
+    except BaseException:
+        old.rename(target)  # the lock file goes with this process: no later export would put it back
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 

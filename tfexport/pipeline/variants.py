@@ -76,7 +76,7 @@ def validate_variants(
 
 
 def _refused(transform: Transform, problem: str) -> ConversionError:
-    return ConversionError(f"the transform {transform.name} {problem}. Export without it (transforms=...).")
+    return ConversionError(f"the transform {transform.name} {problem}. Leave it out of Writing.transforms.")
 
 
 def _names(paths: Mapping[str, Path]) -> str:

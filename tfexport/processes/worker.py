@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from types import TracebackType
@@ -28,6 +28,7 @@ _PROGRAM = (
 )
 _NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 """The parent may have taken all the memory of a GPU."""
+_SECONDS_TO_END = 10.0
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,28 @@ class Worker:
         self._limits = limits
         self._made = False
         self._connection, theirs = Pipe()
-        with child_environment(more=_NO_GPU):
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        theirs.close()
+        with closing(theirs):
+            self._process = self._started(theirs)
         self.alive = True
-        self._send((make, limits.memory_mib))
+        try:
+            self._send((make, limits.memory_mib))
+        except BaseException:
+            self.close()
+            raise
+
+    def _started(self, theirs: Connection) -> subprocess.Popen[bytes]:
+        try:
+            with child_environment(more=_NO_GPU):
+                return subprocess.Popen(
+                    [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path],
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+        except OSError as error:
+            self._connection.close()
+            raise ProcessError(f"a child process cannot be started: {error}") from error
 
     def wait(self) -> None:
         """Wait until the function is made.
@@ -89,6 +101,8 @@ class Worker:
             ProcessError: The child dies, takes too long, or fails by an error that is not one of tfexport's.
             TfExportError: The function raises it.
         """
+        if not self.alive:
+            raise ProcessError("its process has ended")
         self.wait()
         self._send(arguments)
         return self._answer(self._limits.seconds)
@@ -108,6 +122,14 @@ class Worker:
     ) -> None:
         self.close()
 
+    def _exitcode(self) -> int:
+        """Return the exit code of the child, which has closed its end of the connection; kill it if it does not end."""
+        try:
+            return self._process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
     def _send(self, message: Any) -> None:
         with suppress(BrokenPipeError, ConnectionResetError):  # the child is dead: its answer will not come
             self._connection.send(message)
@@ -116,10 +138,10 @@ class Worker:
         try:
             if not self._connection.poll(seconds):
                 self.close()
-                raise ProcessError(f"no answer in {seconds:g} s")
+                raise ProcessError(f"its process did not answer within {seconds:g} s")
             error, answer = self._connection.recv()
         except (EOFError, ConnectionResetError):
-            exitcode = self._process.wait()
+            exitcode = self._exitcode()
             self.close()
             raise ProcessError(death(exitcode)) from None
         if error is not None:
@@ -144,7 +166,7 @@ def serve(descriptor: int) -> None:
     error, made = _tried(make)
     connection.send((error, made if error else None))
     if error:
-        return
+        os._exit(1)
     limit_memory(memory_mib)
     with suppress(EOFError):
         while True:

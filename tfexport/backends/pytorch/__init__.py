@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.loading import loader
 from tfexport.backends.pytorch import dynamo, torchscript
 from tfexport.backends.pytorch.calling import caller_of
 from tfexport.backends.pytorch.keras_models import load_keras
-from tfexport.backends.pytorch.loading import load_model
 from tfexport.backends.pytorch.tracing import as_input, for_inference, trace_arguments
 from tfexport.backends.weightless import WeightlessGraph
 from tfexport.checkpoints.checkpoint import Checkpoint
@@ -35,7 +35,8 @@ class PyTorchBackend:
 
     @exclusive
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-        return load_model(checkpoint, model_class, choice)
+        loaded: LoadedModel = loader(checkpoint, "pt")(checkpoint, model_class, choice)
+        return loaded
 
     @exclusive
     def load_signature_model(self, checkpoint: Checkpoint) -> LoadedModel:

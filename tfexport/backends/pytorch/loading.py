@@ -19,10 +19,11 @@ from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.checkpoints.transformers_api import (
     class_named,
     copy_weights_to_pytorch,
+    has_class,
     pytorch_name,
     to_pytorch_order,
 )
-from tfexport.errors import MismatchedWeightsError
+from tfexport.errors import MismatchedWeightsError, UnsupportedFeatureError
 
 _STATISTICS = {"moving_mean": "running_mean", "moving_variance": "running_var"}
 """PyTorch's names of batch normalisation's statistics, by TensorFlow's."""
@@ -43,6 +44,7 @@ def load_model(
     Raises:
         CheckpointError: The weights cannot be read or do not fit the model.
         FrameworkNotInstalledError: TensorFlow, which must convert the weights, is not installed.
+        UnsupportedFeatureError: TensorFlow weights must be converted, and TensorFlow has no class for them.
     """
     if choice.converts_weights:
         model, missing = _from_tensorflow(checkpoint, model_class, choice, attention)
@@ -75,6 +77,11 @@ def _from_tensorflow(
 
     transformers will not fix that: version 5 does not support TensorFlow.
     """
+    if not has_class(f"TF{model_class}"):
+        raise UnsupportedFeatureError(
+            f"{checkpoint.source} holds only TensorFlow weights, and transformers has no class TF{model_class} that reads them. "
+            "Use a checkpoint with PyTorch weights, or export another feature (--feature, feature=...)."
+        )
     loaded = get_backend("tf").load(checkpoint, f"TF{model_class}", FrameworkChoice("tf", choice.reason, "tf"))
     make, config = class_named(model_class), copy.deepcopy(checkpoint.config)
     config._attn_implementation = attention

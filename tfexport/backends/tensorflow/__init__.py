@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.loading import loader
 from tfexport.backends.tensorflow.calling import caller_of
 from tfexport.backends.tensorflow.conversion import convert_function
 from tfexport.backends.tensorflow.layers import recorded
-from tfexport.backends.tensorflow.loading import load_model
 from tfexport.backends.tensorflow.patches import ctrl_cache, patched_tensorflow
 from tfexport.backends.tensorflow.signature_models import load_signature_model
 from tfexport.backends.tensorflow.soft_dependencies import stand_ins
@@ -34,7 +34,8 @@ class TensorFlowBackend:
 
     @exclusive
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
-        return load_model(checkpoint, model_class, choice)
+        loaded: LoadedModel = loader(checkpoint, "tf")(checkpoint, model_class, choice)
+        return loaded
 
     @exclusive
     def load_signature_model(self, checkpoint: Checkpoint) -> LoadedModel:

@@ -32,6 +32,6 @@ def find_transforms(names: Sequence[str]) -> tuple[Transform, ...]:
     unknown = [name for name in names if name not in TRANSFORMS]
     if unknown:
         raise InputsError(
-            f"{unknown[0]!r} is not a transform; the transforms are {', '.join(TRANSFORMS) or 'none yet'} (transforms=...)."
+            f"{unknown[0]!r} is not a transform; the transforms are {', '.join(TRANSFORMS) or 'none yet'} (Writing.transforms)."
         )
     return tuple(TRANSFORMS[name] for name in names)
