@@ -88,7 +88,7 @@ def lengths_that_run(
 
 def _hint(trial: Trial) -> str:
     """Return a further way out for a model whose values stay small."""
-    careful = " It runs in this process, with small values only. A file that needs no code of yours is tried with larger ones."
+    careful = " It runs in this process, with small values only: save it to a file that needs no code of yours, and export the file."
     return careful if trial.careful else ""
 
 
