@@ -88,7 +88,9 @@ def lengths_that_run(
 
 def _hint(trial: Trial) -> str:
     """Return a further way out for a model whose values stay small."""
-    careful = " It runs here, with small values only: save it to a file that needs no code of yours, and export the file."
+    careful = (
+        " It runs here, with small values only: save it to a file that needs no code of yours, and export the file."
+    )
     return careful if trial.careful else ""
 
 
