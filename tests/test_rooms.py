@@ -16,7 +16,9 @@ from tests.support import ROOT
 
 PACKAGE = ROOT / "tfexport"
 ROOMS = (
+    "text",
     "errors",
+    "files",
     "processes",
     "dummy_inputs",
     "checkpoints",

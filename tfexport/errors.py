@@ -31,6 +31,7 @@
     │   │   └── PlacementError              another provider would compute part of the model
     │   ├── CellError                   one measurement failed, or its process died
     │   └── ResultsError                a file is not a results file of this version (also a ValueError)
+    ├── UnreadableFileError         a file that was named, or lies in a checkpoint, cannot be read or does not have its form
     ├── ProcessError                work in a child process failed, or the process died
     └── OutputError                 the directory cannot be written or published (also an OSError)
         └── OutputExistsError           the target holds files that no earlier export wrote
@@ -43,6 +44,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tfexport.text import printable, shortened
+
+_LONGEST = 2500
+"""Characters of a message; the longest that we write has some 800."""
 TRANSFORMERS_EXTRA = "tfexport[transformers]"
 """Name to install for checkpoints of transformers."""
 
@@ -51,8 +56,8 @@ class TfExportError(Exception):
     """The root of all errors that are raised on purpose; `str(error)` is the whole message for the user."""
 
     def __str__(self) -> str:
-        # The method of KeyError returns the repr of its argument.
-        return str(self.args[0]) if self.args else ""
+        # The method of KeyError returns the repr of its argument. The message may quote names and errors of a hostile file.
+        return shortened(printable(str(self.args[0])), _LONGEST) if self.args else ""
 
 
 class CheckpointError(TfExportError):
@@ -209,6 +214,10 @@ class CellError(BenchmarkError):
 
 class ResultsError(BenchmarkError, ValueError):
     """A file is not a results file, or its version is not known."""
+
+
+class UnreadableFileError(TfExportError):
+    """A file that was named, or lies in a checkpoint, cannot be read, or does not have the form of its kind."""
 
 
 class ProcessError(TfExportError):

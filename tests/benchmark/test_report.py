@@ -347,5 +347,5 @@ class TestRender:
         assert len(list(tmp_path.iterdir())) == 2
 
     def test_a_file_that_cannot_be_written(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match="cannot be written: Is a directory"):
+        with pytest.raises(OutputError, match="cannot be written: it is a folder"):
             render(usual(), csv=tmp_path)

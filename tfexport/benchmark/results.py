@@ -9,7 +9,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tfexport.errors import OutputError, ResultsError
+from tfexport.errors import ResultsError
+from tfexport.files.writing import write_text
 
 SCHEMA_VERSION = 1
 _SCHEMA = "results.schema.json"
@@ -28,16 +29,7 @@ def write(path: Path, document: dict[str, Any]) -> None:
         ResultsError: The document does not follow the schema.
     """
     check(document, str(path))
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(dumps(document))
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise OutputError(
-            f"the results file {path} cannot be written: {error.strerror}. Name another file by --output."
-        ) from error
+    write_text(path, dumps(document), what="the results file")
 
 
 def dumps(document: dict[str, Any]) -> str:

@@ -94,7 +94,8 @@ def run(
         from tfexport.benchmark import Options, benchmark, read_suite, write
         from tfexport.benchmark.arguments import as_requests, numbers, texts
         from tfexport.benchmark.report import all_measured, render, summary
-        from tfexport.reporting.requirements import PAGE, check_writable, require
+        from tfexport.files.writing import check_writable
+        from tfexport.reporting.requirements import PAGE, require
 
         require(PAGE if html else ())
         check_writable(file for file in (output, html, markdown, csv) if file is not None)

@@ -127,7 +127,8 @@ def _split(names: str) -> list[str]:
 
 def _check(output: Path | None, html: Path | None) -> None:
     """Check at once whether the reports can be written in the end."""
-    from tfexport.reporting.requirements import PAGE, check_writable, require
+    from tfexport.files.writing import check_writable
+    from tfexport.reporting.requirements import PAGE, require
 
     check_writable(file for file in (output, html) if file is not None)
     if html is not None:
@@ -135,12 +136,14 @@ def _check(output: Path | None, html: Path | None) -> None:
 
 
 def _write(document: dict[str, Any], output: Path | None, html: Path | None) -> None:
+    from tfexport.files.writing import write_text
+
     if output is not None:
-        output.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+        write_text(output, json.dumps(document, indent=1, allow_nan=False) + "\n", what="the report")
     if html is not None:
         from tfexport.parity.report import html as page
 
-        html.write_text(page(document), encoding="utf-8")
+        write_text(html, page(document), what="the page")
 
 
 def _show(document: dict[str, Any], lines: list[str], as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from tfexport.benchmark.report.csv_text import comma_separated as as_csv
 from tfexport.benchmark.report.html_page import html as as_html
 from tfexport.benchmark.report.markdown_text import markdown as as_markdown
-from tfexport.errors import OutputError
+from tfexport.files.writing import write_text
 
 
 def render(
@@ -31,11 +31,5 @@ def render(
         OutputError: A file cannot be written.
     """
     for path, made in ((html, as_html), (markdown, as_markdown), (csv, as_csv)):
-        if path is None:
-            continue
-        text = made(document)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"the report {path} cannot be written: {error.strerror}. Name another file.") from error
+        if path is not None:
+            write_text(path, made(document), what="the report")

@@ -1,0 +1,35 @@
+"""Text of others in what we print: control characters escaped, long names shortened."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_KEPT = "\n\t"
+_CONTROLS = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of Unicode: controls, halves of surrogate pairs (bytes of a name that are not UTF-8), separators of lines."""
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that let a line read in another order than its characters have."""
+_ELLIPSIS = " [... {} more characters ...] "
+
+
+def printable(text: str) -> str:
+    r"""Escape what would act on a terminal: ESC becomes ``\x1b``, and a byte that is not UTF-8 ``\xff``. Line feeds stay."""
+    return text if text.isascii() and text.isprintable() else "".join(map(_escaped, text))
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text with at most about `limit` characters: a longer one loses its middle, and says how much."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}{_ELLIPSIS.format(len(text) - 2 * half)}{text[-half:]}"
+
+
+def _escaped(character: str) -> str:
+    if character in _KEPT:
+        return character
+    if "\udc80" <= character <= "\udcff":  # how Python reads a byte of a file name that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    if character in _DIRECTIONS or unicodedata.category(character) in _CONTROLS:
+        return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return character
