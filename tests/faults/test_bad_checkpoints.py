@@ -59,7 +59,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str], str]] = {
         "tf_model.h5 is not an HDF5 file",
     ),
     "missing config": ("h5", lambda f: (f / "config.json").unlink(), [], "config.json"),
-    "config cut short": ("h5", lambda f: _truncate(f / "config.json", 0.5), [], "is not a JSON object"),
+    "config cut short": ("h5", lambda f: _truncate(f / "config.json", 0.5), [], "is not JSON"),
     "config without a model type": ("h5", lambda f: _edit_config(f, model_type=None), [], "does not name a model_type"),
     "model type that transformers lacks": (
         "h5",

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 from typing import Any
 
 from tfexport.checkpoints import transformers_api
-from tfexport.errors import CheckpointNotFoundError, CorruptCheckpointError, UnsupportedModelTypeError, first_line
+from tfexport.checkpoints.remote_code import code_needed, named_code
+from tfexport.errors import (
+    CheckpointNotFoundError,
+    CorruptCheckpointError,
+    TfExportError,
+    UnreadableFileError,
+    UnsupportedCheckpointError,
+    UnsupportedModelTypeError,
+    first_line,
+)
+from tfexport.files.json_files import read_object
 
 CONFIG = "config.json"
 
@@ -25,17 +35,25 @@ def read_config(path: Path | None, source: str, cache_dir: str | None, model_typ
         CheckpointNotFoundError: The configuration is missing, or the hub cannot be reached.
         CorruptCheckpointError: The configuration is not JSON, or does not name a model type.
         TransformersNotInstalledError: transformers is not installed.
+        UnsupportedCheckpointError: The configuration is read only by Python of the checkpoint.
         UnsupportedModelTypeError: transformers does not know the model type.
     """
     if path is not None:
         model_type = _local_model_type(path / CONFIG, source, model_type)
     try:
         return transformers_api.read_configuration(source if path is None else str(path), model_type, cache_dir)
-    except OSError as error:
-        raise CheckpointNotFoundError(
-            f"{source} is neither a local folder nor a model that the hub returns now: {first_line(error)}"
-        ) from error
-    except (ValueError, TypeError, AttributeError, KeyError) as error:  # raised by the classes of configurations
+    except TfExportError:
+        raise
+    except Exception as error:  # the boundary of transformers: what others wrote decides what its classes raise
+        if transformers_api.needs_remote_code(error):
+            raise UnsupportedCheckpointError(
+                f"{source} cannot be exported: {code_needed(path, 'AutoConfig')}. Use a checkpoint whose model type transformers "
+                "knows."
+            ) from error
+        if isinstance(error, OSError) and path is None:
+            raise CheckpointNotFoundError(
+                f"{source} is neither a local folder nor a model that the hub returns now: {first_line(error)}"
+            ) from error
         raise CorruptCheckpointError(
             f"the {CONFIG} of {source} is not one of {model_type or 'any model type'}: "
             f"{type(error).__name__}: {first_line(error)}"
@@ -52,16 +70,21 @@ def _local_model_type(file: Path, source: str, requested: str | None) -> str:
             "for example bert."
         )
     if not transformers_api.knows_model_type(model_type):
+        own_code = f" {_sentence(code_needed(file.parent, ''))}" if named_code(file.parent) else ""
         raise UnsupportedModelTypeError(
-            f"{file} names the model type {model_type!r}, which transformers does not know."
+            f"{file} names the model type {model_type!r}, which transformers does not know.{own_code}"
         )
     return model_type
 
 
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
 def _declared_model_type(file: Path, source: str) -> Any:
+    if not os.path.lexists(file):
+        raise CheckpointNotFoundError(f"{source} has no {CONFIG}.")
     try:
-        return json.loads(file.read_text()).get("model_type")
-    except FileNotFoundError as error:
-        raise CheckpointNotFoundError(f"{source} has no {CONFIG}.") from error
-    except (ValueError, AttributeError) as error:
-        raise CorruptCheckpointError(f"{file} is not a JSON object: {error}.") from error
+        return read_object(file).get("model_type")
+    except UnreadableFileError as error:
+        raise CorruptCheckpointError(f"{error}. Fetch or save it again.") from error

@@ -7,12 +7,22 @@ from typing import Any, Literal, cast, get_args
 
 from tfexport.checkpoints import transformers_api
 from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.remote_code import code_needed
 from tfexport.errors import InputsError
+from tfexport.text import printable, shortened
 
 PreprocessorKind = Literal["auto", "tokenizer", "feature_extractor", "image_processor", "processor"]
 PREPROCESSOR_KINDS: tuple[str, ...] = get_args(PreprocessorKind)
 
 _AUTO_ORDER = ("processor", "tokenizer", "image_processor", "feature_extractor")
+_FILES = {
+    "processor": ("processor_config.json",),
+    "tokenizer": ("tokenizer_config.json", "tokenizer.json"),
+    "image_processor": ("preprocessor_config.json",),
+    "feature_extractor": ("preprocessor_config.json",),
+}
+"""Files of which one is there where a checkpoint has a preprocessor."""
+_LONGEST_REASON = 300
 
 
 @dataclass(frozen=True)
@@ -56,13 +66,25 @@ def load_preprocessor(checkpoint: Checkpoint, kind: str = "auto") -> Preprocesso
             return Preprocessor(_load(checkpoint, kind), kind)
         except transformers_api.NotLoadedError as error:
             raise InputsError(f"{checkpoint.source} has no {kind} that loads: {error}") from error
+    reasons = []
     for candidate in _AUTO_ORDER:
         try:
             return Preprocessor(_load(checkpoint, candidate), candidate)
-        except transformers_api.NotLoadedError:
-            continue
-    return Preprocessor(None, "none that loads; inputs are drawn from the configuration")
+        except transformers_api.NotLoadedError as error:
+            reasons += [f"{candidate}: {error}"] if _has(checkpoint, candidate) else []
+    why = f" ({shortened(printable('; '.join(reasons)), _LONGEST_REASON)})" if reasons else ""
+    return Preprocessor(None, f"none that loads{why}; inputs are drawn from the configuration")
 
 
 def _load(checkpoint: Checkpoint, kind: str) -> Any:
-    return transformers_api.load_preprocessor(kind, checkpoint.location, checkpoint.cache_dir)
+    try:
+        return transformers_api.load_preprocessor(kind, checkpoint.location, checkpoint.cache_dir)
+    except transformers_api.CodeNeededError as error:
+        raise transformers_api.NotLoadedError(
+            code_needed(checkpoint.path, transformers_api.PREPROCESSORS[kind])
+        ) from error
+
+
+def _has(checkpoint: Checkpoint, kind: str) -> bool:
+    """Return whether a checkpoint means to have a preprocessor of a kind, so that the user wants to know why it does not load."""
+    return checkpoint.path is not None and any((checkpoint.path / name).is_file() for name in _FILES[kind])

@@ -7,36 +7,50 @@ without them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tfexport.checkpoints.framework import Framework
 from tfexport.errors import CheckpointNotFoundError, TfExportError, TransformersNotInstalledError, first_line
-from tfexport.processes.locks import exclusive
+from tfexport.processes.locks import PROCESS_LOCK, exclusive
 
 _PACKAGES = ("transformers", "huggingface_hub")
 _TABLES: dict[Framework, str] = {"pt": "modeling_auto", "tf": "modeling_tf_auto"}
-_PREPROCESSORS = {
+PREPROCESSORS = {
     "tokenizer": "AutoTokenizer",
     "feature_extractor": "AutoFeatureExtractor",
     "image_processor": "AutoImageProcessor",
     "processor": "AutoProcessor",
 }
+"""Auto classes of preprocessors, by kind."""
 _ENCODER_OUTPUTS: dict[Framework, tuple[str, str]] = {
     "pt": ("transformers.modeling_outputs", "BaseModelOutput"),
     "tf": ("transformers.modeling_tf_outputs", "TFBaseModelOutput"),
 }
 _GENERATION_MIXINS: dict[Framework, str] = {"pt": "GenerationMixin", "tf": "TFGenerationMixin"}
-_NOT_LOADED = (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError)
-"""Errors of the auto classes for a checkpoint that has no such preprocessor, or one that cannot be read."""
+_ASKS_FOR_TRUST = "trust_remote_code=True"
+"""Part of every error of transformers that needs Python of a checkpoint."""
 _SELF_AND_CROSS_ATTENTION = 4
 """Tensors per layer in the cache of a decoder with cross-attention: two keys and two values."""
 
 
 class NotLoadedError(Exception):
     """transformers cannot load a part of a checkpoint. The text says why."""
+
+
+class CodeNeededError(NotLoadedError):
+    """transformers loads the part only with Python of the checkpoint."""
+
+
+class RemoteCodeError(OSError):
+    """transformers wants to run code of a checkpoint.
+
+    It is an OSError so that transformers goes on without a ``custom_generate``, as if that file was not there.
+    """
 
 
 @exclusive
@@ -48,6 +62,38 @@ def _imported(module: str, need: str = "this checkpoint needs") -> Any:
         if package not in _PACKAGES:
             raise
         raise TransformersNotInstalledError(package, need) from error
+
+
+@contextmanager
+def without_remote_code() -> Iterator[None]:
+    """Keep transformers from running code of a checkpoint, and from asking for it on standard input, during a block.
+
+    ``trust_remote_code=False`` is not enough: transformers 4.57 runs a local ``custom_generate/generate.py`` all the same, and
+    LightGlue's configuration says itself whether it is trusted. The block holds the lock of the process.
+    """
+    with PROCESS_LOCK, ExitStack() as stack:
+        dynamic = _imported("transformers.dynamic_module_utils")
+        _replace(stack, dynamic, "TIME_OUT_REMOTE_CODE", 0)  # seconds to wait for an answer: with 0 it does not ask
+        _replace(
+            stack, dynamic, "cached_file", _refuse
+        )  # every import of a checkpoint's Python first asks for its file
+        if "transformers.modeling_utils" in sys.modules:  # it needs PyTorch
+            _replace(stack, sys.modules["transformers.modeling_utils"], "load_and_register_kernel", _refuse)
+        yield
+
+
+def _replace(stack: ExitStack, module: Any, name: str, value: Any) -> None:
+    stack.callback(setattr, module, name, getattr(module, name))
+    setattr(module, name, value)
+
+
+def _refuse(place: Any, *names: Any, **_: Any) -> NoReturn:
+    raise RemoteCodeError(f"it wants to run code: {' of '.join(map(str, (*names[:1], place)))}")
+
+
+def needs_remote_code(error: BaseException) -> bool:
+    """Return whether transformers failed because it must run Python of a checkpoint for it."""
+    return isinstance(error, RemoteCodeError) or _ASKS_FOR_TRUST in str(error)
 
 
 @exclusive
@@ -106,7 +152,22 @@ def read_configuration(location: str, model_type: str | None, cache_dir: str | N
     """
     transformers = _imported("transformers")
     reader = transformers.CONFIG_MAPPING[model_type] if model_type else transformers.AutoConfig
-    return reader.from_pretrained(location, cache_dir=cache_dir)
+    with without_remote_code():
+        return reader.from_pretrained(location, cache_dir=cache_dir, trust_remote_code=False)
+
+
+@exclusive
+def load_pretrained(model_class: str, location: str, **options: Any) -> Any:
+    """Load a model by ``from_pretrained`` of its class, without code of the checkpoint.
+
+    Args:
+        model_class: Name of the class.
+        location: A folder, or an id on the hub.
+        options: Further arguments of ``from_pretrained``.
+    """
+    load = class_named(model_class).from_pretrained
+    with without_remote_code():
+        return load(location, trust_remote_code=False, **options)
 
 
 @exclusive
@@ -137,20 +198,21 @@ def load_preprocessor(kind: str, location: str, cache_dir: str | None) -> Any:
         cache_dir: Folder in which transformers keeps downloads; None for its default.
 
     Raises:
+        CodeNeededError: The preprocessor is a class of the checkpoint's own.
         NotLoadedError: The preprocessor is missing, or cannot be loaded.
     """
+    load = class_named(PREPROCESSORS[kind]).from_pretrained
     try:
-        found = class_named(_PREPROCESSORS[kind]).from_pretrained(location, cache_dir=cache_dir)
+        with without_remote_code():
+            found = load(location, cache_dir=cache_dir, trust_remote_code=False)
     except TfExportError:
         raise
-    except Exception as error:
-        # The tokenizers library raises a bare Exception for a file that it cannot read.
-        if isinstance(error, _NOT_LOADED) or type(error) is Exception:
-            raise NotLoadedError(first_line(error)) from error
-        raise
+    except Exception as error:  # the boundary of transformers: files of others decide what its classes raise
+        kind_of_error = CodeNeededError if needs_remote_code(error) else NotLoadedError
+        raise kind_of_error(f"{type(error).__name__}: {first_line(error)}") from error
     # transformers 4.57 returns False for a PLBart tokenizer without its vocabulary.
     if not hasattr(found, "save_pretrained"):
-        raise NotLoadedError(f"{_PREPROCESSORS[kind]} returned {found!r}")
+        raise NotLoadedError(f"{PREPROCESSORS[kind]} returned {found!r}")
     return found
 
 

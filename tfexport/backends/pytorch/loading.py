@@ -20,6 +20,7 @@ from tfexport.checkpoints.transformers_api import (
     class_named,
     copy_weights_to_pytorch,
     has_class,
+    load_pretrained,
     pytorch_name,
     to_pytorch_order,
 )
@@ -58,9 +59,10 @@ def _from_pytorch(
     checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice, attention: str | None
 ) -> tuple[Any, Iterable[str]]:
     options = from_pretrained_options(checkpoint, choice)
-    load, config = class_named(model_class).from_pretrained, copy.deepcopy(checkpoint.config)
+    config = copy.deepcopy(checkpoint.config)
     with readable_errors(checkpoint, model_class):
-        model, report = load(
+        model, report = load_pretrained(
+            model_class,
             checkpoint.location,
             config=config,
             attn_implementation=attention,

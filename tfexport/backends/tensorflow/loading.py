@@ -13,7 +13,7 @@ from tfexport.backends.loading import from_pretrained_options, readable_errors
 from tfexport.backends.variable_names import variable_name
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
-from tfexport.checkpoints.transformers_api import class_named, pytorch_name
+from tfexport.checkpoints.transformers_api import load_pretrained, pytorch_name
 
 
 def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
@@ -30,9 +30,9 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
     vision = getattr(config, "vision_config", None)
     if vision is not None and not hasattr(vision, "num_channels"):
         vision.num_channels = 3  # TFBlip's models read a name that BlipVisionConfig lacks, and have weights for three
-    load = class_named(model_class).from_pretrained
     with readable_errors(checkpoint, model_class, tf.errors.OpError):
-        model, report = load(
+        model, report = load_pretrained(
+            model_class,
             checkpoint.location,
             config=config,
             output_loading_info=True,
