@@ -235,7 +235,9 @@ def test_a_folder_without_configuration(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "\x00\x01", '"bert"'])
 def test_a_configuration_that_is_not_json(text: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(CorruptCheckpointError, match=r"config\.json is not JSON|does not hold a JSON object|is not a text"):
+    with pytest.raises(
+        CorruptCheckpointError, match=r"config\.json is not JSON|does not hold a JSON object|is not a text"
+    ):
         _ = open_checkpoint(tmp_path).config
 
 
@@ -271,7 +273,9 @@ def test_the_folder_name_does_not_decide_the_model_type(folder: str, tmp_path: P
 
 def test_a_model_type_of_the_users_does_not_hide_a_broken_configuration(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{")
-    with pytest.raises(CorruptCheckpointError, match=r"config\.json is not JSON|does not hold a JSON object|is not a text"):
+    with pytest.raises(
+        CorruptCheckpointError, match=r"config\.json is not JSON|does not hold a JSON object|is not a text"
+    ):
         _ = open_checkpoint(tmp_path, model_type="bert").config
 
 
