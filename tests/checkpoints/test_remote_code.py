@@ -19,6 +19,7 @@ from tfexport.backends import get_backend
 from tfexport.backends.pytorch.loading import load_model
 from tfexport.checkpoints import transformers_api
 from tfexport.checkpoints.checkpoint import open_checkpoint
+from tfexport.checkpoints.framework import FRAMEWORKS
 from tfexport.checkpoints.preprocessor import load_preprocessor
 from tfexport.errors import InputsError, UnsupportedCheckpointError, UnsupportedModelTypeError
 
@@ -125,7 +126,7 @@ def test_a_function_that_generates(tmp_path: Path) -> None:
     support.save_tiny(tmp_path / "model", "gpt2", "GPT2LMHeadModel", "pt")
     write_code(tmp_path / "model" / "custom_generate" / "generate.py", tmp_path)
     checkpoint = open_checkpoint(tmp_path / "model")
-    choice = checkpoint.choose_framework("pt", ("pt",))
+    choice = checkpoint.choose_framework("pt", FRAMEWORKS)
     loaded = get_backend("pt").load(checkpoint, "GPT2LMHeadModel", choice)
     assert type(loaded.model).__name__ == "GPT2LMHeadModel"
     assert not (tmp_path / "RAN").exists()
@@ -139,7 +140,7 @@ def test_a_kernel_of_the_hub(name: str, hostile: Path, monkeypatch: pytest.Monke
     values = json.loads((hostile / "config.json").read_text())
     support.write_config(hostile, {**values, name: "evil/kernel"})
     checkpoint = open_checkpoint(hostile)
-    loaded = load_model(checkpoint, "BertModel", checkpoint.choose_framework("pt", ("pt",)), attention=None)
+    loaded = load_model(checkpoint, "BertModel", checkpoint.choose_framework("pt", FRAMEWORKS), attention=None)
     assert loaded.model.config._attn_implementation == "sdpa"
     assert asked == []
 
