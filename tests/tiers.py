@@ -18,6 +18,7 @@ SLOW = (
     "benchmark/test_cuda.py",
     "benchmark/test_engines.py",
     "benchmark/test_run.py",
+    "checkpoints/test_places.py::test_a_folder_whose_name_is_not_utf_8",
     "checkpoints/test_remote_code.py",
     "checkpoints/test_sources.py::test_a_new_kind_is_one_file",
     "checkpoints/test_sources.py::test_every_loader_exists",

@@ -14,6 +14,7 @@ from typing import Any
 from tfexport.checkpoints import transformers_api
 from tfexport.checkpoints.configuration import read_config
 from tfexport.checkpoints.framework import Framework, FrameworkChoice, decide
+from tfexport.checkpoints.places import check_folder, local_path, shown
 from tfexport.checkpoints.signature import SignatureOptions
 from tfexport.checkpoints.source_kind import SourceKind
 from tfexport.checkpoints.sources import expected, hub_kind, kind_of_object, kind_of_path, looks_like_a_path, weights_in
@@ -106,6 +107,7 @@ def open_checkpoint(
     """Look at a checkpoint: a local folder or file, a hub id (from the local cache when it is there), or a live model.
 
     Raises:
+        CheckpointError: A file of the folder is not regular, may not be read, or is a link that leads elsewhere.
         CheckpointNotFoundError: The path does not exist, or is not a checkpoint.
         CorruptCheckpointError: A weight file or an index is truncated, or is not what its name says.
         TransformersNotInstalledError: The source is a hub id, and huggingface_hub is not installed.
@@ -114,10 +116,11 @@ def open_checkpoint(
     if not isinstance(source, (str, Path)):
         return _live(source, read_as)
     name, cache = str(source), None if cache_dir is None else str(cache_dir)
-    local = Path(name).expanduser()
-    path = local if local.exists() else _snapshot(name, cache)
+    path = local_path(name, expected()) or _snapshot(name, cache)
     if path is None:
         return Checkpoint(name, hub_kind(), None, None, cache, model_type, read_as)
+    if path.is_dir():
+        check_folder(path)
     weights = weights_in(path)
     return Checkpoint(name, kind_of_path(path, weights, name), path, weights, cache, model_type, read_as)
 
@@ -129,9 +132,12 @@ def _snapshot(name: str, cache_dir: str | None) -> Path | None:
         CheckpointNotFoundError: The name is a path that does not exist.
     """
     if looks_like_a_path(name):
-        raise CheckpointNotFoundError(f"{name} does not exist. Expected {expected()}.")
+        raise CheckpointNotFoundError(f"{shown(name)} does not exist. Expected {expected()}.")
     found = transformers_api.cached_snapshot(name, cache_dir)
-    return found if found is not None and weights_in(found) else None
+    if found is None:
+        return None
+    check_folder(found)
+    return found if weights_in(found) else None
 
 
 def _live(value: Any, options: SignatureOptions) -> Checkpoint:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tfexport.checkpoints.framework import Framework
+from tfexport.checkpoints.places import in_utf8, shown
 from tfexport.errors import CheckpointNotFoundError, TfExportError, TransformersNotInstalledError, first_line
 from tfexport.processes.locks import PROCESS_LOCK, exclusive
 
@@ -166,8 +167,8 @@ def load_pretrained(model_class: str, location: str, **options: Any) -> Any:
         options: Further arguments of ``from_pretrained``.
     """
     load = class_named(model_class).from_pretrained
-    with without_remote_code():
-        return load(location, trust_remote_code=False, **options)
+    with without_remote_code(), in_utf8(location) as place:
+        return load(place, trust_remote_code=False, **options)
 
 
 @exclusive
@@ -185,7 +186,14 @@ def cached_snapshot(name: str, cache_dir: str | None) -> Path | None:
     except errors.LocalEntryNotFoundError:
         return None
     except errors.HFValidationError as error:
-        raise CheckpointNotFoundError(f"{name} is neither a path that exists nor a hub id.") from error
+        raise CheckpointNotFoundError(
+            f"{shown(name)} is neither a path that exists nor a hub id. Expected a folder or file, or an id such as "
+            "google-bert/bert-base-uncased."
+        ) from error
+    except Exception as error:  # the boundary of huggingface_hub: a cache or a name that it does not expect
+        raise CheckpointNotFoundError(
+            f"{shown(name)} cannot be looked up in the cache of the hub: {type(error).__name__}: {first_line(error)}"
+        ) from error
 
 
 @exclusive

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from tfexport.checkpoints.framework import Framework
-from tfexport.errors import CorruptCheckpointError
+from tfexport.errors import CorruptCheckpointError, UnreadableFileError
+from tfexport.files.reading import open_regular
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Format:
         Raises:
             CorruptCheckpointError: The file has another format.
         """
-        with file.open("rb") as stream:
+        with opened(file) as stream:
             if stream.read(len(self.magic)) != self.magic:
                 raise CorruptCheckpointError(
                     f"{file} is not {self.description}, though its name says so. Fetch or save it again."
@@ -54,7 +56,21 @@ HDF5 = Format(b"\x89HDF\r\n\x1a\n", "an HDF5 file")
 KERAS_ARCHIVE = Format(b"PK\x03\x04", "a Keras archive (zip)")
 
 
+def opened(file: Path) -> BufferedReader:
+    """Open a file of a checkpoint for reading.
+
+    Raises:
+        CorruptCheckpointError: The file may not be read, or is not a regular file.
+    """
+    try:
+        return open_regular(file)
+    except UnreadableFileError as error:
+        raise CorruptCheckpointError(
+            f"{error}. Expected a regular file that this user may read: change its permissions, or fetch it again."
+        ) from error
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

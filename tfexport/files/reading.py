@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from tfexport.errors import UnreadableFileError
 
@@ -20,7 +20,7 @@ _KINDS = (
 )
 
 
-def open_regular(file: Path) -> BinaryIO:
+def open_regular(file: Path) -> BufferedReader:
     """Open a regular file for reading. Links are followed: caches of the hub consist of links.
 
     Raises:
@@ -47,6 +47,15 @@ def is_regular(file: Path) -> bool:
         return stat.S_ISREG(file.stat().st_mode)
     except (OSError, ValueError):
         return False
+
+
+def irregular(path: Path) -> str | None:
+    """Return what a path is, such as "a FIFO"; None for a regular file, a folder, and a path that cannot be looked at."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+    return None if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else _kind(mode)
 
 
 def read_bytes(file: Path, largest: int = LARGEST_TEXT) -> bytes:
@@ -98,9 +107,14 @@ def decoded(content: bytes, name: str) -> str:
 
 def _check_regular(file: Path, mode: int) -> None:
     if not stat.S_ISREG(mode):
-        kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "not a regular file")
-        raise UnreadableFileError(f"{file} cannot be read: it is {kind}, and a regular file is expected")
+        raise UnreadableFileError(f"{file} cannot be read: it is {_kind(mode)}, and a regular file is expected")
+
+
+def _kind(mode: int) -> str:
+    return next((name for is_kind, name in _KINDS if is_kind(mode)), "not a regular file")
 
 
 def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, PermissionError):
+        return "this user may not read it"
     return getattr(error, "strerror", None) or str(error)

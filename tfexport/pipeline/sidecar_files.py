@@ -9,31 +9,10 @@ from typing import Any
 
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.configuration import CONFIG
+from tfexport.checkpoints.places import SIDECARS
 from tfexport.errors import OutputError
 
 GENERATION_CONFIG = "generation_config.json"
-_PATTERNS = (
-    "config.json",
-    GENERATION_CONFIG,
-    "tokenizer*.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab*",
-    "merges.txt",
-    "bpe.codes",
-    "*.spm",
-    "spiece.model",
-    "sentencepiece*.model",
-    "preprocessor_config.json",
-    "processor_config.json",
-    "chat_template*",
-    # sentence-transformers
-    "modules.json",
-    "sentence_bert_config.json",
-    "config_sentence_transformers.json",
-    "[0-9]_*/config.json",
-)
 
 
 def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, folder: Path) -> None:
@@ -48,7 +27,7 @@ def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, f
         return
     try:
         if checkpoint.path is not None:
-            for pattern in _PATTERNS:
+            for pattern in SIDECARS:
                 for file in sorted(checkpoint.path.glob(pattern)):
                     if file.is_file():
                         copied = folder / file.relative_to(checkpoint.path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,11 +10,24 @@ from safetensors import SafetensorError, safe_open
 
 from tfexport.checkpoints.framework import Framework
 from tfexport.checkpoints.source_kind import SourceKind
-from tfexport.checkpoints.weight_files import HDF5, WeightFiles
-from tfexport.errors import CheckpointError, CheckpointNotFoundError, CorruptCheckpointError, abbreviate
+from tfexport.checkpoints.weight_files import HDF5, WeightFiles, opened
+from tfexport.errors import (
+    CheckpointError,
+    CheckpointNotFoundError,
+    CorruptCheckpointError,
+    UnreadableFileError,
+    abbreviate,
+)
+from tfexport.files.json_files import read_json
+from tfexport.files.reading import is_regular
 
 _CONFIG = "config.json"
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json", "tf_model.h5.index.json")
+_INDEX_SCHEMA = {
+    "type": "object",
+    "required": ["weight_map"],
+    "properties": {"weight_map": {"type": "object", "additionalProperties": {"type": "string"}}},
+}
 
 
 class HuggingFaceCheckpoint(SourceKind):
@@ -45,6 +57,7 @@ class HuggingFaceCheckpoint(SourceKind):
             framework, found = _safetensors_framework(source / "model.safetensors")
             yield WeightFiles(framework, f"model.safetensors ({found})", (source / "model.safetensors",))
         if (source / "pytorch_model.bin").is_file():
+            opened(source / "pytorch_model.bin").close()
             yield WeightFiles("pt", "pytorch_model.bin", (source / "pytorch_model.bin",))
         if (source / "tf_model.h5").is_file():
             HDF5.check(source / "tf_model.h5")
@@ -81,15 +94,18 @@ def _sharded(index: Path) -> WeightFiles:
 def _shards(index: Path) -> tuple[Path, ...]:
     """Return the shards that an index names, all of which exist in its own folder."""
     try:
-        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-        outside = [name for name in names if PurePosixPath(name).name != name]
-    except (ValueError, KeyError, AttributeError, TypeError) as error:  # not JSON, or JSON of another form
-        raise CorruptCheckpointError(f"{index} is not a shard index: expected JSON with a weight_map.") from error
+        names = sorted(set(read_json(index, schema=_INDEX_SCHEMA)["weight_map"].values()))
+    except UnreadableFileError as error:
+        raise CorruptCheckpointError(
+            f"{index} is not a shard index: {error}. Expected JSON with a weight_map from names of weights to names of files. "
+            "Fetch or save it again."
+        ) from error
+    outside = [name for name in names if PurePosixPath(name).name != name]
     if not names:
         raise CorruptCheckpointError(f"{index} is a shard index that does not name a shard.")
     if outside:
         raise CorruptCheckpointError(f"{index} names a shard outside its own folder: {outside[0]!r}.")
-    missing = [name for name in names if not (index.parent / name).is_file()]
+    missing = [name for name in names if not is_regular(index.parent / name)]
     if missing:
         raise CheckpointNotFoundError(f"{index} names shards that do not exist: {abbreviate(missing)}.")
     return tuple(index.parent / name for name in names)
@@ -97,6 +113,7 @@ def _shards(index: Path) -> tuple[Path, ...]:
 
 def _safetensors_framework(file: Path) -> tuple[Framework, str]:
     """Return the framework of a safetensors file by the ``format`` of its metadata, else by the names of its tensors."""
+    opened(file).close()
     try:
         with safe_open(file, framework="np") as archive:
             declared = (archive.metadata() or {}).get("format")
