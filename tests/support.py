@@ -146,6 +146,14 @@ def assert_complete(folder: Path) -> dict[str, Any]:
     return manifest
 
 
+def assert_complete_files(folder: Path) -> None:
+    """Assert that the files which a manifest lists are there as it says, whatever else is there."""
+    files = json.loads((folder / "tfexport.json").read_text())["files"]
+    assert files
+    for name, listed in files.items():
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == listed["sha256"], name
+
+
 def leftovers(target: Path) -> list[str]:
     """Return the names of files that an export left beside its target."""
     return sorted(file.name for file in target.parent.iterdir() if ".tfexport-" in file.name)

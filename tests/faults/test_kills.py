@@ -14,7 +14,7 @@ import pytest
 
 import tfexport
 from tests import support
-from tfexport.pipeline.publishing import staged
+from tfexport.pipeline.staging import staged
 
 STAGES = ("inspect", "load", "convert", "write", "validate", "publish")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +20,7 @@ import tfexport
 import tfexport.onnx
 from tests import support
 from tests.support import Ran
-from tfexport.errors import InputsError, RuntimeNotInstalledError
+from tfexport.errors import InputsError, OutputError, RuntimeNotInstalledError
 from tfexport.onnx import __main__ as program
 from tfexport.onnx import convert
 
@@ -136,6 +137,24 @@ def test_a_model_of_the_other_framework(tmp_path: Path) -> None:
     with pytest.raises(InputsError, match="is a PyTorch model. Expected a TensorFlow model"):
         convert.export_tensorflow(None, BertModel(config), tfexport.OnnxConfig(config), 18, tmp_path / "model.onnx")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a FIFO", "a link to a device", "below a file", "too long"])
+def test_a_file_that_cannot_be_written_is_found_before_the_work(kind: str, tmp_path: Path) -> None:
+    output = tmp_path / ("o" * 300 if kind == "too long" else "model.onnx")
+    if kind == "a folder":
+        output.mkdir()
+    elif kind == "a FIFO":
+        os.mkfifo(output)
+    elif kind == "a link to a device":
+        output.symlink_to("/dev/null")
+    elif kind == "below a file":
+        (tmp_path / "file").write_text("mine")
+        output = tmp_path / "file" / "model.onnx"
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(OutputError):
+        convert.export(None, object(), tfexport.OnnxConfig(BertConfig()), 18, output)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 CUSTOM = """

@@ -14,9 +14,10 @@ import pytest
 
 from tests import support
 from tfexport.errors import OutputError, OutputExistsError
+from tfexport.files.locked_folders import machine
 from tfexport.pipeline import publishing
-from tfexport.pipeline.publishing import publish, staged
-from tfexport.pipeline.staging import machine
+from tfexport.pipeline.publishing import publish
+from tfexport.pipeline.staging import staged
 
 
 def _export(target: Path, content: str = "one", **more: str) -> dict[str, Any]:
@@ -32,14 +33,14 @@ def _export(target: Path, content: str = "one", **more: str) -> dict[str, Any]:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from tfexport.pipeline.publishing import staged
+from tfexport.pipeline.staging import staged
 with staged(sys.argv[1]) as stage:
     (stage / "model.onnx").write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
 ALIVE = """
 import sys
-from tfexport.pipeline.publishing import staged
+from tfexport.pipeline.staging import staged
 with staged(sys.argv[1]) as stage:
     (stage / "model.onnx").write_text("half")
     print(stage, flush=True)
@@ -91,24 +92,12 @@ def test_an_earlier_export_is_replaced_whole(tmp_path: Path) -> None:
 def test_without_an_atomic_exchange_the_export_is_replaced_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publishing, "_exchange", lambda first, second: False)  # as on macOS
+    monkeypatch.setattr(publishing, "exchange", lambda first, second: False)  # as on macOS
     _export(tmp_path / "out", "one")
     _export(tmp_path / "out", "two")
     support.assert_complete(tmp_path / "out")
     assert (tmp_path / "out" / "model.onnx").read_text() == "two"
     assert support.leftovers(tmp_path / "out") == []
-
-
-def test_exchange(tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "name").write_text(name)
-    if not publishing._exchange(tmp_path / "first", tmp_path / "second"):
-        pytest.skip("this file system cannot exchange directories")
-    assert (tmp_path / "first" / "name").read_text() == "second"
-    assert (tmp_path / "second" / "name").read_text() == "first"
-    with pytest.raises(OSError, match="No such file"):
-        publishing._exchange(tmp_path / "first", tmp_path / "absent")
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "sub/notes.txt", ".hidden", "model.onnx_data"])
@@ -120,7 +109,7 @@ def test_files_of_the_users_are_not_lost(name: str, earlier: bool, tmp_path: Pat
     (target / name).parent.mkdir(parents=True, exist_ok=True)
     (target / name).write_text("mine")
     before = support.snapshot(target)
-    with pytest.raises(OutputExistsError, match=name.replace(".", r"\.")):
+    with pytest.raises(OutputExistsError, match=name.split("/")[0].replace(".", r"\.")):
         _export(target, "two")
     assert support.snapshot(target) == before
     assert support.leftovers(target) == []
@@ -345,7 +334,7 @@ def test_a_failure_between_the_two_renames_puts_the_earlier_export_back(
     """Where directories cannot be exchanged: the lock file goes with the process, so that no later export would do it."""
     target = tmp_path / "out"
     _export(target, "old")
-    monkeypatch.setattr(publishing, "_exchange", lambda first, second: False)
+    monkeypatch.setattr(publishing, "exchange", lambda first, second: False)
     rename = Path.rename
 
     def full(self: Path, to: Path) -> Path:

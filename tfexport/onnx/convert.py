@@ -13,9 +13,10 @@ from tfexport import graph as graphs
 from tfexport.backends import backend_of
 from tfexport.checkpoints.framework import FRAMEWORK_NAMES, Framework
 from tfexport.declarations.onnx_config import OnnxConfig, one_preprocessor
-from tfexport.errors import InputsError, RuntimeNotInstalledError, ValidationError, abbreviate
+from tfexport.errors import InputsError, OutputError, RuntimeNotInstalledError, ValidationError, abbreviate
 from tfexport.pipeline.conversion import convert_by_any_route, run_example
-from tfexport.pipeline.staging import stage_beside
+from tfexport.pipeline.staging import stage_beside, sweep_stages
+from tfexport.pipeline.target import resolved_file
 from tfexport.runtime.errors import import_runtime
 from tfexport.validation import Reference, Tolerance, standard_cases, validate_file
 
@@ -58,11 +59,12 @@ def export(
         raise InputsError(
             f"device={device!r} was passed, and models are traced on the CPU. Move the model there and pass device='cpu'."
         )
+    path = resolved_file(Path(output))
     reference = Reference(backend_of(model), model, config, one_preprocessor(preprocessor, tokenizer))
     version = graphs.check_opset(opset)
     examples = {"model": run_example(reference)}
     graph = convert_by_any_route({"model": reference}, examples, version)["model"]
-    _write(graph, Path(output))
+    _write(graph, path)
     contract = graph.contract
     return [port.name for port in contract.inputs], [port.name for port in contract.outputs]
 
@@ -171,9 +173,18 @@ def _check_framework(model: Any, framework: Framework) -> None:
 
 
 def _write(graph: graphs.OnnxGraph, path: Path) -> None:
-    """Write beside the target, then rename. The data comes first, because the graph names it."""
+    """Write beside the target, then rename. A model that is there goes first: its data may be replaced by other data.
+
+    Raises:
+        OutputError: The path cannot be that of a file.
+    """
+    sweep_stages(path)
     with stage_beside(path) as folder:
         files = graphs.save(graph.model, folder / path.name)
-        if files.data is not None:
-            files.data.replace(path.with_name(files.data.name))
-        files.model.replace(path)
+        try:
+            if files.data is not None:
+                path.unlink(missing_ok=True)
+                files.data.replace(path.with_name(files.data.name))
+            files.model.replace(path)
+        except OSError as error:
+            raise OutputError(f"{path} could not be written: {error.strerror}. Name another file.") from error

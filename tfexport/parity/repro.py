@@ -12,7 +12,8 @@ import onnx
 from onnx import numpy_helper
 
 from tfexport.parity.files import data_files
-from tfexport.pipeline.publishing import publish, staged
+from tfexport.pipeline.publishing import publish
+from tfexport.pipeline.staging import staged
 
 DATA_SET = "test_data_set_0"
 

@@ -17,9 +17,10 @@ from tfexport.pipeline.manifest import describe
 from tfexport.pipeline.options import ExportKeywords, ExportOptions, export_options
 from tfexport.pipeline.plan import make_plan
 from tfexport.pipeline.preparation import Prepared, prepare
-from tfexport.pipeline.publishing import publish, staged
+from tfexport.pipeline.publishing import publish
 from tfexport.pipeline.sidecar_files import write_sidecar_files
 from tfexport.pipeline.stages import Stages
+from tfexport.pipeline.staging import staged
 from tfexport.pipeline.variants import Variant, make_variants, validate_variants
 from tfexport.runtime.errors import import_runtime
 from tfexport.validation import ValidationReport, validate_files
@@ -115,7 +116,7 @@ def export_with(
         plan = make_plan(model, options)
         if options.writing.genai:
             check_genai(plan)
-    with staged(output) as folder:
+    with staged(output, plan.checkpoint.path) as folder:
         prepared = prepare(plan, stages)
         attempts = _attempts(prepared, folder, stages)
         best = _best(attempts, options.acceptance.keep_invalid)

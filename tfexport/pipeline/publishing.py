@@ -1,102 +1,57 @@
-"""Publishing: an export is written beside its target, and becomes the target in one step.
+"""Publishing: an export is written into a hidden folder, and becomes the target in one step.
 
-Killed at any moment, the target is absent, or the earlier export, complete: all files are written into a hidden folder beside it,
-and one rename makes it the target. Where an earlier export is there, the two are exchanged. The manifest is written last.
+Killed at any moment, the target is absent, or the earlier export, complete: one rename makes the folder the target. Where an
+earlier export is there, the two are exchanged. A directory that cannot be renamed, such as a mount point, gets its files one by
+one: see `tfexport.pipeline.in_place`. The manifest is written last.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tfexport.checkpoints.weight_files import sha256_of
-from tfexport.errors import CorruptCheckpointError, OutputError, OutputExistsError, abbreviate
-from tfexport.pipeline.staging import REPLACED, stage_beside, sweep
+from tfexport.errors import CorruptCheckpointError, OutputError
+from tfexport.files.renaming import exchange
+from tfexport.pipeline import earlier_export
+from tfexport.pipeline.in_place import put_in_place
+from tfexport.pipeline.staging import replaced_of, stage_inside
+from tfexport.pipeline.target import MODEL as MODEL
+from tfexport.pipeline.target import Target, check_contents, find_target, fixed, resolved, turn
 
-MANIFEST = "tfexport.json"
-MODEL = "model.onnx"
-
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2  # linux/fs.h
-
-
-@contextmanager
-def staged(target: str | Path) -> Iterator[Path]:
-    """Make a folder to write an export into, and remove it at the end of the block unless `publish` moved it away.
-
-    Args:
-        target: The directory that the export becomes.
-
-    Raises:
-        OutputExistsError: The target holds files that are not an earlier export's.
-        OutputError: The target cannot be a directory, or nothing can be written beside it.
-    """
-    path = Path(target).expanduser().resolve()
-    sweep(path)
-    check_target(path)
-    with stage_beside(path) as stage:
-        yield stage
-
-
-def check_target(path: Path) -> None:
-    """Refuse a target that cannot be replaced without losing a file of the user.
-
-    Raises:
-        OutputExistsError: The target is a file, or a directory with files that are not an earlier export's.
-        OutputError: The name of the target is that of a file.
-    """
-    if path.suffix == ".onnx":
-        raise OutputError(
-            f"{path} names a file. Give the directory that {MODEL} and the files beside it are written into."
-        )
-    if not path.exists():
-        return
-    if not path.is_dir():
-        raise OutputExistsError(f"{path} is a file. Give a directory that is new, empty, or an earlier export.")
-    found = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()}
-    foreign = sorted(found - _listed(path))
-    if foreign:
-        raise OutputExistsError(
-            f"{path} holds files that no earlier export put there: {abbreviate(foreign)}. They would be lost. "
-            "Give a directory that is new, empty, or an earlier export."
-        )
+MANIFEST = earlier_export.MANIFEST
+_FIXED = (errno.EBUSY, errno.EXDEV)
+"""Errors of a rename of a directory that is mounted, or that lies in a lower layer of an overlay."""
+_NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
+_NOT_RENAMED = "it cannot be renamed"
+_TRIES = 10
 
 
 def publish(stage: Path, target: str | Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Write the manifest, flush all files to disk, and make the staged folder the target.
 
     Returns:
-        The manifest as written: with ``files``, the size and SHA-256 of every other file.
+        The manifest as written: with ``files``, the size and SHA-256 of every other file, and with a caveat where the target was
+        not replaced in one step.
 
     Raises:
         OutputError: The disk is full, or the target cannot be replaced.
     """
-    path = Path(target).expanduser().resolve()
-    files = sorted(file for file in stage.rglob("*") if file.is_file())
-    complete = dict(manifest) | {
-        "files": {
-            str(file.relative_to(stage)): {"bytes": file.stat().st_size, "sha256": sha256_of(file)} for file in files
-        }
-    }
+    path = resolved(target)
     try:
-        (stage / MANIFEST).write_text(json.dumps(complete, indent=2, allow_nan=False) + "\n")
-        for file in (*files, stage / MANIFEST, *(folder for folder in stage.rglob("*") if folder.is_dir()), stage):
-            _flush(file)
-        check_target(path)
-        _replace(stage, path)
-        _flush(path.parent)
+        if stage.parent == path:
+            return _publish_in_place(stage, Target(path, fixed(path) or _NOT_RENAMED), manifest)
+        return _publish_whole(stage, path, manifest)
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(f"{path} could not be published: {error}.") from error
-    return complete
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -116,46 +71,82 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         ) from error
 
 
-def _listed(path: Path) -> set[str]:
-    """Return the files that the manifest of an earlier export lists, and the manifest."""
+def _seal(stage: Path, manifest: Mapping[str, Any], caveats: Sequence[str] = ()) -> dict[str, Any]:
+    """Write the manifest of a stage, and flush everything to disk."""
+    (stage / MANIFEST).unlink(missing_ok=True)
+    files = sorted(file for file in stage.rglob("*") if file.is_file())
+    complete = {
+        **manifest,
+        **({"caveats": [*manifest.get("caveats", ()), *caveats]} if caveats else {}),
+        "files": {
+            str(file.relative_to(stage)): {"bytes": file.stat().st_size, "sha256": sha256_of(file)} for file in files
+        },
+    }
+    (stage / MANIFEST).write_text(json.dumps(complete, indent=2, allow_nan=False) + "\n")
+    for file in (*files, stage / MANIFEST, *(folder for folder in stage.rglob("*") if folder.is_dir()), stage):
+        _flush(file)
+    return complete
+
+
+def _publish_whole(stage: Path, path: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Publish in one step, or file by file where it turns out that the target cannot be renamed."""
+    complete = _seal(stage, manifest)
     try:
-        return {MANIFEST, *json.loads((path / MANIFEST).read_text())["files"]}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+        with turn(path.parent, required=False):
+            find_target(path)
+            _replace(stage, path)
+    except OSError as error:
+        if error.errno not in _FIXED or not path.is_dir():
+            raise
+        with stage_inside(path) as inside:
+            shutil.copytree(stage, inside, dirs_exist_ok=True)
+            return _publish_in_place(inside, Target(path, fixed(path) or _NOT_RENAMED), manifest)
+    with suppress(PermissionError):  # a folder that this user may write in, and not list
+        _flush(path.parent)
+    return complete
+
+
+def _publish_in_place(stage: Path, target: Target, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Publish file by file, from a folder within the target."""
+    caveat = (
+        f"the directory was not replaced in one step, since {target.in_place}: its files were replaced one after the other, and "
+        "the manifest last"
+    )
+    complete = _seal(stage, manifest, [caveat])
+    with turn(target.path, required=True):
+        check_contents(target)
+        put_in_place(stage, target.path)
+    _flush(target.path)
+    return complete
 
 
 def _replace(stage: Path, target: Path) -> None:
-    if not target.exists():
-        stage.rename(target)
-        return
-    if not any(target.iterdir()):
-        stage.replace(target)  # POSIX: a directory may replace an empty one
-        return
-    if _exchange(stage, target):
-        shutil.rmtree(stage, ignore_errors=True)  # the earlier export, by now
-        return
-    # No atomic exchange on this platform or file system: for a moment the target is missing, and the old one is beside it.
-    old = stage.with_name(f"{stage.name}{REPLACED}")
+    """Make a folder the target, whatever other processes do there. An earlier export is where the stage was, or beside it."""
+    for _ in range(_TRIES):
+        with suppress(OSError):
+            shutil.copymode(target, stage)
+        try:
+            stage.rename(target)  # POSIX: also over an empty directory, and over no other one
+            return
+        except OSError as error:
+            if error.errno not in _NOT_EMPTY:
+                raise
+        with suppress(FileNotFoundError):  # the target was removed in this moment
+            if not exchange(stage, target):
+                _move_aside(stage, target)
+            return
+    raise OutputError(f"{target} could not be published: other processes replace it all the time. Export again.")
+
+
+def _move_aside(stage: Path, target: Path) -> None:
+    """Replace the target where directories cannot be exchanged: for a moment it is missing, and the old one is beside it."""
+    old = replaced_of(stage)
     target.rename(old)
     try:
         stage.rename(target)
     except BaseException:
         old.rename(target)  # the lock file goes with this process: no later export would put it back
         raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _exchange(first: Path, second: Path) -> bool:
-    """Exchange two directories in one step (renameat2, Linux); return False where the system cannot."""
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if rename is None:
-        return False
-    if rename(_AT_FDCWD, os.fsencode(first), _AT_FDCWD, os.fsencode(second), _RENAME_EXCHANGE) == 0:
-        return True
-    code = ctypes.get_errno()
-    if code in (errno.ENOSYS, errno.EINVAL):
-        return False
-    raise OSError(code, os.strerror(code), str(second))
 
 
 def _flush(path: Path) -> None:

@@ -1,0 +1,129 @@
+"""Folders that a process writes into and removes at its end, and the removal of those that killed processes left.
+
+A folder has a lock file beside it. Its process holds the lock (flock) as long as it lives, and writes the identity of the machine
+into the file. A later process removes a folder only if it certainly is a leftover of ours: the name is exactly of our form, both
+belong to this user, the lock file names this host and this boot, and the lock is free. All others are left for the user to
+remove: those of another host or container on a shared volume, and those of this host before its last boot.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import socket
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+LOCK = ".lock"
+FORM = r"[0-9]+-[0-9a-f]{8}"
+"""Regular expression of the name of a folder after its prefix: the number of the process, and eight random digits."""
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+@contextmanager
+def locked_folder(parent: Path, prefix: str, remove: Callable[[Path], None]) -> Iterator[Path]:
+    """Make a folder, and remove it at the end of the block unless it was moved away.
+
+    Args:
+        parent: Folder in which it is made.
+        prefix: Beginning of its name.
+        remove: Function that removes it. As long as it leaves something, the lock file stays for a later process.
+
+    Raises:
+        OSError: The folder cannot be made.
+    """
+    folder = parent / f"{prefix}{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    lock_file = lock_of(folder)
+    descriptor = os.open(lock_file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        # Lock, name the machine, make the folder: no other process sweeps a folder whose lock names no machine.
+        with suppress(OSError):  # a file system without locks, or a full disk
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.write(descriptor, machine().encode())
+        folder.mkdir()
+        yield folder
+    finally:
+        try:
+            with suppress(OSError):  # what cannot be removed stays for a later process, with its lock file
+                _end(folder, lock_file, remove)
+        finally:
+            os.close(descriptor)
+
+
+def sweep(parent: Path, prefix: str, remove: Callable[[Path], None]) -> None:
+    """Remove the folders that killed processes left, as far as it is certain that they are ours.
+
+    Args:
+        parent: Folder in which they lie. One that cannot be listed is left as it is.
+        prefix: Beginning of their names.
+        remove: Function that removes one.
+    """
+    form = re.compile(rf"{re.escape(prefix)}{FORM}{re.escape(LOCK)}")
+    try:
+        with os.scandir(parent) as entries:
+            found = [entry.name for entry in entries if form.fullmatch(entry.name)]
+    except OSError:
+        return
+    for name in found:
+        with _dead(parent / name) as dead:
+            if dead:
+                with suppress(OSError):
+                    _end(parent / name.removesuffix(LOCK), parent / name, remove)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it, as far as this user may."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def lock_of(folder: Path) -> Path:
+    """Return the path of the lock file of a folder."""
+    return folder.with_name(f"{folder.name}{LOCK}")
+
+
+def machine() -> str:
+    """Return the identity of this machine since its last boot: the locks of no other machine can be trusted here."""
+    boot = _BOOT.read_text().strip() if _BOOT.is_file() else f"{uuid.getnode():x}"
+    return f"{socket.gethostname()} {boot}"
+
+
+def _end(folder: Path, lock_file: Path, remove: Callable[[Path], None]) -> None:
+    remove(folder)
+    if not os.path.lexists(folder):
+        lock_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _dead(lock_file: Path) -> Iterator[bool]:
+    """Hold a lock of a dead process of this machine and user for the duration of a block; False for any other lock."""
+    try:
+        descriptor = os.open(lock_file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        yield False
+        return
+    try:
+        yield _is_ours(descriptor, lock_file) and _is_free(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_ours(descriptor: int, lock_file: Path) -> bool:
+    """Return whether lock and folder belong to this user, and the folder is not a link to another one."""
+    folder = lock_file.with_name(lock_file.name.removesuffix(LOCK))
+    try:
+        owners = {os.fstat(descriptor).st_uid, folder.lstat().st_uid if os.path.lexists(folder) else os.geteuid()}
+    except OSError:
+        return False
+    return owners == {os.geteuid()} and not folder.is_symlink()
+
+
+def _is_free(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.read(descriptor, 1000).decode(errors="replace") == machine()
+    except OSError:
+        return False
