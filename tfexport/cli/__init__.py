@@ -22,6 +22,7 @@ from tfexport.cli.signature_options import (
     keywords,
 )
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, print_table, progress, screen
+from tfexport.processes.environment import command_environment
 
 app = typer.Typer(
     name="tfexport",
@@ -36,8 +37,12 @@ app.command()(validate)
 
 
 @app.callback(invoke_without_command=True)
-def main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     """Export Keras/TensorFlow and PyTorch checkpoints to ONNX, and prove the files."""
+    context.with_resource(command_environment())
     if version:
         typer.echo(__version__)
         raise typer.Exit(DONE)

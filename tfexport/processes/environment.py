@@ -54,3 +54,12 @@ def quiet_environment(*, exclusive: bool = True) -> AbstractContextManager[None]
         exclusive: whether the block holds the lock of the process.
     """
     return environment({_LEVEL: os.environ.get(_LEVEL, "3")}, exclusive=exclusive)
+
+
+def command_environment() -> AbstractContextManager[None]:
+    """Set the variables of a process that is a command of tfexport, for a block.
+
+    Keras chooses its framework when it is first imported: as this variable says, or a file in the user's home. A library may
+    import it by the way, and the user's choice for other programs would decide. What is exported chooses for itself.
+    """
+    return environment({"KERAS_BACKEND": "tensorflow"}, exclusive=False)

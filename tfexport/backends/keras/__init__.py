@@ -15,6 +15,13 @@ _BACKENDS: dict[Framework, str] = {"tf": "tensorflow", "pt": "torch"}
 _SETTING = "KERAS_BACKEND"
 
 
+def imported_keras(framework: Framework) -> Any:
+    """Return Keras 3 if it is imported already and runs on a framework; None otherwise. It is never imported here."""
+    keras = sys.modules.get("keras")
+    backend = getattr(keras, "backend", None)  # missing while Keras itself is being imported
+    return keras if backend is not None and backend.backend() == _BACKENDS[framework] else None
+
+
 def keras_on(framework: Framework) -> Any:
     """Return Keras 3, running on a framework.
 

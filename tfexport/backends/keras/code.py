@@ -1,101 +1,81 @@
-"""Code in the configuration of a Keras model: code that runs when the model is loaded or called, and is not Keras's own.
+"""Code in the configuration of a Keras model: everything that it names and that is not on the list of a `Vocabulary`.
 
-Keras 3 refuses most of it. A file that Keras 3 does not load goes to tf_keras, which refuses only Lambda layers: it imports any
-module that a configuration names, and calls any function in it.
+The Keras that loads a file is the one that is asked. Keras 3 refuses most code of its own, but a file that Keras 3
+does not load goes to tf_keras, which refuses only Lambda layers.
 """
 
 from __future__ import annotations
 
-import builtins
-import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-CODE = ("Lambda", "TFSMLayer", "TorchModuleWrapper", "__lambda__", "ClassMethod")
-"""Classes that hold code: Python in a Lambda, a program in others, and the method of any class."""
-_OPS = ("TFOpLambda", "SlicingOpLambda")
-"""Layers of tf_keras that call a function of TensorFlow. Some of these functions read and write files, or call Python."""
-_COMPUTING = (
-    "math",
-    "nn",
-    "linalg",
-    "image",
-    "signal",
-    "random",
-    "bitwise",
-    "dtypes",
-    "__operators__",
-)
-_NOT_COMPUTING = (
-    "print",
-    "py_function",
-    "numpy_function",
-    "load_library",
-    "load_op_library",
-    "function",
-    "import_graph_def",
-)
-_OF_KERAS = ("keras", "tf_keras", "keras_hub", "keras_nlp", "keras_cv", "builtins", "tensorflow")
-_FUNCTIONS = ("activations", "constraints", "initializers", "losses", "metrics", "ops", "regularizers")
-"""Modules of Keras whose functions only compute. Others load models, fetch and unpack files."""
+from tfexport.backends.keras.vocabulary import OP_LAYERS, Vocabulary
+from tfexport.text import shortened
+
+_LONGEST_NAME = 100
+_KERASES = ("keras", "tf_keras")
+_TEXTS = ("activation", "initializer", "regularizer", "constraint")
+"""Last words of the parameters that accept a function by its name."""
+_FILES = ("vocabulary", "merges", "proto")
+"""Parameters of layers for text that accept a list, or the name of a file, which is read when the model is loaded."""
 
 
-def code_in(config: Any) -> list[str]:
+def code_in(config: Any, vocabulary: Vocabulary) -> list[str]:
     """Return the code in a configuration, sorted: the name of each layer, with the class or function in parentheses.
 
-    A class or function that is registered with Keras is left out: the user imported the module that registers it.
+    Args:
+        config: The configuration, as parsed from JSON.
+        vocabulary: The names that the Keras that loads the file allows.
     """
-    return sorted({f"{_name(item, layer)} ({code})" for item, layer in objects(config) if (code := _code(item))})
+    found = set()
+    for item, layer in objects(config):
+        found |= {f"{_named(item, layer)} ({shortened(code, _LONGEST_NAME)})" for code in _codes(item, vocabulary)}
+    return sorted(found)
 
 
-def _code(item: Mapping[str, Any]) -> str | None:
-    """Return the name of the code that an object of a configuration holds; None where it does not hold code."""
-    class_name, config = str(item.get("class_name")), item.get("config")
-    if class_name in CODE:
-        return class_name
-    if class_name in _OPS:
-        function = str(config.get("function", "")) if isinstance(config, Mapping) else ""
-        return None if _computes(function) else f"{class_name} of tf.{function}"
-    module = item.get("module")
-    if not isinstance(module, str) or "class_name" not in item:
-        return None
-    is_function = class_name == "function"
-    called = str(config) if is_function else class_name
-    if _is_registered(called if is_function else str(item.get("registered_name") or class_name)):
-        return None
-    package, *parts = module.split(".")
-    if package not in _OF_KERAS:
-        return f"{module}.{called}"
-    if is_function:
-        harmless = called not in vars(builtins) if module == "builtins" else any(part in _FUNCTIONS for part in parts)
-    else:
-        harmless = called[:1].isupper() or called.startswith("__")  # classes, and Keras's names of tuples and the like
-    return None if harmless else f"{module}.{called}"
-
-
-def _computes(function: str) -> bool:
-    """Return whether a function of TensorFlow, by its name in the API, only computes."""
-    namespace, _, name = function.removeprefix("compat.v1.").rpartition(".")
-    return namespace in _COMPUTING or (not namespace and bool(name) and name not in _NOT_COMPUTING)
-
-
-def _is_registered(name: str) -> bool:
-    loaded = [module for package in ("keras", "tf_keras") if (module := sys.modules.get(package)) is not None]
-    return any(module.saving.get_registered_object(name) is not None for module in loaded)
-
-
-def _name(item: Mapping[str, Any], layer: str) -> str:
-    config = item.get("config")
-    return str(config.get("name", layer)) if isinstance(config, Mapping) else layer
-
-
-def objects(config: Any, layer: str = "?") -> Iterator[tuple[Mapping[str, Any], str]]:
+def objects(config: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Yield every mapping in a configuration, with the name of the nearest layer around it."""
-    if isinstance(config, Mapping):
-        yield config, layer
-        inner = _name(config, layer)
-        for value in config.values():
-            yield from objects(value, inner)
-    elif isinstance(config, list):
-        for value in config:
-            yield from objects(value, layer)
+    waiting = [(config, "?")]
+    while waiting:
+        value, layer = waiting.pop()
+        if isinstance(value, Mapping):
+            yield value, layer
+            inner = _named(value, layer)
+            waiting += [(each, inner) for each in value.values()]
+        elif isinstance(value, list | tuple):
+            waiting += [(each, layer) for each in value]
+
+
+def _codes(item: Mapping[str, Any], vocabulary: Vocabulary) -> Iterator[str]:
+    """Yield the code that a mapping of a configuration names."""
+    if "class_name" in item and not vocabulary.allows(item):
+        yield _described(item)
+    for key, value in item.items():
+        if isinstance(value, str):
+            if str(key).rpartition("_")[2] in _TEXTS and not vocabulary.allows_text(value):
+                yield value
+            if key in _FILES:
+                yield f"the file {value}"
+
+
+def _described(item: Mapping[str, Any]) -> str:
+    """Return what an object names: its class, without the module if that is Keras's, or its function; and its alias."""
+    name, config, registered = item["class_name"], item.get("config"), item.get("registered_name")
+    if name in OP_LAYERS:
+        own = config if isinstance(config, Mapping) else {}
+        node = own.get("node_def")
+        function = own.get("function", "") if not isinstance(node, Mapping) else f"raw_ops.{node.get('op')}"
+        return f"{name} of tf.{shortened(str(function), _LONGEST_NAME)}"
+    module, called = item.get("module"), config if name == "function" else name
+    if name != "function" and str(module).partition(".")[0] in _KERASES:
+        module = None
+    parts = [shortened(str(each), _LONGEST_NAME) for each in (module, called) if each is not None]
+    alias = str(registered).rpartition(">")[2]
+    known = registered in (None, name) or alias == called
+    return ".".join(parts) + ("" if known else f" as {shortened(str(registered), _LONGEST_NAME)}")
+
+
+def _named(item: Mapping[str, Any], layer: str) -> str:
+    config = item.get("config")
+    name = config.get("name") if isinstance(config, Mapping) else None
+    return layer if name is None else shortened(str(name), _LONGEST_NAME)

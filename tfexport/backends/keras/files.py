@@ -2,70 +2,107 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath
+from types import ModuleType
 from typing import Any
 
 from tfexport.backends.keras import keras_on
 from tfexport.backends.keras.code import code_in, objects
+from tfexport.backends.keras.sizes import Stored, check_calls, watched
+from tfexport.backends.keras.vocabulary import Vocabulary
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import Framework
+from tfexport.checkpoints.inspection import inspect_archive, inspect_hdf5
 from tfexport.errors import (
     CheckpointError,
     CorruptCheckpointError,
     FrameworkNotInstalledError,
+    TfExportError,
+    UnreadableFileError,
     UnsupportedCheckpointError,
     UntrustedCodeError,
     WeightsOnlyError,
+    abbreviate,
 )
+from tfexport.files.json_files import parse_json, read_json
 
-_CONFIG = "config.json"
-REFUSES = (
-    ValueError,
-    TypeError,
-    KeyError,
-    AttributeError,
-    ImportError,
-    IndexError,
-    RuntimeError,
-    NotImplementedError,
-    OSError,
-    AssertionError,
-)
-"""Errors that Keras 3 and tf_keras raise for a file that they do not load."""
+_TASK = "task.json"
+REFUSES = (Exception, SystemExit)
+"""Errors that Keras 3 and tf_keras raise for a file that they do not load: on damage, whatever their code happens to meet."""
 _EXTENSIONS = {"keras_hub": "keras-hub", "keras_nlp": "keras-hub", "keras_cv": "keras-cv"}
 """Packages whose layers a file may name, with the package to install for each."""
 
 
-def load_model(file: Path, framework: Framework, trust: bool, source: str) -> Any:
-    """Load a whole model from a file that `checked` has passed.
+@dataclass(frozen=True)
+class CheckedFile:
+    """A Keras file that may be loaded.
 
-    Raises:
-        RefusedError: Keras does not load the file.
+    Attributes:
+        file: The file.
+        source: Name of the file for messages.
+        trust: Whether the user trusts the code in it.
+        stored: What its weights hold.
+        allowed: The Kerases that may load it: what it names is only what they allow.
     """
-    keras = keras_on(framework)
-    try:
-        return keras.saving.load_model(file, compile=False, safe_mode=not trust)
-    except REFUSES as error:
-        raise RefusedError(f"Keras {keras.__version__} ({cause_of(error)})") from error
+
+    file: Path
+    source: str
+    trust: bool
+    stored: Stored
+    allowed: tuple[ModuleType, ...]
+
+    def load(self, keras: ModuleType) -> Any:
+        """Load the whole model.
+
+        Args:
+            keras: Keras 3 or tf_keras.
+
+        Raises:
+            RefusedError: This Keras does not load the file, or may not.
+            CorruptCheckpointError: The model is larger than its file.
+        """
+        if keras not in self.allowed:
+            raise RefusedError(
+                f"{_called(keras)} {keras.__version__} (it lacks classes or functions that the file names)"
+            )
+        try:
+            with watched([keras], self.stored, self.source):
+                return keras.models.load_model(str(self.file), compile=False, safe_mode=not self.trust)
+        except TfExportError:
+            raise
+        except REFUSES as error:
+            raise RefusedError(f"{_called(keras)} {keras.__version__} ({cause_of(error)})") from error
 
 
-def checked(file: Path, trust: bool, source: str) -> None:
-    """Refuse a file that is damaged, or holds code or only weights; import the packages whose layers it names.
+def checked(file: Path, kerases: Sequence[ModuleType], trust: bool, source: str) -> CheckedFile:
+    """Refuse a file that is damaged, or holds only weights, or code; import the packages whose layers it names.
+
+    Args:
+        file: The file.
+        kerases: Keras 3, and tf_keras where it may load the file too.
+        trust: Whether the user trusts the code in the file.
+        source: Name of the file for messages.
 
     Raises:
         WeightsOnlyError: The file holds only weights.
-        UntrustedCodeError: The model holds code, and the user did not trust it.
+        UntrustedCodeError: None of them may load the file: the model holds code, and the user did not trust it.
         CorruptCheckpointError: The file is damaged.
         FrameworkNotInstalledError: A package of layers is not installed.
     """
-    config = _archived_config(file) if file.suffix == ".keras" else _hdf5_config(file, source)
-    if not trust:
-        _refuse_code(config, source)
+    text, stored = _archived(file) if file.suffix == ".keras" else _in_hdf5(file, source)
+    config = _parsed(text, f"the configuration in {file}")
+    check_calls(config, source)
     _import_extensions(config, source)
+    allowed = kerases if trust else _refuse_code([config], kerases, source)
+    return CheckedFile(file, source, trust, stored, tuple(allowed))
+
+
+def _called(keras: ModuleType) -> str:
+    return "Keras" if keras.__name__ == "keras" else keras.__name__
 
 
 class RefusedError(Exception):
@@ -84,74 +121,94 @@ def load_preset(folder: Path, framework: Framework, trust: bool, source: str) ->
         raise FrameworkNotInstalledError(
             f"{source} is a preset of KerasHub, which is not installed. Install tfexport[keras-hub] (the package keras-hub)."
         )
-    if not trust:
-        for file in sorted(folder.glob("*.json")):
-            _refuse_code(_json(file.read_text(), file), source)
-    keras_on(framework)
+    configs = {file.name: _read(file) for file in sorted(folder.glob("*.json"))}
+    _check_shards(configs, source)
+    weights = inspect_hdf5(*sorted(folder.glob("*.h5")))
+    stored = Stored(sum(each.values for each in weights), sum(each.arrays for each in weights))
+    keras = keras_on(framework)
     import keras_hub
 
-    task = folder / "task.json"
-    name = _class_name(task, source) if task.is_file() else "Backbone"
+    check_calls(list(configs.values()), source)
+    if not trust:
+        _refuse_code(list(configs.values()), [keras], source)
+    task = configs.get(_TASK)
+    name = "Backbone" if task is None else _class_name(task, folder / _TASK, source)
     model_class = getattr(keras_hub.models, name, None)
-    if model_class is None:
+    if model_class is None or not hasattr(model_class, "from_preset"):
         raise CheckpointError(f"KerasHub {keras_hub.__version__} does not load {source}: it lacks the class {name}.")
     # The preprocessing before the model, with a tokenizer's tables, stays in the program that calls it.
-    options = {"preprocessor": None} if task.is_file() else {}
+    options = {} if task is None else {"preprocessor": None}
     try:
-        return model_class.from_preset(str(folder), **options)
+        with watched([keras], stored, source):
+            return model_class.from_preset(str(folder), **options)
+    except TfExportError:
+        raise
     except REFUSES as error:
         raise CheckpointError(f"KerasHub does not load {source}: {cause_of(error)}") from error
 
 
-def _class_name(task: Path, source: str) -> str:
-    config = _json(task.read_text(), task)
-    name = config.get("class_name") if isinstance(config, dict) else None
+def _class_name(task: Any, file: Path, source: str) -> str:
+    name = task.get("class_name") if isinstance(task, dict) else None
     if not isinstance(name, str):
-        raise CorruptCheckpointError(f"{task} does not name a class. Fetch or save {source} again.")
+        raise CorruptCheckpointError(f"{file} does not name a class. Fetch or save {source} again.")
     return name
 
 
-def _archived_config(file: Path) -> Any:
-    try:
-        with zipfile.ZipFile(file) as archive:
-            return _json(archive.read(_CONFIG).decode(), file)
-    except (zipfile.BadZipFile, KeyError, OSError, UnicodeDecodeError) as error:
-        raise CorruptCheckpointError(
-            f"{file} is not a readable Keras archive ({cause_of(error)}): it is truncated, or was not saved by Keras. "
-            "Fetch or save it again."
-        ) from error
+def _check_shards(configs: Mapping[str, Any], source: str) -> None:
+    """Check that the files of weights that an index names lie beside it."""
+    for name, config in configs.items():
+        shards = config.get("weight_map") if isinstance(config, dict) else None
+        for shard in _texts(shards):
+            if PurePath(shard).name != shard:
+                raise CorruptCheckpointError(f"{name} of {source} names weights outside its folder: {shard!r}.")
 
 
-def _hdf5_config(file: Path, source: str) -> Any:
-    import h5py  # comes with Keras, which an export from PyTorch does not need
+def _texts(value: Any) -> Iterator[str]:
+    waiting = [value]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield each
+        elif isinstance(each, dict | list):
+            waiting += each.values() if isinstance(each, dict) else each
 
-    try:
-        with h5py.File(file, "r") as opened:
-            config = opened.attrs.get("model_config")
-    except OSError as error:
-        raise CorruptCheckpointError(
-            f"{file} is not a readable HDF5 file ({cause_of(error)}): it is truncated. Fetch or save it again."
-        ) from error
-    if config is None:
+
+def _archived(file: Path) -> tuple[str, Stored]:
+    found = inspect_archive(file)
+    return found.config, Stored(found.values, found.arrays)
+
+
+def _in_hdf5(file: Path, source: str) -> tuple[str, Stored]:
+    found = inspect_hdf5(file)[0]
+    if found.model_config is None:
         raise WeightsOnlyError(source)
-    return _json(config if isinstance(config, str) else bytes(config).decode(), file)
+    return found.model_config, Stored(found.values, found.arrays)
 
 
-def _json(text: str, file: Path) -> Any:
+def _read(file: Path) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise CorruptCheckpointError(f"the configuration in {file} is not JSON: {error}.") from error
+        return read_json(file)
+    except UnreadableFileError as error:
+        raise CorruptCheckpointError(f"{error}. Fetch or save it again.") from error
 
 
-def _refuse_code(config: Any, source: str) -> None:
-    found = code_in(config)
-    if found:
+def _parsed(text: str, name: str) -> Any:
+    try:
+        return parse_json(text, name)
+    except UnreadableFileError as error:
+        raise CorruptCheckpointError(f"{error}. Fetch or save it again.") from error
+
+
+def _refuse_code(configs: Sequence[Any], kerases: Sequence[ModuleType], source: str) -> list[ModuleType]:
+    """Return those Kerases whose vocabulary allows all that configurations name."""
+    found = {keras: code_in(configs, Vocabulary(keras)) for keras in kerases}
+    if all(found.values()):
         raise UntrustedCodeError(
-            f"{source} holds code that runs when it is loaded: {', '.join(found)}. That code can do anything that "
-            "you can. If you trust the source of the file, pass --trust (trust=True). In Python, import the module that "
-            "registers classes of your own."
+            f"{source} holds code that runs when it is loaded: {abbreviate(sorted(found.values(), key=len)[0])}. "
+            "That code can do anything that you can. If you trust the source of the file, pass --trust (trust=True). In Python, "
+            "import the module that registers classes of your own."
         )
+    return [keras for keras, code in found.items() if not code]
 
 
 def _import_extensions(config: Any, source: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from tfexport.backends.base import LoadedModel
-from tfexport.backends.keras.files import RefusedError, checked, load_model, load_preset, only_keras_file
+from tfexport.backends.keras import keras_on
+from tfexport.backends.keras.files import RefusedError, checked, load_preset, only_keras_file
 from tfexport.backends.keras.models import model_of_keras
 from tfexport.backends.loading import loader
 from tfexport.backends.signature_model import SignatureModel, with_options
@@ -73,9 +74,10 @@ def load_keras_file(checkpoint: Checkpoint) -> SignatureModel:
     """
     source, trust = checkpoint.source, checkpoint.options.trust
     file = only_keras_file(checkpoint)
-    checked(file, trust, source)
+    keras = keras_on("pt")
+    found = checked(file, [keras], trust, source)
     try:
-        return _signature_model(load_model(file, "pt", trust, source), source)
+        return _signature_model(found.load(keras), source)
     except RefusedError as error:
         raise CheckpointError(
             f"{source} does not load in {error}, the only Keras that runs on PyTorch. Leave out --framework pt "

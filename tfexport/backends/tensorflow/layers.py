@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import keras
 import tensorflow as tf
 import tf_keras
 
 from tfexport.backends.base import Layers
+from tfexport.backends.keras import imported_keras
 from tfexport.backends.keras.layers import recorded_calls
 
 
@@ -21,7 +21,8 @@ def recorded(layers: Layers) -> Iterator[None]:
     Args:
         layers: Mapping to which the outputs are added.
     """
-    classes = (tf_keras.layers.Layer, keras.layers.Layer)
+    keras = imported_keras("tf")
+    classes = [tf_keras.layers.Layer, *([] if keras is None else [keras.layers.Layer])]
     with recorded_calls(classes, layers, tf.nest.flatten, _is_float, lambda value: value.numpy()):
         yield
 

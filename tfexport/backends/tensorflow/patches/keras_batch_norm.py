@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from tfexport.backends.keras import imported_keras
 from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
@@ -19,10 +19,11 @@ _RANK = 4
 
 
 def specs() -> list[PatchingSpec]:
-    """Return the patch if Keras runs on TensorFlow."""
-    module = keras.src.backend.nn
-    if keras.backend.backend() != "tensorflow":
+    """Return the patch if Keras is imported, and runs on TensorFlow."""
+    keras = imported_keras("tf")
+    if keras is None:
         return []
+    module = keras.src.backend.nn
     return [PatchingSpec(module, "batch_normalization", _as_one_op(module.batch_normalization))]
 
 

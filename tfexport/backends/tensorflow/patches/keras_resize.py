@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from tfexport.backends.keras import imported_keras
 from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
@@ -18,15 +18,18 @@ VERSIONS = Versions("keras", ">=3.13,<4")
 
 
 def specs() -> list[PatchingSpec]:
-    """Return the patch."""
+    """Return the patch if Keras runs on TensorFlow."""
+    keras = imported_keras("tf")
+    if keras is None:
+        return []
     module = keras.src.ops.image
-    return [PatchingSpec(module, "resize", _without_size_check(module.resize))]
+    return [PatchingSpec(module, "resize", _without_size_check(module.resize, keras.src.backend.image))]
 
 
-def _without_size_check(original: Any) -> Any:
+def _without_size_check(original: Any, backend: Any) -> Any:
     def resize(images: Any, size: Any, *arguments: Any, **named: Any) -> Any:
         if tf.is_symbolic_tensor(images) and any(tf.is_tensor(length) for length in size):
-            return keras.src.backend.image.resize(images, size, *arguments, **named)
+            return backend.resize(images, size, *arguments, **named)
         return original(images, size, *arguments, **named)
 
     return resize

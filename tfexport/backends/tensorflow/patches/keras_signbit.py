@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import tensorflow as tf
 
+from tfexport.backends.keras import imported_keras
 from tfexport.backends.versions import Versions
 from tfexport.declarations.patching import PatchingSpec
 
@@ -17,10 +17,11 @@ VERSIONS = Versions("keras", ">=3.13,<4")
 
 
 def specs() -> list[PatchingSpec]:
-    """Return the patch if Keras runs on TensorFlow."""
-    module = keras.src.backend.numpy
-    if keras.backend.backend() != "tensorflow":
+    """Return the patch if Keras is imported, and runs on TensorFlow."""
+    keras = imported_keras("tf")
+    if keras is None:
         return []
+    module = keras.src.backend.numpy
     return [PatchingSpec(module, "signbit", _by_reciprocal(module.signbit))]
 
 

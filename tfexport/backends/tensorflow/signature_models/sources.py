@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
-import keras
-import tensorflow as tf
 import tf_keras
 
-from tfexport.backends.keras.files import (
-    REFUSES,
-    RefusedError,
-    cause_of,
-    checked,
-    load_model,
-    load_preset,
-    only_keras_file,
-)
+from tfexport.backends.keras import keras_on
+from tfexport.backends.keras.files import RefusedError, checked, load_preset, only_keras_file
 from tfexport.backends.keras.models import model_of_keras
 from tfexport.backends.signature_model import SignatureModel
 from tfexport.backends.tensorflow.signature_models.functions import is_function, model_of_function
@@ -57,22 +49,24 @@ def load_live_model(checkpoint: Checkpoint) -> SignatureModel:
 
 
 def _from_file(file: Path, trust: bool, source: str) -> Any:
-    checked(file, trust, source)
+    keras = keras_on("tf")
+    found = checked(file, [keras, tf_keras], trust, source)
     try:
-        return load_model(file, "tf", trust, source)
+        return found.load(keras)
     except RefusedError as error:
         refused = error
     try:
-        return tf_keras.models.load_model(str(file), compile=False, safe_mode=not trust)
-    except (*REFUSES, tf.errors.OpError) as error:
+        return found.load(tf_keras)
+    except RefusedError as error:
         raise CheckpointError(
-            f"{source} loads neither in {refused} nor in tf_keras {tf_keras.__version__} ({cause_of(error)}). A model with "
-            "classes of its own needs their code: build or load it in Python and pass it to tfexport.export_model(model, output)."
+            f"{source} loads neither in {refused} nor in {error}. A model with classes of its own needs their code: build or "
+            "load it in Python and pass it to tfexport.export_model(model, output)."
         ) from refused
 
 
 def _signature_model(value: Any, source: str) -> SignatureModel:
-    if isinstance(value, keras.Model):
+    keras = sys.modules.get("keras")  # a model of it may run on another framework, and `model_of_keras` says so
+    if keras is not None and isinstance(value, keras.Model):
         return model_of_keras(value, "tf", source)
     if isinstance(value, tf_keras.Model):
         return model_of_tf_keras(value, source)

@@ -1,0 +1,73 @@
+"""HDF5 files and Keras archives looked at in a child process, before anything of them is loaded here.
+
+A damaged file can make the HDF5 library allocate gigabytes or end the process, and an archive can unpack to terabytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tfexport.checkpoints.hdf5 import Hdf5Content, walk
+from tfexport.checkpoints.keras_archive import ArchiveContent, read_archive
+from tfexport.errors import CorruptCheckpointError, ProcessError
+from tfexport.files.reading import open_regular
+from tfexport.processes.worker import Limits, Worker
+
+LIMITS = Limits(memory_mib=768, seconds=60.0, start_seconds=60.0)
+
+
+def inspect_hdf5(*files: Path) -> list[Hdf5Content]:
+    """Look at HDF5 files. See `tfexport.checkpoints.hdf5`.
+
+    Raises:
+        CorruptCheckpointError: A file is damaged, refers to another file, or declares more data than fits into it.
+        UnreadableFileError: A file cannot be opened.
+    """
+    return _in_a_child(_hdf5, files)
+
+
+def inspect_archive(file: Path) -> ArchiveContent:
+    """Look at a Keras archive. See `tfexport.checkpoints.keras_archive`.
+
+    Raises:
+        CorruptCheckpointError: The archive is damaged, or unpacks to much more than its size.
+        UnreadableFileError: The file cannot be opened.
+    """
+    found: list[ArchiveContent] = _in_a_child(_archive, (file,))
+    return found[0]
+
+
+def _in_a_child(look: Callable[[Path], Any], files: tuple[Path, ...]) -> list[Any]:
+    for file in files:
+        open_regular(file).close()
+    found = []
+    with Worker(_ready, LIMITS) as child:
+        for file in files:
+            try:
+                found.append(child(look, file))
+            except ProcessError as error:
+                raise CorruptCheckpointError(
+                    f"{file} cannot be read ({error}): it is damaged, or was made to do harm. Fetch it again from a source that "
+                    "you trust."
+                ) from error
+    return found
+
+
+def _ready() -> Callable[..., Any]:
+    import h5py  # noqa: F401  before the limit of memory
+
+    return _call
+
+
+def _call(look: Callable[[Path], Any], file: Path) -> Any:
+    return look(file)
+
+
+def _hdf5(file: Path) -> Hdf5Content:
+    return walk(str(file), file.stat().st_size, str(file))
+
+
+def _archive(file: Path) -> ArchiveContent:
+    return read_archive(file)
