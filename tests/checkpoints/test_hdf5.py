@@ -13,7 +13,7 @@ import pytest
 from tfexport.checkpoints import hdf5
 from tfexport.checkpoints.hdf5 import Hdf5Content, walk
 from tfexport.checkpoints.inspection import LIMITS, inspect_hdf5
-from tfexport.errors import CorruptCheckpointError, UnreadableFileError
+from tfexport.errors import CorruptCheckpointError
 from tfexport.processes.worker import Limits
 
 h5py = pytest.importorskip("h5py", reason="HDF5 comes with TensorFlow and Keras")
@@ -204,5 +204,5 @@ def test_a_fifo_is_not_opened(tmp_path: Path) -> None:
     import os
 
     os.mkfifo(tmp_path / "model.h5")
-    with pytest.raises(UnreadableFileError, match="it is a FIFO"):
+    with pytest.raises(CorruptCheckpointError, match="it is a FIFO"):
         inspect_hdf5(tmp_path / "model.h5")

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FRAMEWORK_NAMES, Framework, FrameworkChoice
+from tfexport.checkpoints.inspection import inspect_hdf5
 from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError, TfExportError, UnsupportedCheckpointError
 
 _SIZES_DIFFER = (
@@ -52,10 +53,15 @@ def loader(checkpoint: Checkpoint, framework: Framework) -> Callable[..., Any]:
 
 
 def from_pretrained_options(checkpoint: Checkpoint, choice: FrameworkChoice) -> dict[str, Any]:
-    """Return options that make ``from_pretrained`` read only the weight files on which the choice is based."""
+    """Return options that make ``from_pretrained`` read only the weight files on which the choice is based.
+
+    Raises:
+        CorruptCheckpointError: One of them is an HDF5 file that is damaged, or refers to another file.
+    """
     options: dict[str, Any] = {"cache_dir": checkpoint.cache_dir}
     found = checkpoint.weights_of(choice.weights) if choice.weights is not None else None
     if found is not None:
+        inspect_hdf5(*(file for file in found.files if file.suffix == ".h5"))
         options["use_safetensors"] = found.files[-1].suffix == ".safetensors"
     return options
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Protocol
 
 from tfexport.checkpoints.signature import NCHW, NHWC, SignatureOptions, TensorSpec, check_names, permuted
@@ -11,6 +12,8 @@ from tfexport.errors import ContractError, UnsupportedCheckpointError
 
 Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 SINGLE_OUTPUT = "output"
+LARGEST_INPUT = 2**28
+"""Values of an input, of which several are made: a gibibyte in float32."""
 
 
 class Ops(Protocol):
@@ -100,7 +103,15 @@ def with_options(model: SignatureModel, options: SignatureOptions) -> SignatureM
 
     Raises:
         InputsError: The model has no input of a name in `inputs_as_nchw`.
+        UnsupportedCheckpointError: An input has more values than memory holds, whatever its dynamic axes are.
     """
+    for spec in model.inputs:
+        fixed = prod(length for length in spec.shape if length is not None)
+        if fixed > LARGEST_INPUT:
+            raise UnsupportedCheckpointError(
+                f"{model.name} accepts {spec.name} of shape {list(spec.shape)} only: {fixed:,} values, and at most "
+                f"{LARGEST_INPUT:,} can be tried. Build the model with dynamic axes, or with smaller ones."
+            )
     check_names(options.inputs_as_nchw, [spec.name for spec in model.inputs], "--inputs-as-nchw (inputs_as_nchw=...)")
     return replace(model, inputs_as_nchw=options.inputs_as_nchw, outputs_as_nchw=options.outputs_as_nchw)
 

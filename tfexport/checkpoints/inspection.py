@@ -11,8 +11,8 @@ from typing import Any
 
 from tfexport.checkpoints.hdf5 import Hdf5Content, walk
 from tfexport.checkpoints.keras_archive import ArchiveContent, read_archive
+from tfexport.checkpoints.weight_files import opened
 from tfexport.errors import CorruptCheckpointError, ProcessError
-from tfexport.files.reading import open_regular
 from tfexport.processes.worker import Limits, Worker
 
 LIMITS = Limits(memory_mib=768, seconds=60.0, start_seconds=60.0)
@@ -22,8 +22,8 @@ def inspect_hdf5(*files: Path) -> list[Hdf5Content]:
     """Look at HDF5 files. See `tfexport.checkpoints.hdf5`.
 
     Raises:
-        CorruptCheckpointError: A file is damaged, refers to another file, or declares more data than fits into it.
-        UnreadableFileError: A file cannot be opened.
+        CorruptCheckpointError: A file cannot be opened, is damaged, refers to another file, or declares more data than fits
+            into it.
     """
     return _in_a_child(_hdf5, files)
 
@@ -32,8 +32,7 @@ def inspect_archive(file: Path) -> ArchiveContent:
     """Look at a Keras archive. See `tfexport.checkpoints.keras_archive`.
 
     Raises:
-        CorruptCheckpointError: The archive is damaged, or unpacks to much more than its size.
-        UnreadableFileError: The file cannot be opened.
+        CorruptCheckpointError: The archive cannot be opened, is damaged, or unpacks to much more than its size.
     """
     found: list[ArchiveContent] = _in_a_child(_archive, (file,))
     return found[0]
@@ -41,7 +40,9 @@ def inspect_archive(file: Path) -> ArchiveContent:
 
 def _in_a_child(look: Callable[[Path], Any], files: tuple[Path, ...]) -> list[Any]:
     for file in files:
-        open_regular(file).close()
+        opened(file).close()
+    if not files:
+        return []
     found = []
     with Worker(_ready, LIMITS) as child:
         for file in files:

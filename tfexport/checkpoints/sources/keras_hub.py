@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfexport.checkpoints.source_kind import SourceKind
 from tfexport.checkpoints.weight_files import WeightFiles
+from tfexport.errors import UnreadableFileError
+from tfexport.files.json_files import read_json
 
 
 class KerasHubPreset(SourceKind):
@@ -27,11 +28,12 @@ class KerasHubPreset(SourceKind):
     def recognises(self, source: Any, weights: Sequence[WeightFiles]) -> bool:
         """Return whether the configuration names a class, and the metadata a version of Keras."""
         try:
-            return bool(json.loads((source / "metadata.json").read_text()).get("keras_version")) and bool(
-                json.loads((source / "config.json").read_text()).get("class_name")
-            )
-        except (OSError, ValueError, AttributeError):  # no such file, not JSON, or JSON that is not an object
+            metadata, config = (read_json(source / name) for name in ("metadata.json", "config.json"))
+        except UnreadableFileError:  # no such file, or not JSON
             return False
+        if not isinstance(metadata, dict) or not isinstance(config, dict):
+            return False
+        return bool(metadata.get("keras_version")) and bool(config.get("class_name"))
 
     def fingerprint(self, root: Path, weights: Sequence[Path]) -> Iterable[Path]:
         return [root / "config.json", *weights, root / "task.json"]
