@@ -10,6 +10,7 @@ import pytest
 keras = pytest.importorskip("keras", reason="the TensorFlow backend's tests need TensorFlow")
 tf_keras = pytest.importorskip("tf_keras", reason="the TensorFlow backend's tests need TensorFlow")
 
+from tfexport.backends.keras import sizes  # noqa: E402
 from tfexport.backends.keras.sizes import MOST_CALLS, Stored, check_calls, watched  # noqa: E402
 from tfexport.errors import CorruptCheckpointError  # noqa: E402
 
@@ -59,6 +60,18 @@ def test_nothing_stays_patched(package: Any) -> None:
     with pytest.raises(CorruptCheckpointError), watched([package], Stored(0, 0), "model.keras"):
         package.layers.Dense(10**7).build((None, 8))
     package.layers.Dense(10**6).build((None, 2))
+
+
+def test_layers_that_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tf_keras looks for an end of the circle for ever."""
+    monkeypatch.setattr(sizes, "MOST_READS", 1000)
+    made = tf_keras.Input((6,), name="x")
+    config = tf_keras.Model(made, tf_keras.layers.ReLU(name="b")(tf_keras.layers.ReLU(name="a")(made))).get_config()
+    with watched([tf_keras], STORED, "model.keras"):
+        assert tf_keras.Model.from_config(config).count_params() == 0
+        config["layers"][1]["inbound_nodes"] = [[["b", 0, 0, {}]]]
+        with pytest.raises(ValueError, match="wait for each other"):
+            tf_keras.Model.from_config(config)
 
 
 def test_many_layers() -> None:

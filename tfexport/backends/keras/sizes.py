@@ -8,6 +8,7 @@ constant: variables of adapters (LoRA) and states of random numbers may be missi
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from tfexport.errors import CorruptCheckpointError
 
 MOST_CALLS = 20_000
 """Layers, and calls of layers, of a model. The largest that we know, NASNetLarge, has a thousand of each."""
+MOST_READS = 1_000_000
+"""References to calls that tf_keras reads between two calls. It reads those of one model again and again until all are made."""
 _FACTOR = 2
 _MORE_VALUES = 1_000_000
 _MORE_VARIABLES = 1_000
@@ -57,7 +60,7 @@ def check_calls(config: Any, source: str) -> None:
 
 @contextmanager
 def watched(kerases: Sequence[ModuleType], stored: Stored, source: str) -> Iterator[None]:
-    """Refuse a model that makes more variables in a block than its file has values for.
+    """Refuse a model that makes more variables in a block than its file has values for, and one whose layers form a circle.
 
     Args:
         kerases: Keras 3, tf_keras, or both.
@@ -66,9 +69,10 @@ def watched(kerases: Sequence[ModuleType], stored: Stored, source: str) -> Itera
 
     Raises:
         CorruptCheckpointError: A variable is one too many, or too large.
+        ValueError: Layers of tf_keras wait for each other.
     """
     count = _Count(stored, source)
-    with patched([_patch(keras, count) for keras in kerases]):
+    with patched([spec for keras in kerases for spec in _patches(keras, count)]):
         yield
 
 
@@ -103,21 +107,44 @@ def _lengths(shape: Any) -> Sequence[int | None]:
     return tuple(int(length) if length is not None else None for length in listed)
 
 
-def _patch(keras: ModuleType, count: _Count) -> PatchingSpec:
-    if keras.__name__ == "keras":
-        variable = next(kind for kind in keras.Variable.__mro__ if "__init__" in vars(kind))
-        original = variable.__init__
+def _patches(keras: ModuleType, count: _Count) -> list[PatchingSpec]:
+    return _of_keras(keras, count) if keras.__name__ == "keras" else _of_tf_keras(keras, count)
 
-        def made(self: Any, initializer: Any, shape: Any = None, *arguments: Any, **named: Any) -> None:
-            count.add(shape)
-            original(self, initializer, shape, *arguments, **named)
 
-        return PatchingSpec(variable, "__init__", made)
-    layer = keras.layers.Layer
-    add_weight = layer.add_weight
+def _of_keras(keras: ModuleType, count: _Count) -> list[PatchingSpec]:
+    variable = next(kind for kind in keras.Variable.__mro__ if "__init__" in vars(kind))
+    original = variable.__init__
+
+    def made(self: Any, initializer: Any, shape: Any = None, *arguments: Any, **named: Any) -> None:
+        count.add(shape)
+        original(self, initializer, shape, *arguments, **named)
+
+    return [PatchingSpec(variable, "__init__", made)]
+
+
+def _of_tf_keras(keras: ModuleType, count: _Count) -> list[PatchingSpec]:
+    layer, reference = keras.layers.Layer, sys.modules["tf_keras.src.utils.tf_utils"].ListWrapper
+    add_weight, call, as_list = layer.add_weight, layer.__call__, reference.as_list
+    reads = 0
 
     def added(self: Any, name: Any = None, shape: Any = None, *arguments: Any, **named: Any) -> Any:
         count.add(shape)
         return add_weight(self, name, shape, *arguments, **named)
 
-    return PatchingSpec(layer, "add_weight", added)
+    def called(self: Any, *arguments: Any, **named: Any) -> Any:
+        nonlocal reads
+        reads = 0
+        return call(self, *arguments, **named)
+
+    def read(self: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        if reads > MOST_READS:  # tf_keras would read for ever; Keras 3 raises an error itself
+            raise ValueError("layers wait for each other in a circle")
+        return as_list(self)
+
+    return [
+        PatchingSpec(layer, "add_weight", added),
+        PatchingSpec(layer, "__call__", called),
+        PatchingSpec(reference, "as_list", read),
+    ]
