@@ -18,6 +18,7 @@ PACKAGE = ROOT / "tfexport"
 ROOMS = (
     "text",
     "errors",
+    "keywords",
     "files",
     "processes",
     "dummy_inputs",

@@ -96,7 +96,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
         ({"atol": float("nan")}, InputsError, r"atol is nan; expected a finite number.*\(--atol"),
         ({"atol": float("inf")}, InputsError, "atol is inf"),
         ({"rtol": -1}, InputsError, "rtol is -1; expected"),
-        ({"rtol": "1e-4"}, InputsError, "rtol is 1e-4; expected"),
+        ({"rtol": "1e-4"}, InputsError, "rtol is '1e-4'; expected"),
         ({"input_shapes": {"x": [0]}}, InputsError, "the length 0 for an axis of x"),
         ({"axis_names": {"x": ["two words"]}}, InputsError, "'two words' as the name of an axis of x"),
         ({"inputs_as_nchw": "image"}, InputsError, "'image' is one text; expected a list of names"),
@@ -106,6 +106,55 @@ def test_what_is_not_valid(keywords: dict[str, Any], error: type[TfExportError],
     with pytest.raises(error, match=message) as caught:
         export_options(**keywords)
     assert "\n" not in str(caught.value)
+
+
+ODD: tuple[Any, ...] = (
+    5, -1, 0.5, float("nan"), float("inf"), 10**400, True, None, "a text", "", "a\0b", b"bytes", [], [[]], [5], {}, {"x": "abc"},
+    {"x": [-1.5]}, {"x": [10**12]}, {"x": {"y": 1}}, {5: [1]}, {"x": [[1]]}, {"x": [None, b"x"]}, {"x": 5}, object(), np.ones(3),
+)  # fmt: skip
+ACCEPTED: dict[str, tuple[Any, ...]] = {
+    "feature": (str,),
+    "framework": (type(None),),
+    "model_type": (str, type(None)),
+    "cache_dir": (str, type(None)),
+    "opset": (type(None),),
+    "atol": (int, float, type(None)),
+    "rtol": (int, float, type(None)),
+    "signature": (str, type(None)),
+    "tag": (str, type(None)),
+    "input_shapes": (dict, type(None)),
+    "axis_names": (dict, type(None)),
+    "inputs_as_nchw": (list, dict, tuple),
+    "outputs_as_nchw": (list, dict, tuple),
+}
+"""Types of values among them that a keyword accepts; it need not accept every value of a type. The others are flags."""
+
+
+@pytest.mark.parametrize("name", sorted(ExportKeywords.__optional_keys__))
+def test_odd_values(name: str) -> None:
+    """Each is accepted, or refused by one error of ours, in one line of bounded length."""
+    for odd in ODD:
+        keywords: dict[str, Any] = {name: odd}
+        refused = _refusal(keywords)
+        if refused is None:
+            assert isinstance(odd, ACCEPTED.get(name, (bool,))), odd
+        else:
+            assert "\n" not in refused
+            assert len(refused) < 600
+
+
+def _refusal(keywords: dict[str, Any]) -> str | None:
+    try:
+        export_options(**keywords)
+    except TfExportError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("odd", [5, None, b"out", [], "a\0b", True])
+def test_an_odd_output(odd: Any) -> None:
+    with pytest.raises(InputsError, match="output is .*; expected a path"):
+        export_model("nowhere", odd)
 
 
 @pytest.mark.parametrize("name", ["fetaure", "transforms", "signature_options"])

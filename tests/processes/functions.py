@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,11 +29,19 @@ def act(action: str, value: Any = 0) -> Any:
         os._exit(value)
     if action == "sleep":
         time.sleep(value)
+    if action == "native sleep":
+        native_sleep(*value)
     if action == "allocate":
         return int(np.ones(value * 2**20 // 8).sum())
     if action == "environment":
         return os.environ.get(value)
     return os.getpid()
+
+
+def native_sleep(file: str, seconds: int) -> None:
+    """Write the number of this process to a file, and hold the interpreter in native code, as a model of others can."""
+    Path(file).write_text(str(os.getpid()))
+    ctypes.PyDLL(None).sleep(seconds)
 
 
 def made() -> Callable[..., Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from tfexport.errors import InputsError, ProcessError
@@ -60,6 +63,33 @@ def test_one_that_takes_too_long_is_killed() -> None:
     with pytest.raises(ProcessError, match="its process did not answer within 0.5 s"):
         call_isolated(time.sleep, 60, timeout_s=0.5)
     assert time.monotonic() - begin < 30
+
+
+def _allocate(mib: int) -> int:
+    return int(np.ones(mib * 2**20 // 8).sum())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of a process")
+def test_a_limit_of_memory() -> None:
+    assert call_isolated(_allocate, 64, memory_mib=256) == 64 * 2**17
+    with pytest.raises(ProcessError, match=r"it needs more memory than it may take: .*Unable to allocate"):
+        call_isolated(_allocate, 512, memory_mib=256)
+    with pytest.raises(ProcessError, match="it needs more memory than it may take"):
+        call_isolated(_allocate, 2**22)  # 4 TiB, of a machine without a limit of ours
+
+
+def test_no_child_is_left_when_the_parent_is_interrupted() -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            call_isolated(time.sleep, 60)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert multiprocessing.active_children() == []
 
 
 def test_no_lock_is_held_while_a_child_works() -> None:

@@ -11,6 +11,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from tests import hostile_onnx
 from tfexport.graph.contract import Contract, Port
 from tfexport.runtime.sessions import open_session
 from tfexport.validation.structure import accepts_other_lengths, check_structure, returns_other_lengths
@@ -120,3 +121,25 @@ def test_an_output_that_is_not_as_long_as_the_file_says(tmp_path: Path) -> None:
     one, two = ({"y": session.run(None, {"x": np.ones((rows, 4), np.float32)})[0]} for rows in (1, 2))
     assert returns_other_lengths(session, one) == []
     assert returns_other_lengths(session, two) == ["axis 0 of y is fixed to 2, and other lengths are returned"]
+
+
+@pytest.mark.parametrize("name", hostile_onnx.BROKEN)
+def test_a_file_that_no_runtime_accepts(name: str, tmp_path: Path) -> None:
+    problems = check_structure(hostile_onnx.write(hostile_onnx.BROKEN[name](), tmp_path / "m.onnx"))
+    assert problems
+    for problem in problems:
+        assert problem.isprintable()
+        assert len(problem) < 600
+
+
+@pytest.mark.parametrize("name", hostile_onnx.BYTES)
+def test_a_file_that_is_not_a_model(name: str, tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(hostile_onnx.BYTES[name])
+    problems = check_structure(tmp_path / "m.onnx")
+    assert problems
+    assert all(problem.isprintable() for problem in problems)
+
+
+@pytest.mark.parametrize("make", [hostile_onnx.sound, hostile_onnx.endless, hostile_onnx.huge])
+def test_loading_a_file_computes_nothing_of_it(make: Any, tmp_path: Path) -> None:
+    assert check_structure(hostile_onnx.write(make(), tmp_path / "m.onnx")) == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from tfexport.benchmark.environment import load_average, machine, usable_cpus
 from tfexport.benchmark.groups import Group, check_engines, make_groups, reference_of
 from tfexport.benchmark.results import SCHEMA_VERSION, created
 from tfexport.benchmark.run import INTERRUPTED, LAUNCHES, ROUND_S, TIME_LIMIT_S, Limits, Progress, measure
-from tfexport.benchmark.suite import Options
+from tfexport.benchmark.suite import MOST_PARALLEL, Options
 from tfexport.benchmark.targets import Request, Target, open_target
 from tfexport.errors import InputsError
+from tfexport.keywords import not_valid, path, path_text, shown, text
 from tfexport.reporting.requirements import MEASURING, require
 from tfexport.runtime.errors import import_runtime
 
@@ -53,19 +56,22 @@ def benchmark(
         CheckpointError: A target does not exist.
         InputsError: A setting is not valid.
     """
-    if not targets:
-        raise InputsError("found nothing to measure. Name an exported directory, an ONNX file or a checkpoint.")
+    requests = _requests(targets)
+    if options is not None and not isinstance(options, Options):
+        raise not_valid("options", options, "tfexport.benchmark.Options")
+    shared = options or Options()
+    name = None if name is None else text("name", name)
+    folder = None if folder is None else path("folder", folder)
     import_runtime()
     announce = progress or (lambda share, text: None)
-    shared = options or Options()
     limits = Limits(shared.launches or LAUNCHES, shared.round_s or ROUND_S, shared.time_limit_s or TIME_LIMIT_S)
     require(MEASURING)
     before, begin = machine(), time.perf_counter()
     with ExitStack() as stack:
         exports = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-benchmark-")))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tfexport-benchmark-")))
-        planned = _planned([_request(each) for each in targets], shared, exports, announce)
-        groups = _groups(planned, scratch, announce)
+        planned = _planned(requests, shared, exports, announce)
+        groups = _groups(planned, scratch, limits.time_limit_s, announce)
         ended = measure(groups, limits, begin, announce)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -98,12 +104,14 @@ def _planned(
     return planned
 
 
-def _groups(planned: Mapping[str, tuple[Target, Axes]], scratch: Path, announce: Progress) -> list[Group]:
+def _groups(
+    planned: Mapping[str, tuple[Target, Axes]], scratch: Path, time_limit_s: float, announce: Progress
+) -> list[Group]:
     """Run the reference of every target, and return the groups of all targets."""
     groups = []
     for name, (target, axes) in planned.items():
         announce(0.0, f"running {name} in {reference_of(target)} for reference")
-        groups += make_groups(target, axes, scratch / name)
+        groups += make_groups(target, axes, scratch / name, time_limit_s)
     return groups
 
 
@@ -138,18 +146,30 @@ def _default_engines(target: Target) -> list[str]:
 def _threads(asked: int | str, cpus: int) -> int:
     if asked == ALL:
         return cpus
-    try:
-        return int(asked)
-    except ValueError as error:
+    written = str(asked).strip()
+    if not re.fullmatch(r"[0-9]{1,9}", written) or not 1 <= int(written) <= MOST_PARALLEL:
         raise InputsError(
-            f"{asked!r} is not a number of threads. Expected a whole number, or {ALL!r} (--threads, threads=...)."
-        ) from error
+            f"{shown(asked)} is not a number of threads. Expected a whole number from 1 to {MOST_PARALLEL}, or {ALL!r} "
+            "(--threads, threads=...)."
+        )
+    return int(written)
 
 
-def _request(target: Request | tuple[Request, Options] | str | Path) -> tuple[Request, Options]:
+def _requests(targets: Any) -> list[tuple[Request, Options]]:
+    if isinstance(targets, str | bytes | os.PathLike | Request) or not isinstance(targets, Iterable):
+        raise not_valid("targets", targets, "a list of targets")
+    found = [_request(each) for each in targets]
+    if not found:
+        raise InputsError("found nothing to measure. Name an exported directory, an ONNX file or a checkpoint.")
+    return found
+
+
+def _request(target: Any) -> tuple[Request, Options]:
     if isinstance(target, tuple):
-        return target
-    return (target if isinstance(target, Request) else Request(str(target))), Options()
+        if len(target) == 2 and isinstance(target[0], Request) and isinstance(target[1], Options):
+            return target
+        raise not_valid("targets", target, "pairs of a Request and its Options")
+    return (target if isinstance(target, Request) else Request(path_text("targets", target))), Options()
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tfexport.benchmark.targets import Request
 from tfexport.errors import InputsError
+from tfexport.keywords import shown
 
 
 def texts(value: str | None) -> tuple[str, ...] | None:
@@ -23,7 +25,7 @@ def numbers(option: str, value: str | None) -> tuple[int, ...] | None:
     try:
         return None if found is None else tuple(map(int, found))
     except ValueError as error:
-        raise InputsError(f"{option} is {value!r}. Expected whole numbers, for example 1,8.") from error
+        raise InputsError(f"{option} is {shown(value)}. Expected whole numbers, for example 1,8.") from error
 
 
 def as_requests(
@@ -45,6 +47,6 @@ def as_requests(
 
 def _axis(text: str) -> tuple[str, int]:
     name, _, length = text.rpartition("=")
-    if not name or not length.isdigit() or int(length) < 1:
-        raise InputsError(f"--axis is {text!r}. Expected NAME=LENGTH, for example audio_frames=100.")
+    if not name or not re.fullmatch(r"0*[1-9][0-9]{0,9}", length):
+        raise InputsError(f"--axis is {shown(text)}. Expected NAME=LENGTH, for example audio_frames=100.")
     return name, int(length)

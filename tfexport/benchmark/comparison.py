@@ -11,6 +11,7 @@ from tfexport.benchmark import statistics
 from tfexport.benchmark.conditions import differences
 from tfexport.benchmark.report.table import BUSY, MEASURED, Interval, others_cpus
 from tfexport.errors import ResultsError, abbreviate
+from tfexport.keywords import not_negative
 from tfexport.reporting.formatting import aligned, plural, significant, with_interval
 
 Verdict = Literal[
@@ -121,7 +122,9 @@ def compare(old: Mapping[str, Any], new: Mapping[str, Any], margin: float = stat
 
     Raises:
         ResultsError: The documents have no cell in common.
+        InputsError: The margin is not a finite number, zero or more.
     """
+    margin = not_negative("margin", margin)
     before, after = _cells(old), _cells(new)
     if not before.keys() & after.keys():
         raise ResultsError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +12,17 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
-from tfexport.errors import BenchmarkError, CorruptCheckpointError, InputsError
+from tfexport.errors import BenchmarkError, CorruptCheckpointError, InputsError, UnreadableFileError
+from tfexport.files.reading import read_bytes
 from tfexport.graph.nodes import all_nodes
+from tfexport.keywords import shown
+from tfexport.text import shortened
 
+LARGEST_INPUTS = 2**30
+"""Bytes that the inputs of one call may have."""
+_LARGEST = 2**31
+"""Bytes of a message that protobuf reads. Larger weights lie in other files."""
+_LONGEST_NAME, _LONGEST_REASON = 100, 300
 _BATCH = ("batch",)
 _SEQUENCE = ("sequence", "seq", "length", "time", "token")
 _MASK = "mask"
@@ -26,14 +35,34 @@ def read(path: Path) -> onnx.ModelProto:
         CorruptCheckpointError: It is not an ONNX file.
     """
     try:
-        model = onnx.load(str(path), load_external_data=False)
-    except (OSError, DecodeError) as error:
+        model: onnx.ModelProto = onnx.ModelProto.FromString(read_bytes(path, _LARGEST))
+    except (UnreadableFileError, DecodeError) as error:
         raise CorruptCheckpointError(
-            f"{path} is not an ONNX file that can be read: {error}. Export it again."
+            f"{path} is not an ONNX file that can be read: {shortened(str(error), _LONGEST_REASON)}. Export it again."
         ) from error
     if not model.graph.output:
         raise CorruptCheckpointError(f"{path} is not an ONNX file: it has no output. Export it again.")
+    if not _names_are_texts(model):
+        raise CorruptCheckpointError(f"{path} is not an ONNX file that can be read: a name in it is not UTF-8.")
+    for value in (*real_inputs(model), *model.graph.output):
+        if any(isinstance(length, int) and length < 0 for length in shape_of(value)):
+            raise CorruptCheckpointError(
+                f"{path} is not an ONNX file: {shown(value.name)} has the shape {shape_of(value)}. Export it again."
+            )
     return model
+
+
+def _names_are_texts(model: onnx.ModelProto) -> bool:
+    """Return whether the names that are read are texts: protobuf returns one that is not UTF-8 as bytes."""
+    values = (*model.graph.input, *model.graph.output)
+    names = [
+        *(text for node in all_nodes(model.graph) for text in (node.op_type, node.domain)),
+        *(entry.domain for entry in model.opset_import),
+        *(tensor.name for tensor in model.graph.initializer),
+        *(value.name for value in values),
+        *(axis.dim_param for value in values for axis in value.type.tensor_type.shape.dim),
+    ]
+    return all(isinstance(name, str) for name in names)
 
 
 def facts(model: onnx.ModelProto) -> dict[str, Any]:
@@ -82,23 +111,55 @@ def random_inputs(
         InputsError: The length of an axis is not known, or values of a dtype cannot be drawn.
     """
     random = np.random.default_rng((batch, sequence or 0))
-    arrays = {}
-    for value in real_inputs(model):
-        shape = [_length(value.name, index, axis, batch, sequence, axes) for index, axis in enumerate(shape_of(value))]
-        dtype = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
-        arrays[value.name] = _drawn(value.name, shape, dtype, random)
-    return arrays
+    inputs = {
+        value.name: (
+            [_length(value.name, index, axis, batch, sequence, axes) for index, axis in enumerate(shape_of(value))],
+            _dtype(value),
+        )
+        for value in real_inputs(model)
+    }
+    check_size(sum(math.prod(shape) * dtype.itemsize for shape, dtype in inputs.values()))
+    return {name: _drawn(name, shape, dtype, random) for name, (shape, dtype) in inputs.items()}
+
+
+def check_size(size: int) -> None:
+    """Refuse inputs of so many bytes, before they are drawn.
+
+    Raises:
+        InputsError: They are too large.
+    """
+    if size > LARGEST_INPUTS:
+        raise InputsError(
+            f"the inputs of a call would have {size:,} bytes; at most {LARGEST_INPUTS:,} are measured. Pass smaller "
+            "--batch-sizes, --sequence-lengths, or lengths by --axis."
+        )
+
+
+def _dtype(value: onnx.ValueInfoProto) -> np.dtype[Any]:
+    kind, number = value.type.WhichOneof("value"), value.type.tensor_type.elem_type
+    if kind != "tensor_type":
+        raise InputsError(
+            f"the input {shown(value.name)} is not a tensor ({kind or 'it has no type'}). Values can be drawn only for tensors. "
+            "Benchmark the checkpoint in place of the file."
+        )
+    try:
+        dtype: np.dtype[Any] = onnx.helper.tensor_dtype_to_np_dtype(number)
+    except (KeyError, ValueError):
+        raise InputsError(f"the input {shown(value.name)} has the dtype number {number}, which ONNX lacks.") from None
+    return dtype
 
 
 def _drawn(name: str, shape: list[int], dtype: np.dtype[Any], random: np.random.Generator) -> np.ndarray:
     if dtype.kind in "iu":
-        return np.ones(shape, dtype) if _MASK in name else random.integers(0, 2, shape).astype(dtype)
+        return np.ones(shape, dtype) if _MASK in name else random.integers(0, 2, shape, dtype)
     if dtype.kind == "b":
         return np.ones(shape, dtype)
+    if dtype in (np.float32, np.float64):
+        return random.standard_normal(shape, dtype.type)
     if dtype.kind == "f":
-        return random.standard_normal(shape).astype(dtype)
+        return random.standard_normal(shape, np.float32).astype(dtype)
     raise InputsError(
-        f"the input {name} has dtype {dtype}. Values can be drawn only for integers, booleans and floats. Benchmark the "
+        f"the input {shown(name)} has dtype {dtype}. Values can be drawn only for integers, booleans and floats. Benchmark the "
         "checkpoint in place of the file."
     )
 
@@ -113,8 +174,8 @@ def _length(name: str, index: int, axis: int | str, batch: int, sequence: int | 
     if sequence is not None and _is(axis, _SEQUENCE):
         return sequence
     raise InputsError(
-        f"the name of axis {index} of the input {name} is {axis!r}, which does not say how long it is. "
-        f"Pass its length by --axis {axis or 'NAME'}=LENGTH."
+        f"the name of axis {index} of the input {shortened(name, _LONGEST_NAME)} is {shown(axis)}, which does not say how long "
+        f"it is. Pass its length by --axis {shortened(axis, _LONGEST_NAME) or 'NAME'}=LENGTH."
     )
 
 

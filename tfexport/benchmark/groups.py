@@ -9,9 +9,10 @@ from typing import Any
 from tfexport.benchmark.cell_results import CellResult, comparisons
 from tfexport.benchmark.cells import Axes, Setting
 from tfexport.benchmark.engines import Engine, engine, installed, missing
-from tfexport.benchmark.graph_facts import half_precision
+from tfexport.benchmark.graph_facts import check_size, half_precision
+from tfexport.benchmark.processes import patience_s
 from tfexport.benchmark.reference import distinct, make_references, save
-from tfexport.benchmark.run_spec import Model, RunSpec
+from tfexport.benchmark.run_spec import Arrays, Model, RunSpec
 from tfexport.benchmark.targets import Target
 from tfexport.checkpoints.checkpoint import open_checkpoint
 from tfexport.errors import BenchmarkError, ProcessError
@@ -21,6 +22,7 @@ from tfexport.runtime.providers import check_providers
 
 _EAGER = {"tf": "tf-eager", "pt": "torch-eager"}
 _OWN = "ort"
+_BYTES_PER_TOKEN = 8
 
 
 @dataclass
@@ -80,16 +82,18 @@ def reference_of(target: Target) -> str:
     return next((name for name in (own, *_EAGER.values()) if not missing(engine(name))), own)
 
 
-def make_groups(target: Target, axes: Axes, folder: Path) -> list[Group]:
+def make_groups(target: Target, axes: Axes, folder: Path, time_limit_s: float) -> list[Group]:
     """Return the groups of a target, after running the reference on their inputs.
 
     Args:
         target: Target to measure.
         axes: Settings of the target.
         folder: Folder for inputs and outputs.
+        time_limit_s: Time limit of the whole measurement.
 
     Raises:
         BenchmarkError: The reference fails, or every row is longer than the model accepts.
+        InputsError: The inputs of a setting are too large.
     """
     settings = axes.settings(
         target.model.name, has_sequence=target.has_sequence, writes=target.writes, longest=target.longest
@@ -103,13 +107,30 @@ def make_groups(target: Target, axes: Axes, folder: Path) -> list[Group]:
     target = replace(target, model=_with_checkpoints(target, axes, folder))
     inputs = distinct(settings)
     for setting in inputs:
-        save(folder / f"{setting.inputs}.inputs.npz", target.make_inputs(setting))
+        save(folder / f"{setting.inputs}.inputs.npz", _inputs(target, setting))
     name = reference_of(target)
     try:
-        call_isolated(make_references, target.model, name, inputs, folder)
+        call_isolated(
+            make_references,
+            target.model,
+            name,
+            inputs,
+            folder,
+            timeout_s=patience_s(engine(name, writes=target.writes), target.model, time_limit_s)
+            + (len(inputs) - 1) * time_limit_s,
+        )
     except ProcessError as error:
         raise BenchmarkError(f"the reference, {name}, failed on {target.model.name}: {error}") from error
     return [_group(target, axes, setting, folder) for setting in settings]
+
+
+def _inputs(target: Target, setting: Setting) -> Arrays:
+    """Return the inputs of a setting, after those of one row have shown how large they are."""
+    check_size(setting.batch * (setting.sequence or 1) * _BYTES_PER_TOKEN)
+    if setting.batch > 1:
+        one = target.make_inputs(replace(setting, batch=1))
+        check_size(setting.batch * sum(array.nbytes for array in one.values()))
+    return target.make_inputs(setting)
 
 
 def _with_checkpoints(target: Target, axes: Axes, folder: Path) -> Model:

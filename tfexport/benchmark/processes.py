@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
-from tfexport.benchmark.run_spec import RunSpec
+from tfexport.benchmark.engines import Engine
+from tfexport.benchmark.run_spec import Model, RunSpec
 from tfexport.benchmark.worker import Loaded, Round, serve
 from tfexport.errors import CellError
+from tfexport.files.places import held_bytes
 from tfexport.processes.environment import child_environment
-from tfexport.processes.isolation import PROCESSES, death
+from tfexport.processes.isolation import PROCESSES, death, too_late
 
-TIMEOUT_S = 1800.0
+FRAMEWORK_S = 1800.0
+"""Time that a framework may take for one answer: it loads, traces and compiles a checkpoint that the user trusts."""
+_LEAST_S = 60.0
+_BYTES_PER_S = 10e6
 _ENDING_S = 30.0
+
+
+def patience_s(found: type[Engine], model: Model, time_limit_s: float) -> float:
+    """Return how long an engine may take for one answer before its process is killed.
+
+    A file of others may compute for ever. Its engine has the time limit of the measurement, and a second for each 10 MB.
+
+    Args:
+        found: Engine.
+        model: Model that it runs.
+        time_limit_s: Time limit of the measurement.
+    """
+    if found.needs_checkpoint:
+        return max(FRAMEWORK_S, time_limit_s)
+    size = sum(held_bytes(file) for path in model.files.values() for file in path.parent.glob(f"{escape(path.name)}*"))
+    return max(_LEAST_S, time_limit_s) + size / _BYTES_PER_S
 
 
 class CellProcess:
@@ -22,15 +45,16 @@ class CellProcess:
     Args:
         spec: Run of the cell.
         inputs: File of the inputs.
+        seconds: Time that one answer may take.
 
     Raises:
         CellError: The engine cannot be loaded, or its process died.
     """
 
-    def __init__(self, spec: RunSpec, inputs: Path) -> None:
-        self.spec = spec
+    def __init__(self, spec: RunSpec, inputs: Path, seconds: float) -> None:
+        self.spec, self._seconds = spec, seconds
         self._connection, theirs = PROCESSES.Pipe()
-        self._process = PROCESSES.Process(target=serve, args=(theirs, spec, inputs), daemon=True)
+        self._process = PROCESSES.Process(target=serve, args=(theirs, os.getpid(), spec, inputs), daemon=True)
         with child_environment(spec.cell.setting.threads):
             self._process.start()
         theirs.close()
@@ -68,7 +92,7 @@ class CellProcess:
         """Send a request, and wait for its answer.
 
         Raises:
-            CellError: The request fails or takes longer than `TIMEOUT_S`, or the process dies.
+            CellError: The request fails or takes too long, or the process dies.
         """
         try:
             self._connection.send(request)
@@ -77,9 +101,9 @@ class CellProcess:
         return self._answer()
 
     def _answer(self) -> Any:
-        if not self._connection.poll(TIMEOUT_S):
+        if not self._connection.poll(self._seconds):
             self._process.kill()
-            raise CellError(f"its process did not answer within {TIMEOUT_S:g} s")
+            raise CellError(too_late(self._seconds))
         try:
             failed, answer = self._connection.recv()
         except (EOFError, OSError):

@@ -9,8 +9,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from tfexport.errors import ResultsError
+from tfexport.errors import ResultsError, UnreadableFileError
+from tfexport.files.json_files import check as check_form
+from tfexport.files.json_files import read_object
 from tfexport.files.writing import write_text
+from tfexport.keywords import shown
 
 SCHEMA_VERSION = 1
 _SCHEMA = "results.schema.json"
@@ -44,13 +47,11 @@ def read(path: Path) -> dict[str, Any]:
         ResultsError: It is not a results file, or has another version.
     """
     try:
-        document = json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise ResultsError(f"{path} does not exist. Expected a results file of tfexport benchmark.") from error
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{path} is not a results file of tfexport benchmark: {error}.") from error
+        document = read_object(path, finite=True)
+    except UnreadableFileError as error:
+        raise ResultsError(f"{error}. Expected a results file of tfexport benchmark.") from error
     check(document, str(path))
-    return dict(document)
+    return document
 
 
 def check(document: Any, name: str) -> None:
@@ -59,21 +60,21 @@ def check(document: Any, name: str) -> None:
     Raises:
         ResultsError: It is not.
     """
-    import jsonschema
-
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
-        found = "it has no schema_version" if version is None else f"its schema_version is {version}"
+        found = "it has no schema_version" if version is None else f"its schema_version is {shown(version)}"
         raise ResultsError(
             f"{name} is not a results file that can be read: {found}, expected {SCHEMA_VERSION}. Measure again."
         )
     try:
-        jsonschema.validate(document, schema())
-    except jsonschema.ValidationError as error:
-        at = "/".join(map(str, error.absolute_path)) or "its top"
-        raise ResultsError(
-            f"{name} is not a results file of tfexport benchmark: at {at}, {error.message[:200]}."
-        ) from error
+        check_form(document, schema(), name)
+    except UnreadableFileError as error:
+        raise ResultsError(f"{error}. It is not a results file of tfexport benchmark: measure again.") from error
+    for cell in (cell for group in document["groups"] for cell in group["cells"]):
+        if len({len(values) for values in cell.get("cold", {}).values()}) > 1:
+            raise ResultsError(
+                f"{name} is not a results file of tfexport benchmark: the lists of cold of {cell['key']} differ in length."
+            )
 
 
 @cache

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from tfexport.benchmark.cell_results import CellResult, Launch
+from tfexport.benchmark.engines import engine
 from tfexport.benchmark.groups import Group
-from tfexport.benchmark.processes import CellProcess
+from tfexport.benchmark.processes import CellProcess, patience_s
 from tfexport.benchmark.sampling import WARM_UP_S
 from tfexport.benchmark.statistics import LEAST_ROUNDS
 
@@ -116,7 +117,7 @@ def _measure(groups: Sequence[Group], limits: Limits, begin: float, progress: Pr
             if group.alive and plan.allows(launch):
                 share = (launch * len(groups) + index) / (limits.launches * len(groups))
                 progress(share, group.setting.name)
-                _visit(group, partial(plan.seconds, launch, index), limits.round_s, order)
+                _visit(group, partial(plan.seconds, launch, index), limits, order)
     progress(1.0, "done")
 
 
@@ -156,11 +157,11 @@ class _Plan:
         return max(0.0, (left - visits * loading_s) / (visits + 1))
 
 
-def _visit(group: Group, seconds_for: Callable[[float], float], round_s: float, order: random.Random) -> None:
+def _visit(group: Group, seconds_for: Callable[[float], float], limits: Limits, order: random.Random) -> None:
     """Launch the cells of a group, and measure them for the seconds that `seconds_for` returns."""
     started = time.perf_counter()
     with ExitStack() as stack:
-        running = [each for cell in group.alive if (each := _load(group, cell, stack)) is not None]
+        running = [each for cell in group.alive if (each := _load(group, cell, stack, limits.time_limit_s)) is not None]
         loaded = time.perf_counter()
         seconds = seconds_for(loaded - started)
         for each in running:
@@ -169,7 +170,7 @@ def _visit(group: Group, seconds_for: Callable[[float], float], round_s: float, 
         while running := [each for each in running if each.cell.alive]:
             order.shuffle(running)
             for each in running:
-                each.round(round_s)
+                each.round(limits.round_s)
             number += 1
             now = time.perf_counter()
             least = LEAST_ROUNDS if now - warm < _PATIENCE_S else _LEAST
@@ -180,10 +181,12 @@ def _visit(group: Group, seconds_for: Callable[[float], float], round_s: float, 
                 each.check(group)
 
 
-def _load(group: Group, cell: CellResult, stack: ExitStack) -> _RunningCell | None:
+def _load(group: Group, cell: CellResult, stack: ExitStack, time_limit_s: float) -> _RunningCell | None:
     """Return a cell with its process after the first call; None when it failed, or its outputs disagree."""
     with cell.trying():
-        process = CellProcess(group.specs[cell.cell.key], group.inputs)
+        spec = group.specs[cell.cell.key]
+        found = engine(cell.cell.engine, writes=group.target.writes)
+        process = CellProcess(spec, group.inputs, patience_s(found, spec.model, time_limit_s))
         stack.callback(process.close)
         running = _RunningCell(cell, process)
         running.check(group)

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from tfexport.benchmark.targets import Request
-from tfexport.errors import InputsError
+from tfexport.errors import InputsError, UnreadableFileError
+from tfexport.files.places import exists
+from tfexport.files.reading import read_text
+from tfexport.keywords import Reader, checked_by, many, names, optional, positive, read_keywords, shown, whole
+from tfexport.processes.isolation import check_seconds
 
-_SINGLE: dict[str, Any] = {"launches": int, "round_s": (int, float), "time_limit_s": (int, float)}
-"""Options that are a single number; the others are lists."""
+MOST_PARALLEL = 1024
+"""Threads of an engine, and streams, each of which is a thread. More would measure how threads are started."""
+_LONGEST = 2**31 - 1
+_MOST_LAUNCHES = 1000
 _OF_ALL = ("launches", "round_s", "time_limit_s")
 _TARGET = ("path", "name", "feature", "framework", "reference", "axes")
 
@@ -34,6 +40,9 @@ class Options:
         launches: Processes of each cell.
         round_s: Seconds for which a cell makes calls in a round.
         time_limit_s: Seconds after which no round begins.
+
+    Raises:
+        InputsError: A value is not of its type, or out of its bounds.
     """
 
     engines: tuple[str, ...] | None = None
@@ -48,6 +57,10 @@ class Options:
     launches: int | None = None
     round_s: float | None = None
     time_limit_s: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in read_keywords(vars(self), _READERS).items():
+            object.__setattr__(self, name, value)
 
     def over(self, others: Options) -> Options:
         """Return these options, with those of others in place of None."""
@@ -85,28 +98,41 @@ def read_suite(path: Path) -> Suite:
         InputsError: The file is not TOML, or an option in it is not valid.
     """
     try:
-        document = tomllib.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        document = tomllib.loads(read_text(path))
+    except (UnreadableFileError, ValueError, RecursionError) as error:  # a RecursionError for lists in lists
         raise InputsError(
             f"{path} is not a suite that can be read: {error}. Expected a TOML file (--suite)."
         ) from error
     name, targets = document.pop("name", path.stem), document.pop("targets", [])
+    if not isinstance(name, str):
+        raise InputsError(f"{path}: name is {shown(name)}. Expected a text.")
     if not isinstance(targets, list) or not all(isinstance(each, dict) and "path" in each for each in targets):
         raise InputsError(f"{path}: a [[targets]] table has no path. Expected a path in each of them.")
-    return Suite(str(name), _options(document, path), tuple(_target(each, path) for each in targets))
+    try:
+        return Suite(name, _options(document, path), tuple(_target(each, path) for each in targets))
+    except InputsError as error:
+        raise InputsError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
 
 
 def _target(values: Mapping[str, Any], path: Path) -> tuple[Request, Options]:
-    named = {name: value for name, value in values.items() if name in _TARGET}
-    for name in ("path", "reference"):
-        if name in named and (path.parent / named[name]).exists():
-            named[name] = str(path.parent / named[name])
     for name in _OF_ALL:
         if name in values:
             raise InputsError(
                 f"{path}: a target sets {name}, which applies to all targets. Move it to the top of the suite."
             )
-    return Request(**named), _options({name: value for name, value in values.items() if name not in _TARGET}, path)
+    request = Request(**{name: value for name, value in values.items() if name in _TARGET})
+    own = _options({name: value for name, value in values.items() if name not in _TARGET}, path)
+    return replace(
+        request, path=_beside(path, request.path) or request.path, reference=_beside(path, request.reference)
+    ), own
+
+
+def _beside(suite: Path, named: str | None) -> str | None:
+    """Return a path relative to a suite where there is such a file; a hub id as it is."""
+    if named is None:
+        return None
+    beside = suite.parent / named
+    return str(beside) if exists(beside) else named
 
 
 def _options(values: Mapping[str, Any], path: Path) -> Options:
@@ -117,18 +143,24 @@ def _options(values: Mapping[str, Any], path: Path) -> Options:
             f"{path}: a suite does not have the option {', '.join(unknown)}. Expected {', '.join(known)}, or in targets "
             f"{', '.join(_TARGET)}."
         )
-    return Options(**{name: _checked(name, value, path) for name, value in values.items()})
+    return Options(**values)
 
 
-def _checked(name: str, value: Any, path: Path) -> Any:
-    """Return the value of an option.
+def _thread(name: str, value: Any) -> int | str:
+    return value if isinstance(value, str) else whole(1, MOST_PARALLEL)(name, value)
 
-    Raises:
-        InputsError: It is not of the option's type.
-    """
-    kind = _SINGLE.get(name)
-    if kind is None and isinstance(value, list):
-        return tuple(value)
-    if kind is not None and isinstance(value, kind) and not isinstance(value, bool):
-        return value
-    raise InputsError(f"{path}: {name} is {value!r}. Expected {'a list' if kind is None else 'a number'}.")
+
+_READERS: dict[str, Reader] = {
+    "engines": optional(names),
+    "providers": optional(names),
+    "batch_sizes": optional(many(whole(1, _LONGEST))),
+    "sequence_lengths": optional(many(whole(1, _LONGEST))),
+    "threads": optional(many(_thread)),
+    "boundaries": optional(names),
+    "streams": optional(many(whole(1, MOST_PARALLEL))),
+    "precisions": optional(names),
+    "tokens": optional(many(whole(1, _LONGEST))),
+    "launches": optional(whole(1, _MOST_LAUNCHES)),
+    "round_s": optional(positive),
+    "time_limit_s": optional(checked_by(check_seconds)),
+}

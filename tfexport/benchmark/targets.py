@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tfexport.benchmark.cells import Setting
 from tfexport.benchmark.run_spec import Arrays, Model
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.configuration import CONFIG
+from tfexport.checkpoints.framework import check_framework
 from tfexport.checkpoints.preprocessor import load_preprocessor
 from tfexport.checkpoints.sources import hub_kind
 from tfexport.checkpoints.weight_files import sha256_of
@@ -21,7 +23,17 @@ from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.parts import DECODER_PART, ENCODER_PART, NEXT_STEP_PART, EncoderPart, parts_of
 from tfexport.declarations.tasks import WITH_PAST
 from tfexport.dummy_inputs import PAST
-from tfexport.errors import BenchmarkError, CheckpointNotFoundError, ProcessError
+from tfexport.errors import (
+    BenchmarkError,
+    CheckpointNotFoundError,
+    CorruptCheckpointError,
+    ProcessError,
+    UnreadableFileError,
+)
+from tfexport.files.json_files import read_object
+from tfexport.files.places import check_held, exists, expanded
+from tfexport.files.reading import is_regular
+from tfexport.keywords import Reader, checked_by, not_valid, optional, path_text, read_keywords, shown, text, whole
 from tfexport.pipeline.publishing import MANIFEST, read_manifest
 from tfexport.pipeline.sidecar_files import GENERATION_CONFIG
 from tfexport.processes.isolation import call_isolated
@@ -29,6 +41,8 @@ from tfexport.validation import DEFAULT_RTOL, case_inputs, longest_sequence, sta
 
 _SUFFIX = ".onnx"
 _PROMPT = ("input_ids", "attention_mask")
+_LONGEST_NAME = 100
+_LONGEST_AXIS = 2**31 - 1
 _ATOL = 1e-4
 """Absolute tolerance of a file whose source is not known."""
 
@@ -73,6 +87,9 @@ class Request:
         framework: Framework that a checkpoint is exported from.
         reference: Checkpoint of the same weights, for files whose manifest does not name one that exists.
         axes: Lengths of axes of an ONNX file, for those whose name does not say it.
+
+    Raises:
+        InputsError: A value is not of its type, or the name cannot be that of a folder.
     """
 
     path: str
@@ -82,10 +99,40 @@ class Request:
     reference: str | None = None
     axes: Mapping[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for name, value in read_keywords(vars(self), _READERS).items():
+            object.__setattr__(self, name, value)
+
     @property
     def called(self) -> str:
         """Name in results."""
-        return self.name or Path(self.path).name.removesuffix(_SUFFIX) or self.path
+        path = expanded(self.path)
+        own = path.name if path.name not in ("", "..") else path.resolve().name
+        return self.name or own.removesuffix(_SUFFIX) or own or "root"
+
+
+def _name(name: str, value: Any) -> str:
+    """Read the name of a target, which folders are called by."""
+    found = text(name, value)
+    if found and (Path(found).name != found or found == ".." or "\0" in found or len(found) > _LONGEST_NAME):
+        raise not_valid(name, value, f"a name without a slash, of at most {_LONGEST_NAME} letters (NAME=TARGET)")
+    return found
+
+
+def _lengths(name: str, value: Any) -> dict[str, int]:
+    if not isinstance(value, Mapping):
+        raise not_valid(name, value, "a mapping of names to lengths")
+    return {text(name, axis): whole(1, _LONGEST_AXIS)(name, length) for axis, length in value.items()}
+
+
+_READERS: dict[str, Reader] = {
+    "path": path_text,
+    "name": _name,
+    "feature": text,
+    "framework": optional(checked_by(check_framework)),
+    "reference": optional(path_text),
+    "axes": _lengths,
+}
 
 
 def open_target(request: Request, folder: Path, announce: Callable[[str], None]) -> Target:
@@ -100,12 +147,13 @@ def open_target(request: Request, folder: Path, announce: Callable[[str], None])
         CheckpointNotFoundError: The target does not exist, or holds no ONNX file.
         BenchmarkError: The target is exported in a form that cannot be measured, or could not be exported.
     """
-    path = Path(request.path).expanduser()
-    if path.suffix == _SUFFIX and path.is_file():
+    path = expanded(request.path)
+    known = exists(path)
+    if path.suffix == _SUFFIX and known and not path.is_dir():
         return _open_file(request, path)
-    if path.is_dir() and any(path.glob(f"*{_SUFFIX}")):
+    if known and path.is_dir() and any(path.glob(f"*{_SUFFIX}")):
         return _open_export(request, path, "export", request.reference)
-    if not path.exists() and path.suffix == _SUFFIX:
+    if path.suffix == _SUFFIX and not known:
         raise CheckpointNotFoundError(
             f"{path} does not exist. Expected an exported directory, an ONNX file or a checkpoint."
         )
@@ -191,7 +239,7 @@ def _describe_export(
         atol=declared.atol_for_validation,
         rtol=DEFAULT_RTOL,
         make_inputs=lambda setting: _inputs(declared, preprocessor, setting),
-        export_s=sum(stage["seconds"] for stage in manifest["stages"].values()) if manifest else None,
+        export_s=sum(stage["seconds"] for stage in manifest["stages"].values()) if "stages" in manifest else None,
         about=_about(request.called, kind, files, graphs, manifest) | {"model_type": model_type, "feature": feature},
     )
 
@@ -215,20 +263,28 @@ def _writes(folder: Path, graphs: Mapping[str, Mapping[str, Any]]) -> bool:
 def _source_of(manifest: Mapping[str, Any]) -> str | None:
     """Return the checkpoint of an export, if it still exists."""
     source = manifest.get("source", {}).get("checkpoint")
-    return source if source and Path(source).exists() else None
+    return source if source and exists(expanded(source)) else None
 
 
 def _start(folder: Path, config: Any) -> int:
     """Return the first token of a decoder."""
     file = folder / GENERATION_CONFIG
-    settings = json.loads(file.read_text()) if file.is_file() else {}
+    try:
+        settings = read_object(file) if os.path.lexists(file) else {}
+    except UnreadableFileError as error:
+        raise CorruptCheckpointError(f"{error}. Export the checkpoint again.") from error
     holders = (config, getattr(config, "decoder", None))
     named = [
         settings.get("decoder_start_token_id"),
         *(getattr(each, "decoder_start_token_id", None) for each in holders),
     ]
     named += [settings.get("bos_token_id"), *(getattr(each, "bos_token_id", None) for each in holders)]
-    return next((int(token) for token in named if token is not None), 0)
+    token = next((token for token in named if token is not None), 0)
+    if not isinstance(token, int) or isinstance(token, bool) or not 0 <= token < _LONGEST_AXIS:
+        raise CorruptCheckpointError(
+            f"{folder} names {shown(token)} as the first token of a decoder; expected a number. Export the checkpoint again."
+        )
+    return token
 
 
 def _user_inputs(declared: OnnxConfig, writes: bool) -> Mapping[str, Mapping[int, str]]:
@@ -265,7 +321,12 @@ def _about(
     manifest: Mapping[str, Any],
 ) -> dict[str, Any]:
     listed = manifest.get("files", {})
-    data = {file.name: file for path in files.values() for file in (path, *path.parent.glob(f"{path.name}*data"))}
+    data = {
+        file.name: file
+        for path in files.values()
+        for file in (path, *path.parent.glob(f"{escape(path.name)}*data"))
+        if is_regular(file)
+    }
     return {
         "name": name,
         "kind": kind,
@@ -275,9 +336,17 @@ def _about(
         "files": {
             file: {
                 "bytes": path.stat().st_size,
-                "sha256": listed[file]["sha256"] if file in listed else sha256_of(path),
+                "sha256": listed[file]["sha256"] if file in listed else _digest(path),
             }
             for file, path in data.items()
         },
         "graphs": dict(graphs),
     }
+
+
+def _digest(file: Path) -> str:
+    try:
+        check_held(file)
+    except UnreadableFileError as error:
+        raise CorruptCheckpointError(f"{error}. Its checksum is not computed: fetch or export it again.") from error
+    return sha256_of(file)

@@ -24,8 +24,11 @@ from tfexport.benchmark.run_spec import Arrays, RunSpec
 from tfexport.benchmark.sampling import warm_up
 from tfexport.benchmark.stopwatch import Span, Stopwatch
 from tfexport.processes.isolation import error_text
+from tfexport.processes.lifetime import end_with_parent
+from tfexport.processes.memory import limit_memory, machine_mib
 from tfexport.processes.streams import quiet
 
+CPU = "cpu"
 _NS = 1000
 MOST_CALLS = 64
 """Largest number of calls per round: more very short calls do not make the median more precise."""
@@ -147,12 +150,15 @@ class Bench:
         return (time.perf_counter_ns() - start) / _NS
 
 
-def serve(connection: Connection, spec: RunSpec, inputs: Path) -> None:
-    """Load the engine, and answer requests until None is received.
+def serve(connection: Connection, parent: int, spec: RunSpec, inputs: Path) -> None:
+    """Load the engine, and answer requests until None is received, or the parent ends.
 
     A request is a name of `_ANSWERS` and its arguments. An answer is whether the request failed, and its value or the text of
     the error.
     """
+    end_with_parent(parent)
+    if spec.cell.provider == CPU:  # drivers of other devices reserve memory that they never use
+        limit_memory(machine_mib())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process, but only the parent ends this one
     # Not exclusive: this process is the worker's own, and the threads of its streams may call functions that take the lock.
     with quiet(verbose=False, exclusive=False):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from tfexport.errors import CheckpointNotFoundError, FrameworkNotInstalledError, UnknownFrameworkError
+from tfexport.keywords import shown
 
 Framework = Literal["pt", "tf"]
 
@@ -151,8 +152,8 @@ def check_framework(framework: object) -> Framework:
         UnknownFrameworkError: The name is not "pt" or "tf".
     """
     value = getattr(framework, "value", framework)  # transformers' TensorType and Python strings alike
-    if value == "pt":
+    if isinstance(value, str) and value == "pt":
         return "pt"
-    if value == "tf":
+    if isinstance(value, str) and value == "tf":
         return "tf"
-    raise UnknownFrameworkError(f"{framework!r} is not a framework. Expected 'pt' (PyTorch) or 'tf' (TensorFlow).")
+    raise UnknownFrameworkError(f"{shown(framework)} is not a framework. Expected 'pt' (PyTorch) or 'tf' (TensorFlow).")

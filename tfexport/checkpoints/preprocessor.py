@@ -9,6 +9,7 @@ from tfexport.checkpoints import transformers_api
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.remote_code import code_needed
 from tfexport.errors import InputsError
+from tfexport.keywords import shown
 from tfexport.text import printable, shortened
 
 PreprocessorKind = Literal["auto", "tokenizer", "feature_extractor", "image_processor", "processor"]
@@ -44,9 +45,9 @@ def check_preprocessor_kind(kind: object) -> PreprocessorKind:
     Raises:
         InputsError: `kind` is not one of `PREPROCESSOR_KINDS`.
     """
-    if kind not in PREPROCESSOR_KINDS:
+    if not isinstance(kind, str) or kind not in PREPROCESSOR_KINDS:
         raise InputsError(
-            f"{kind!r} is not a kind of preprocessor. Expected one of {', '.join(PREPROCESSOR_KINDS)} "
+            f"{shown(kind)} is not a kind of preprocessor. Expected one of {', '.join(PREPROCESSOR_KINDS)} "
             "(--preprocessor, preprocessor=...)."
         )
     return cast(PreprocessorKind, kind)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from typing import Any, TypedDict, Unpack
 
 from tfexport.errors import InputsError
+from tfexport.keywords import Reader, flag, names, not_valid, optional, read_keywords, shown, text
+from tfexport.text import shortened
 
 Length = int | str | None
 """Length of an axis: a number for a fixed one, None for a dynamic one, a name for a dynamic one of that name."""
 _DYNAMIC = ("?", "-1", "None", "none", "*")
+_LONGEST = 2**31 - 1
+"""Length that an axis may have: more elements along one axis no runtime addresses."""
+_DIGITS = 40
 NCHW = (0, 3, 1, 2)
 NHWC = (0, 2, 3, 1)
 
@@ -85,8 +91,7 @@ def signature_options(**keywords: Unpack[SignatureKeywords]) -> SignatureOptions
     Raises:
         InputsError: A length is not a positive number, None or a name; an axis is not a number, or its name not a name.
     """
-    values: dict[str, Any] = {name: _READERS.get(name, _as_is)(value) for name, value in keywords.items()}
-    return SignatureOptions(**values)
+    return SignatureOptions(**read_keywords(keywords, _READERS))
 
 
 def by_name(texts: Iterable[str], option: str) -> dict[str, list[str]]:
@@ -96,10 +101,10 @@ def by_name(texts: Iterable[str], option: str) -> dict[str, list[str]]:
         InputsError: A text has another form, or a name comes twice.
     """
     found: dict[str, list[str]] = {}
-    for text in texts:
-        name, equals, parts = text.rpartition("=")
+    for each in texts:
+        name, equals, parts = each.rpartition("=")
         if not equals or not name:
-            raise InputsError(f"{option} {text!r} is not of the form NAME=FIRST,SECOND,... with one entry per axis.")
+            raise InputsError(f"{option} {each!r} is not of the form NAME=FIRST,SECOND,... with one entry per axis.")
         if name in found:
             raise InputsError(f"{option} names {name} twice.")
         found[name] = [part.strip() for part in parts.split(",")] if parts else []
@@ -158,50 +163,69 @@ def _with_shape(spec: TensorSpec, lengths: tuple[Length, ...]) -> TensorSpec:
     )
 
 
-def _as_is(value: Any) -> Any:
+def _shapes(name: str, shapes: Any) -> dict[str, tuple[Length, ...]]:
+    return {
+        tensor: tuple(_length(tensor, each) for each in _items(name, lengths, "a list of lengths"))
+        for tensor, lengths in _by_tensor(name, shapes).items()
+    }
+
+
+def _by_tensor(name: str, value: Any) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(tensor, str) for tensor in value):
+        raise not_valid(name, value, "a mapping by the names of tensors")
     return value
 
 
-def _names(names: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(names, str):
-        raise InputsError(
-            f"{names!r} is one text; expected a list of names (inputs_as_nchw=[...], outputs_as_nchw=[...])."
-        )
-    return tuple(names)
+def _items(name: str, value: Any, expected: str) -> Iterable[Any]:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise not_valid(name, value, expected)
+    return value
 
 
-def _shapes(shapes: Mapping[str, Sequence[Length]] | None) -> dict[str, tuple[Length, ...]]:
-    return {name: tuple(_length(name, each) for each in lengths) for name, lengths in (shapes or {}).items()}
-
-
-def _length(name: str, value: Length) -> Length:
-    text = str(value)
-    if value is None or text in _DYNAMIC:
+def _length(name: str, value: Any) -> Length:
+    written = str(value) if isinstance(value, Real | str) and not isinstance(value, bool) else shown(value)
+    if value is None or written in _DYNAMIC:
         return None
-    if re.fullmatch(r"-?[0-9]+", text):
-        if int(text) < 1:
-            raise InputsError(f"--input-shape has the length {text} for an axis of {name}; expected one or more, or ?.")
-        return int(text)
-    if not text.isidentifier():
-        raise InputsError(f"--input-shape has {text!r} for an axis of {name}; expected a number, a name, or ?.")
-    return text
-
-
-def _axis_names(names: Mapping[str, Mapping[int, str] | Sequence[str | None]] | None) -> dict[str, dict[int, str]]:
-    return {tensor: _by_axis(tensor, each) for tensor, each in (names or {}).items()}
-
-
-def _by_axis(tensor: str, names: Mapping[int, str] | Sequence[str | None]) -> dict[int, str]:
-    items = names.items() if isinstance(names, Mapping) else enumerate(names)
-    found = {axis: name for axis, name in items if name and name not in _DYNAMIC}
-    for axis, name in found.items():
-        if not isinstance(axis, int) or axis < 0:
-            raise InputsError(f"axis_names has {axis!r} for an axis of {tensor}; expected its number, from 0.")
-        if not str(name).isidentifier():
+    if re.fullmatch(r"-?[0-9]+", written):
+        if len(written) > _DIGITS or not 1 <= int(written) <= _LONGEST:
             raise InputsError(
-                f"--axis-names has {name!r} as the name of an axis of {tensor}; expected letters, digits and _."
+                f"--input-shape has the length {shortened(written, _DIGITS)} for an axis of {name}; expected one or more, "
+                f"at most {_LONGEST}, or ?."
+            )
+        return int(written)
+    if not isinstance(value, str) or not written.isidentifier():
+        raise InputsError(f"--input-shape has {shown(written)} for an axis of {name}; expected a number, a name, or ?.")
+    return written
+
+
+def _axis_names(name: str, names: Any) -> dict[str, dict[int, str]]:
+    return {tensor: _by_axis(name, tensor, each) for tensor, each in _by_tensor(name, names).items()}
+
+
+def _by_axis(option: str, tensor: str, names: Any) -> dict[int, str]:
+    items = (
+        names.items()
+        if isinstance(names, Mapping)
+        else enumerate(_items(option, names, "for each tensor a list of names, or a mapping by axis"))
+    )
+    found = {_axis(tensor, axis): name for axis, name in items if name not in (None, "", *_DYNAMIC)}
+    for name in found.values():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise InputsError(
+                f"--axis-names has {shown(name)} as the name of an axis of {tensor}; expected letters, digits and _."
             )
     return found
+
+
+def _axis(tensor: str, axis: Any) -> int:
+    """Return the number of an axis, which is a text in JSON."""
+    if isinstance(axis, str) and re.fullmatch(r"[0-9]{1,4}", axis):
+        return int(axis)
+    if not isinstance(axis, int) or isinstance(axis, bool) or axis < 0:
+        raise InputsError(f"axis_names has {shown(axis)} for an axis of {tensor}; expected its number, from 0.")
+    return axis
 
 
 def _as_json(value: Any) -> Any:
@@ -210,10 +234,12 @@ def _as_json(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {
+_READERS: dict[str, Reader] = {
+    "trust": flag,
+    "signature": optional(text),
+    "tag": optional(text),
     "input_shapes": _shapes,
     "axis_names": _axis_names,
-    "inputs_as_nchw": _names,
-    "outputs_as_nchw": _names,
+    "inputs_as_nchw": names,
+    "outputs_as_nchw": names,
 }
-"""Functions that validate and convert a keyword, by name; the other keywords are taken as they are."""

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, screen
 from tfexport.processes.streams import Screen
+from tfexport.text import printable
 
 
 class _RunByDefault(TyperGroup):
@@ -124,12 +125,13 @@ def run(
         if output is not None:
             write(output, document)
         render(document, html=html, markdown=markdown, csv=csv)
-        text = None if as_json else summary(document)
+        text = None if as_json else printable(summary(document))
+        measured = all_measured(document)
     if text is None:
         print_json(document)
     else:
         typer.echo(text)
-    raise typer.Exit(DONE if all_measured(document) else INVALID)
+    raise typer.Exit(DONE if measured else INVALID)
 
 
 @app.command()
@@ -149,11 +151,13 @@ def compare(
         from tfexport.benchmark.comparison import compare
 
         found = compare(read(old), read(new), margin)
-    if as_json:
-        print_json(found.as_dict())
+        regressions = bool(found.regressions)
+        result = found.as_dict() if as_json else printable("\n".join(found.lines()))
+    if isinstance(result, str):
+        typer.echo(result)
     else:
-        typer.echo("\n".join(found.lines()))
-    raise typer.Exit(INVALID if found.regressions else DONE)
+        print_json(result)
+    raise typer.Exit(INVALID if regressions else DONE)
 
 
 @contextmanager

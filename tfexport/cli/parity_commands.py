@@ -11,6 +11,7 @@ import typer
 from tfexport.checkpoints import sources
 from tfexport.cli.signature_options import AxisNames, InputShapes, Signature, Tag, Trust, keywords
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, progress, screen
+from tfexport.text import printable
 
 _Feature = Annotated[str | None, typer.Option("--feature", help="Feature to compare (see `tfexport features`).")]
 _Framework = Annotated[str | None, typer.Option("--framework", help="Framework of the reference: pt or tf.")]
@@ -24,6 +25,10 @@ _Output = Annotated[Path | None, typer.Option("--output", help="File for the who
 _Html = Annotated[Path | None, typer.Option("--html", help="File for the report as an HTML page.")]
 _Repro = Annotated[
     Path | None, typer.Option("--repro", help="Folder for failing cases, in the layout of ONNX's backend tests.")
+]
+_TimeLimit = Annotated[
+    float | None,
+    typer.Option("--time-limit", help="Seconds for each process; by default more for large and slow models."),
 ]
 
 
@@ -41,6 +46,7 @@ def parity(
     monolith: Annotated[bool, typer.Option("--monolith", help="Export an encoder-decoder to one file.")] = False,
     keep: Annotated[Path | None, typer.Option("--keep", help="Folder in which the exported files are kept.")] = None,
     repro: _Repro = None,
+    time_limit: _TimeLimit = None,
     output: _Output = None,
     html: _Html = None,
     trust: Trust = False,
@@ -71,6 +77,7 @@ def parity(
             monolith=monolith,
             keep=keep,
             repro=repro,
+            time_limit_s=time_limit,
             options=signature_options(**keywords(parameters, SignatureKeywords.__optional_keys__)),
             progress=announce,
         )
@@ -91,6 +98,7 @@ def validate(
     rtol: _Rtol = None,
     cache_dir: _CacheDir = None,
     repro: _Repro = None,
+    time_limit: _TimeLimit = None,
     output: _Output = None,
     html: _Html = None,
     trust: Trust = False,
@@ -113,6 +121,7 @@ def validate(
             rtol=rtol,
             cache_dir=cache_dir,
             repro=repro,
+            time_limit_s=time_limit,
             trust=trust,
             progress=announce,
         )
@@ -150,5 +159,5 @@ def _show(document: dict[str, Any], lines: list[str], as_json: bool) -> None:
     if as_json:
         print_json(document)
     else:
-        typer.echo("\n".join(lines))
+        typer.echo(printable("\n".join(lines)))
     raise typer.Exit(DONE if document["agrees"] else INVALID)

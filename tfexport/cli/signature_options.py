@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from tfexport.checkpoints.signature import by_name
+from tfexport.keywords import Reader, read_keywords
 
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code that the model holds: Lambda layers, SavedModels.")]
 Signature = Annotated[
@@ -50,24 +50,24 @@ def keywords(parameters: Mapping[str, Any], known: frozenset[str]) -> dict[str, 
     Raises:
         InputsError: A text has another form than NAME=FIRST,SECOND,...
     """
-    return {name: _READERS.get(name, _as_is)(value) for name, value in parameters.items() if name in known}
+    return read_keywords({name: value for name, value in parameters.items() if name in known}, _READERS)
 
 
-def _as_is(value: Any) -> Any:
-    return value
+def _shapes(name: str, texts: list[str] | None) -> dict[str, list[str]]:
+    return by_name(texts or (), "--input-shape")
 
 
-def _by_name(option: str, texts: list[str] | None) -> dict[str, list[str]]:
-    return by_name(texts or (), option)
+def _axis_names(name: str, texts: list[str] | None) -> dict[str, list[str]]:
+    return by_name(texts or (), "--axis-names")
 
 
-def _names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
+def _names(name: str, text: str) -> list[str]:
+    return [each for each in text.split(",") if each]
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "input_shapes": partial(_by_name, "--input-shape"),
-    "axis_names": partial(_by_name, "--axis-names"),
+_READERS: dict[str, Reader] = {
+    "input_shapes": _shapes,
+    "axis_names": _axis_names,
     "inputs_as_nchw": _names,
     "outputs_as_nchw": _names,
 }

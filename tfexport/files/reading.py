@@ -69,14 +69,14 @@ def read_bytes(file: Path, largest: int = LARGEST_TEXT) -> bytes:
         UnreadableFileError: The file cannot be opened (see `open_regular`), or is larger.
     """
     with open_regular(file) as stream:
+        size = os.fstat(stream.fileno()).st_size
         try:
-            content = stream.read(largest + 1)
+            content = b"" if size > largest else stream.read(largest + 1)
         except OSError as error:
             raise UnreadableFileError(f"{file} cannot be read: {_reason(error)}") from error
-    if len(content) > largest:
-        raise UnreadableFileError(
-            f"{file} has {file.stat().st_size:,} bytes, and at most {largest:,} are expected of such a file"
-        )
+    size = max(size, len(content))  # a file of /proc says that it is empty
+    if size > largest:
+        raise UnreadableFileError(f"{file} has {size:,} bytes, and at most {largest:,} are expected of such a file")
     return content
 
 

@@ -15,6 +15,7 @@ from tfexport.parity.exchange import Exchange
 from tfexport.parity.frameworks import FrameworkModel
 from tfexport.parity.pairs import Pair
 from tfexport.parity.parity_run import Export, ParityRun, Progress
+from tfexport.parity.process_limits import ProcessLimits
 from tfexport.parity.report import ParityReport
 from tfexport.parity.run_result import RunResult
 from tfexport.pipeline.options import export_options
@@ -35,6 +36,7 @@ def parity(
     monolith: bool = False,
     keep: Path | None = None,
     repro: Path | None = None,
+    time_limit_s: float | None = None,
     progress: Progress | None = None,
     call: Caller = call_isolated,
     options: SignatureOptions | None = None,
@@ -57,6 +59,7 @@ def parity(
         monolith: Whether an encoder-decoder is exported to one file.
         keep: Folder for the exported files; None to delete them.
         repro: Folder for the failing cases, each in the layout of ONNX's backend tests; None for none.
+        time_limit_s: Seconds that each process may take; None for a limit that depends on the checkpoint and its files.
         progress: Function that is called with the name of each step.
         call: Function that runs each corner: in a process of its own (`call_isolated`), or in this one (`call_in_process`).
         options: Options of a model that is not a checkpoint of transformers, from
@@ -70,19 +73,20 @@ def parity(
     """
     announce = progress or (lambda text: None)
     check_providers(providers)
+    limits = ProcessLimits.of(time_limit_s)
     named = _named(checkpoint, model_tf, model_pt)
     chosen = export_options(
         feature=feature, framework=named.framework, atol=atol, rtol=rtol, cache_dir=cache_dir, monolith=monolith
     )
     source = FrameworkModel(named.tf, replace(chosen, signature=options or SignatureOptions()))
     announce("looking at the checkpoint")
-    plan = source.summary(call)
+    plan = source.summary(limits.on_frameworks(call))
     models = {
         framework: replace(source, checkpoint=named.of(framework)).in_framework(framework, plan.feature)
         for framework in sorted(FRAMEWORKS, key=lambda each: each != plan.framework)
     }
     with tempfile.TemporaryDirectory(prefix="tfexport-parity-") as folder:
-        run = ParityRun(plan, Exchange(Path(folder) / "exchange"), providers, call, announce)
+        run = ParityRun(plan, Exchange(Path(folder) / "exchange"), providers, call, announce, limits)
         return _Comparison(run, named.title, models, keep or Path(folder), repro).report()
 
 

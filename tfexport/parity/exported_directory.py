@@ -12,14 +12,17 @@ from tfexport.checkpoints.signature import SignatureOptions, signature_options
 from tfexport.checkpoints.weight_files import sha256_of
 from tfexport.declarations.features import AUTO
 from tfexport.declarations.parts import ENCODER_PART
-from tfexport.errors import CheckpointNotFoundError, InputsError
+from tfexport.errors import CheckpointNotFoundError, CorruptCheckpointError, InputsError, UnreadableFileError
+from tfexport.files.places import check_held, expanded, inside
+from tfexport.files.reading import is_regular
 from tfexport.parity.corners import CPU, Corner, CornerId
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.frameworks import FrameworkModel, PlanSummary
 from tfexport.parity.parity_run import Export, ParityRun
+from tfexport.parity.process_limits import ProcessLimits
 from tfexport.parity.report import ParityReport
 from tfexport.pipeline.options import export_options
-from tfexport.pipeline.publishing import read_manifest
+from tfexport.pipeline.publishing import MANIFEST, read_manifest
 from tfexport.processes.isolation import call_isolated
 from tfexport.runtime.providers import check_providers
 
@@ -36,6 +39,7 @@ def validate_export(
     cache_dir: str | Path | None = None,
     repro: Path | None = None,
     trust: bool = False,
+    time_limit_s: float | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> ParityReport:
     """Check an exported directory against the checkpoint that it was exported from.
@@ -53,17 +57,19 @@ def validate_export(
         cache_dir: Folder of transformers' downloads.
         repro: Folder for the failing case, in the layout of ONNX's backend tests; None for none.
         trust: Whether to run the code that the checkpoint holds. A manifest cannot allow that for the user.
+        time_limit_s: Seconds that each process may take; None for a limit that depends on the checkpoint and its files.
         progress: Function that is called with the name of each step.
 
     Raises:
-        CheckpointError, FrameworkError, UnsupportedError: The reference cannot be used.
+        CheckpointError, FrameworkError, UnsupportedError: The reference cannot be used, or the manifest cannot be read.
         InputsError: No reference is known.
         ProviderError: A provider is not available.
         ProcessError: The reference cannot be run.
     """
     announce = progress or (lambda text: None)
     check_providers(providers)
-    folder = Path(directory).expanduser()
+    limits = ProcessLimits.of(time_limit_s)
+    folder = expanded(directory)
     if not folder.is_dir():
         raise CheckpointNotFoundError(f"{folder} is not a directory. Expected one that holds exported ONNX files.")
     manifest = read_manifest(folder)
@@ -77,12 +83,12 @@ def validate_export(
         monolith=not (folder / f"{ENCODER_PART}.onnx").is_file(),
     )
     model = FrameworkModel(source, replace(options, signature=_options(manifest, trust)))
-    plan = model.summary(call_isolated)
+    plan = model.summary(limits.on_frameworks(call_isolated))
     export = Export(plan.framework, _paths(folder, plan), manifest)
     announce("checking checksums")
     changed = [*_changed(folder, manifest), *(_changed_source(source, manifest) if reference is None else ())]
     with tempfile.TemporaryDirectory(prefix="tfexport-validate-") as exchanged:
-        run = ParityRun(plan, Exchange(Path(exchanged)), providers, call_isolated, announce)
+        run = ParityRun(plan, Exchange(Path(exchanged)), providers, call_isolated, announce, limits)
         report = _compare(run, model.in_framework(plan.framework, plan.feature), export, repro)
     return replace(report, checkpoint=f"{folder} beside {source}", changes=tuple(changed))
 
@@ -122,10 +128,17 @@ def _paths(folder: Path, plan: PlanSummary) -> dict[str, Path]:
 
 
 def _options(manifest: Mapping[str, Any], trust: bool) -> SignatureOptions:
-    """Return the options with which the export read its model, but for whether it is trusted."""
+    """Return the options with which the export read its model, but for whether it is trusted.
+
+    Raises:
+        CorruptCheckpointError: The manifest holds options that are not valid.
+    """
     exported = manifest.get("source", {}).get("options") or {}
     known = {field.name for field in fields(SignatureOptions)} - {"trust"}
-    return signature_options(trust=trust, **{name: value for name, value in exported.items() if name in known})
+    try:
+        return signature_options(trust=trust, **{name: value for name, value in exported.items() if name in known})
+    except InputsError as error:
+        raise CorruptCheckpointError(f"{MANIFEST} has options of the model that are not valid: {error}") from error
 
 
 def _source(manifest: Mapping[str, Any], folder: Path) -> str:
@@ -143,21 +156,47 @@ def _source(manifest: Mapping[str, Any], folder: Path) -> str:
 
 
 def _changed_source(source: str, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence per file of the checkpoint that changed: then the directory may be right, and its reference wrong."""
-    path = Path(source).expanduser()
+    """Yield a sentence per file of the checkpoint that changed: then the directory may be right, and its reference wrong.
+
+    Raises:
+        CorruptCheckpointError: The manifest names a file outside of the checkpoint's folder.
+    """
+    path = expanded(source)
     root = path if path.is_dir() else path.parent
     for name, digest in manifest.get("source", {}).get("sha256", {}).items():
-        if (root / name).is_file() and sha256_of(root / name) != digest:
+        file = _named(root, name)
+        if is_regular(file) and _digest(file) != digest:
             yield f"{name} of {source} is not the file that was exported: it has been written since"
 
 
 def _changed(folder: Path, manifest: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence per file that differs from the manifest."""
+    """Yield a sentence per file that differs from the manifest.
+
+    Raises:
+        CorruptCheckpointError: The manifest names a file outside of the folder.
+    """
     for name, listed in manifest.get("files", {}).items():
-        file = folder / name
-        if not file.is_file():
+        file = _named(folder, name)
+        if not is_regular(file):
             yield f"{name} is missing; the manifest lists it"
         elif file.stat().st_size != listed["bytes"]:
             yield f"{name} has {file.stat().st_size} bytes; the manifest says {listed['bytes']}"
-        elif sha256_of(file) != listed["sha256"]:
+        elif _digest(file) != listed["sha256"]:
             yield f"{name} is not the file that was exported: its SHA-256 differs from the manifest's"
+
+
+def _named(folder: Path, name: str) -> Path:
+    try:
+        return inside(folder, name)
+    except UnreadableFileError as error:
+        raise CorruptCheckpointError(
+            f"{MANIFEST} names a file that is not read: {error}. Export the checkpoint again."
+        ) from error
+
+
+def _digest(file: Path) -> str:
+    try:
+        check_held(file)
+    except UnreadableFileError as error:
+        raise CorruptCheckpointError(f"{error}. Its checksum is not computed: fetch or export it again.") from error
+    return sha256_of(file)

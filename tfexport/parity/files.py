@@ -7,12 +7,14 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 
+from tfexport.errors import CorruptCheckpointError
 from tfexport.graph.contract import Contract
 from tfexport.parity.corners import CPU
 from tfexport.parity.exchange import Exchange
@@ -43,6 +45,11 @@ class ExportedFiles:
 
     paths: Mapping[str, Path]
     contracts: Mapping[str, Contract] = field(default_factory=dict)
+
+    @property
+    def on_disk(self) -> list[Path]:
+        """The files, and those beside them whose names begin like theirs: their data."""
+        return [found for path in self.paths.values() for found in path.parent.glob(f"{escape(path.name)}*")]
 
 
 def run_files(
@@ -211,11 +218,21 @@ def _opened(path: Path, opened: Path) -> dict[str, str]:
 
 
 def data_files(model: onnx.ModelProto) -> set[str]:
-    """Return the names of the files that hold the weights of a model outside of it."""
-    return {
+    """Return the names of the files that hold the weights of a model outside of it.
+
+    Raises:
+        CorruptCheckpointError: One is not a plain name, so that it may lead out of the model's folder.
+    """
+    names = {
         entry.value
         for tensor in model.graph.initializer
         if tensor.data_location == onnx.TensorProto.EXTERNAL
         for entry in tensor.external_data
         if entry.key == "location"
     }
+    for name in names:
+        if name in ("", "..") or Path(name).name != name:
+            raise CorruptCheckpointError(
+                f"the ONNX file keeps weights in {name!r}; expected a file beside it. Export it again."
+            )
+    return names

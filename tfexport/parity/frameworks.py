@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tfexport.pipeline.plan import ConfiguredPlan, SignaturePlan, make_plan
 from tfexport.pipeline.preparation import Prepared, prepare
 from tfexport.pipeline.stages import Stages
 from tfexport.processes.isolation import Caller
+from tfexport.processes.memory import rss_mib
 from tfexport.validation import Case, Reference, Tolerance, actual_case, flatten_inputs, thorough_cases
 from tfexport.validation.invariance import can_be_cut, padding_error, spread
 
@@ -99,6 +101,7 @@ def run_model(
         corner: Name under which outputs are written.
         cases: Cases of each part, when another framework chose them and made their inputs. None: this model makes them.
     """
+    begin, rss = time.monotonic(), rss_mib()
     prepared = _prepared(model)
     records = {}
     for part, reference in prepared.references().items():
@@ -108,7 +111,8 @@ def run_model(
         "model_class": prepared.loaded.model_class,
         "missing_weights": sorted(prepared.loaded.missing_weights | prepared.loaded.made_later()),
     }
-    return RunResult.of(about, records)
+    result = RunResult.of(about, records)
+    return replace(result, seconds=time.monotonic() - begin, grown_mib=max(0.0, result.peak_rss_mib - rss))
 
 
 def record_layers(model: FrameworkModel, folder: Path, name: str, part: str, case: int) -> None:

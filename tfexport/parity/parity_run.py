@@ -10,12 +10,13 @@ from typing import Any
 from tfexport.backends import installed_frameworks
 from tfexport.checkpoints.framework import Framework
 from tfexport.errors import FrameworkError, ProcessError, UnsupportedError
-from tfexport.parity.corners import Corner, CornerId
+from tfexport.parity.corners import CPU, Corner, CornerId
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.files import ExportedFiles, run_files
 from tfexport.parity.frameworks import FrameworkModel, PlanSummary, run_model
 from tfexport.parity.localisation import FileSide, FrameworkSide, Located, Search, Side
 from tfexport.parity.pairs import Pair, compare_corners
+from tfexport.parity.process_limits import ProcessLimits
 from tfexport.parity.run_result import RunResult
 from tfexport.pipeline.export import export_with
 from tfexport.pipeline.manifest import contracts_of
@@ -56,6 +57,7 @@ class ParityRun:
         providers: Execution providers of ONNX Runtime that run the files, as users write them.
         call: `call_isolated` or `call_in_process`.
         progress: Function that is called with the name of each step.
+        limits: Limits of the processes.
     """
 
     plan: PlanSummary
@@ -63,6 +65,12 @@ class ParityRun:
     providers: Sequence[str]
     call: Caller
     progress: Progress
+    limits: ProcessLimits = field(default_factory=ProcessLimits)
+
+    @property
+    def in_framework(self) -> Caller:
+        """Caller for work in a framework."""
+        return self.limits.on_frameworks(self.call)
 
     def run_source(self, model: FrameworkModel) -> RunResult:
         """Run the framework whose checkpoint it is. It makes the inputs of all corners.
@@ -71,7 +79,7 @@ class ParityRun:
             ProcessError: The run fails.
         """
         self.progress(f"running {self.plan.framework}")
-        result: RunResult = self.call(run_model, model, self.exchange.folder, self.plan.framework)
+        result: RunResult = self.in_framework(run_model, model, self.exchange.folder, self.plan.framework)
         return result
 
     def run_other(self, model: FrameworkModel, framework: Framework, source: RunResult) -> Corner:
@@ -80,11 +88,11 @@ class ParityRun:
         if framework not in installed_frameworks():
             return Corner(corner, None, "it is not installed", expected=False)
         try:
-            model.summary(self.call)
+            model.summary(self.in_framework)
         except (*_NO_CLASS, ProcessError) as error:
             return Corner(corner, None, str(error), expected=False)
         self.progress(f"running {framework}")
-        return self._corner(corner, run_model, model, self.exchange.folder, framework, dict(source.cases))
+        return _corner(corner, self.in_framework, run_model, model, self.exchange.folder, framework, dict(source.cases))
 
     def export(self, model: FrameworkModel, framework: Framework, folder: Path) -> Export:
         """Export a framework's model into a folder, valid or not.
@@ -93,7 +101,7 @@ class ParityRun:
             ProcessError: The export fails.
         """
         self.progress(f"exporting from {framework}")
-        manifest = self.call(_export, model, folder)
+        manifest = self.in_framework(_export, model, folder)
         return Export(framework, {part: folder / f"{part}.onnx" for part in self.plan.parts}, manifest)
 
     def run_files(self, export: Export, source: RunResult) -> list[Corner]:
@@ -103,20 +111,15 @@ class ParityRun:
             for part, listed in source.cases.items()
         }
         files = ExportedFiles(export.paths, contracts_of(export.manifest))
-        return [self._run_on(provider, files, export.framework, cases) for provider in self.providers]
+        corners = [CornerId(export.framework, "file", provider) for provider in self.providers]
+        return [self._run_on(corner, files, source, cases) for corner in corners]
 
     def _run_on(
-        self, provider: str, files: ExportedFiles, framework: Framework, cases: Mapping[str, Sequence[int]]
+        self, corner: CornerId, files: ExportedFiles, source: RunResult, cases: Mapping[str, Sequence[int]]
     ) -> Corner:
-        corner = CornerId(framework, "file", provider)
         self.progress(f"running {corner.name}")
-        return self._corner(corner, run_files, files, provider, self.exchange.folder, corner.name, cases)
-
-    def _corner(self, corner: CornerId, function: Callable[..., RunResult], *arguments: Any) -> Corner:
-        try:
-            return Corner(corner, self.call(function, *arguments))
-        except ProcessError as error:
-            return Corner(corner, None, str(error))
+        call = self.limits.on_files(self.call, files.on_disk, source, on_cpu=corner.provider == CPU)
+        return _corner(corner, call, run_files, files, corner.provider, self.exchange.folder, corner.name, cases)
 
     def compare(self, corners: Sequence[Corner], source: RunResult) -> list[Pair]:
         """Compare every two corners."""
@@ -147,9 +150,16 @@ class ParityRun:
             if pair.own and not pair.agrees:
                 self.progress(f"looking for the layer in which {pair.name} diverge")
                 first, second = sides[pair.first], sides[pair.second]
-                search = Search(pair, first, second, self.exchange, self.plan.tolerance, self.call, repro(pair))
+                search = Search(pair, first, second, self.exchange, self.plan.tolerance, self.in_framework, repro(pair))
                 found.append(search.run())
         return [located for located in found if located is not None]
+
+
+def _corner(corner: CornerId, call: Caller, function: Callable[..., RunResult], *arguments: Any) -> Corner:
+    try:
+        return Corner(corner, call(function, *arguments))
+    except ProcessError as error:
+        return Corner(corner, None, str(error))
 
 
 def _export(model: FrameworkModel, folder: Path) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -43,6 +43,8 @@ class RunResult:
         spread: Largest difference between two runs of the first case, for each output that differs at all.
         unvaried: Dynamic axes of the file that had the same length in all cases.
         peak_rss_mib: Peak resident memory of the process, in MiB.
+        grown_mib: Part of it that the run added, in MiB.
+        seconds: Time that the run took.
     """
 
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -54,6 +56,8 @@ class RunResult:
     spread: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     unvaried: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     peak_rss_mib: float = 0.0
+    grown_mib: float = 0.0
+    seconds: float = 0.0
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -66,8 +70,8 @@ class RunResult:
     @classmethod
     def of(cls, about: Mapping[str, Any], records: Mapping[str, PartRecord]) -> RunResult:
         """Return the result that the records of all parts amount to."""
-        by_field = {each.name: _by_part(records, each.name) for each in fields(PartRecord)}
-        return cls(about, **by_field, peak_rss_mib=peak_rss_mib())
+        by_field: dict[str, Any] = {each.name: _by_part(records, each.name) for each in fields(PartRecord)}
+        return replace(cls(about, **by_field), peak_rss_mib=peak_rss_mib())
 
 
 def thawed(value: Any) -> Any:

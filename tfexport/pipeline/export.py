@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from tfexport.checkpoints.framework import FrameworkChoice
 from tfexport.errors import ConversionError, MissingWeightsError, ValidationError, abbreviate
 from tfexport.graph import OnnxFiles, OnnxGraph
+from tfexport.keywords import path
 from tfexport.pipeline.attempts import Attempt, FailedAttempt, WrittenAttempt
 from tfexport.pipeline.conversion import Example, convert, no_route, run_example, weights_read, write
 from tfexport.pipeline.genai import check_genai, write_genai_config
@@ -99,7 +100,7 @@ def export_model(
         ValidationError: The file disagrees with its source, and `keep_invalid` is not set.
         OutputError: The directory cannot be written or published.
     """
-    return export_with(model, output, export_options(**options), progress)
+    return export_with(model, path("output", output), export_options(**options), progress)
 
 
 export_checkpoint = export_model

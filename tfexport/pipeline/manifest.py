@@ -21,6 +21,7 @@ from tfexport.pipeline.variants import ValidatedVariant
 from tfexport.validation import ValidationReport, json_number
 
 SCHEMA_VERSION = 1
+_SIDES = ("inputs", "outputs")
 
 PACKAGES = (
     "tfexport",
@@ -140,10 +141,14 @@ def _variant(validated: ValidatedVariant, files: Mapping[str, OnnxFiles]) -> dic
 
 
 def contracts_of(manifest: Mapping[str, Any]) -> dict[str, Contract]:
-    """Return the contract of each file of a manifest, by the file's name without ``.onnx``."""
+    """Return the contract of each file of a manifest, by the file's name without ``.onnx``.
+
+    A graph whose inputs or outputs are not listed has none.
+    """
     return {
-        Path(name).stem: Contract(*(tuple(map(_port, graph[side])) for side in ("inputs", "outputs")))
+        Path(name).stem: Contract(*(tuple(map(_port, graph[side])) for side in _SIDES))
         for name, graph in manifest.get("graphs", {}).items()
+        if all(side in graph for side in _SIDES)
     }
 
 

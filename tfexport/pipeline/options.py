@@ -5,10 +5,8 @@ A new option is three lines: the field of a group, the key of `ExportKeywords`, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import partial
-from numbers import Real
 from operator import index
 from pathlib import Path
 from typing import Any, Unpack
@@ -16,8 +14,9 @@ from typing import Any, Unpack
 from tfexport.checkpoints.framework import Framework, check_framework
 from tfexport.checkpoints.preprocessor import PreprocessorKind, check_preprocessor_kind
 from tfexport.checkpoints.signature import SignatureKeywords, SignatureOptions, signature_options
-from tfexport.errors import InputsError, OpsetError
+from tfexport.errors import OpsetError
 from tfexport.graph import check_opset
+from tfexport.keywords import Reader, checked_by, flag, not_negative, optional, path_text, read_keywords, shown, text
 
 
 @dataclass(frozen=True)
@@ -112,14 +111,14 @@ def export_options(**keywords: Unpack[ExportKeywords]) -> ExportOptions:
 
     Raises:
         TypeError: A keyword is not an option of an export.
-        InputsError: A tolerance, a kind of preprocessor, a length or the name of an axis is not valid.
+        InputsError: A value is not of its type, or a tolerance, a length or the name of an axis is not valid.
         UnknownFrameworkError: The framework is neither ``"pt"`` nor ``"tf"``.
         OpsetError: The installed onnx does not know the opset.
     """
     unknown = [name for name in keywords if name not in ExportKeywords.__optional_keys__]
     if unknown:
         raise TypeError(f"unexpected keyword argument {unknown[0]!r}: it is not an option of an export")
-    values = {name: _READERS.get(name, _as_is)(value) for name, value in keywords.items()}
+    values = read_keywords(keywords, _READERS)
     return ExportOptions(
         Selection(**_of(Selection, values)),
         Writing(**_of(Writing, values)),
@@ -134,33 +133,26 @@ def _of(group: Any, values: Mapping[str, Any]) -> Any:
     return {name: value for name, value in values.items() if name in names}
 
 
-def _as_is(value: Any) -> Any:
-    return value
-
-
-def _optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else read(value)
-
-
 def _opset(value: Any) -> int:
     try:
-        return check_opset(index(value))
+        number = index(value)
     except TypeError:
-        raise OpsetError(f"the opset is {value!r}; expected a whole number (--opset, opset=...).") from None
+        raise OpsetError(f"the opset is {shown(value)}; expected a whole number (--opset, opset=...).") from None
+    return check_opset(number)
 
 
-def _tolerance(name: str, value: Any) -> float:
-    if not isinstance(value, Real) or not 0 <= float(value) < float("inf"):
-        raise InputsError(f"{name} is {value}; expected a finite number, zero or more (--{name}, {name}=...).")
-    return float(value)
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "framework": _optional(check_framework),
-    "preprocessor": check_preprocessor_kind,
-    "cache_dir": _optional(str),
-    "opset": _optional(_opset),
-    "atol": _optional(partial(_tolerance, "atol")),
-    "rtol": _optional(partial(_tolerance, "rtol")),
+_READERS: dict[str, Reader] = {
+    "feature": text,
+    "framework": optional(checked_by(check_framework)),
+    "model_type": optional(text),
+    "preprocessor": checked_by(check_preprocessor_kind),
+    "cache_dir": optional(path_text),
+    "opset": optional(checked_by(_opset)),
+    "monolith": flag,
+    "genai": flag,
+    "atol": optional(not_negative),
+    "rtol": optional(not_negative),
+    "allow_missing_weights": flag,
+    "keep_invalid": flag,
 }
-"""Functions that validate and convert a keyword, by name; the other keywords are taken as they are."""
+"""Functions that check and convert a keyword, by name; `signature_options` reads those of a model that declares itself."""

@@ -13,11 +13,14 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
+from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any
 
 from tfexport.checkpoints.weight_files import sha256_of
-from tfexport.errors import CorruptCheckpointError, OutputError
+from tfexport.errors import CorruptCheckpointError, OutputError, UnreadableFileError
+from tfexport.files.json_files import read_object
 from tfexport.files.renaming import exchange
 from tfexport.pipeline import earlier_export
 from tfexport.pipeline.in_place import put_in_place
@@ -26,6 +29,7 @@ from tfexport.pipeline.target import MODEL as MODEL
 from tfexport.pipeline.target import Target, check_contents, find_target, fixed, resolved, turn
 
 MANIFEST = earlier_export.MANIFEST
+_SCHEMA = "manifest.schema.json"
 _FIXED = (errno.EBUSY, errno.EXDEV)
 """Errors of a rename of a directory that is mounted, or that lies in a lower layer of an overlay."""
 _NOT_EMPTY = (errno.ENOTEMPTY, errno.EEXIST)
@@ -58,17 +62,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the manifest of an exported directory; empty for the directory of another tool, which has none.
 
     Raises:
-        CorruptCheckpointError: The manifest cannot be read.
+        CorruptCheckpointError: The manifest cannot be read, or has another form than ``manifest.schema.json``.
     """
     file = folder / MANIFEST
-    if not file.is_file():
+    if not os.path.lexists(file):
         return {}
     try:
-        return dict(json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError) as error:
+        return read_object(file, schema=_schema(), finite=True)
+    except UnreadableFileError as error:
         raise CorruptCheckpointError(
-            f"{file} is not a manifest that can be read: {error}. Export the checkpoint again."
+            f"{error}. It is not a manifest of tfexport: export the checkpoint again."
         ) from error
+
+
+@cache
+def _schema() -> dict[str, Any]:
+    return dict(json.loads((resources(__package__) / _SCHEMA).read_text()))
 
 
 def _seal(stage: Path, manifest: Mapping[str, Any], caveats: Sequence[str] = ()) -> dict[str, Any]:

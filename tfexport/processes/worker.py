@@ -21,11 +21,10 @@ from tfexport import errors
 from tfexport.errors import ProcessError, TfExportError
 from tfexport.processes.environment import child_environment
 from tfexport.processes.isolation import death, error_text
+from tfexport.processes.lifetime import end_with_parent
 from tfexport.processes.memory import limit_memory
 
-_PROGRAM = (
-    "import sys; sys.path[:] = sys.argv[2:]; from tfexport.processes.worker import serve; serve(int(sys.argv[1]))"
-)
+_PROGRAM = "import sys; sys.path[:] = sys.argv[3:]; from tfexport.processes.worker import serve; serve(*map(int, sys.argv[1:3]))"
 _NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
 """The parent may have taken all the memory of a GPU."""
 _SECONDS_TO_END = 10.0
@@ -74,7 +73,7 @@ class Worker:
         try:
             with child_environment(more=_NO_GPU):
                 return subprocess.Popen(
-                    [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), *sys.path],
+                    [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid()), *sys.path],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -158,8 +157,9 @@ def _rebuilt(name: str, message: str) -> TfExportError:
     return found
 
 
-def serve(descriptor: int) -> None:
-    """Run the child: make the function, then answer calls until the parent closes the connection."""
+def serve(descriptor: int, parent: int) -> None:
+    """Run the child: make the function, then answer calls until the parent closes the connection, or ends."""
+    end_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's: it closes the connection
     connection = Connection(descriptor)
     make, memory_mib = connection.recv()

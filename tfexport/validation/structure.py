@@ -10,12 +10,16 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
+from tfexport.errors import abbreviate
 from tfexport.graph.contract import Contract, Port
 from tfexport.graph.nodes import all_nodes
 from tfexport.runtime.errors import runtime_errors
 from tfexport.runtime.sessions import FULL, LEVELS, open_session
+from tfexport.text import printable, shortened
 
 _ONNX = ("", "ai.onnx")
+_LONGEST_NAME, _LONGEST_REASON = 120, 400
+_MOST_PORTS = 100
 _DTYPES = {"tensor(float)": "float32", "tensor(double)": "float64"} | {
     f"tensor({name})": name
     for name in ("float16", "bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
@@ -38,11 +42,13 @@ def check_structure(path: Path, contract: Contract | None = None) -> list[str]:
     """
     try:
         model = onnx.load(str(path), load_external_data=False)
+        unknown = _unknown(model)
     except (OSError, DecodeError) as error:
         return [f"it is not an ONNX file that can be read: {_one_line(error)}"]
-    unknown = sorted(set(_unknown_ops(model)))
-    if unknown:
-        return [f"it has ops that its opset does not know: {', '.join(unknown)}"]
+    except TypeError:  # protobuf returns such a name as bytes
+        return ["it is not an ONNX file that can be read: a name in it is not UTF-8"]
+    if unknown is not None:
+        return [printable(unknown)]
     problems = []
     try:
         onnx.checker.check_model(str(path), full_check=True)
@@ -60,6 +66,16 @@ def check_structure(path: Path, contract: Contract | None = None) -> list[str]:
     return problems
 
 
+def _unknown(model: onnx.ModelProto) -> str | None:
+    """Describe what the installed onnx does not know of a file; None when it knows all."""
+    newest = onnx.defs.onnx_opset_version()
+    opset = max((entry.version for entry in model.opset_import if entry.domain in _ONNX), default=0)
+    if opset > newest:
+        return f"it imports opset {opset}; the installed onnx knows opsets up to {newest}"
+    ops = sorted(set(_unknown_ops(model)))
+    return f"it has ops that its opset does not know: {abbreviate(ops)}" if ops else None
+
+
 def _unknown_ops(model: onnx.ModelProto) -> Iterator[str]:
     """Yield operators of ONNX's own domain that do not exist in the opset that the file imports."""
     opset = {entry.domain or "": entry.version for entry in model.opset_import}
@@ -68,9 +84,9 @@ def _unknown_ops(model: onnx.ModelProto) -> Iterator[str]:
     for node in all_nodes(model.graph):
         known = node.domain not in _ONNX or (node.domain, node.op_type) in own
         if not known and not onnx.defs.has(node.op_type, version, ""):
-            yield f"{node.op_type} ({node.name or 'no name'}, opset {version})"
+            yield f"{_short(node.op_type)} ({_short(node.name) or 'no name'}, opset {version})"
         elif node.domain not in _ONNX and node.domain not in opset and (node.domain, node.op_type) not in own:
-            yield f"{node.domain}.{node.op_type} ({node.name or 'no name'}, domain not imported)"
+            yield f"{_short(node.domain)}.{_short(node.op_type)} ({_short(node.name) or 'no name'}, domain not imported)"
 
 
 def accepts_other_lengths(session: Any, feeds: Mapping[str, np.ndarray]) -> str | None:
@@ -127,8 +143,12 @@ def broken_contract(session: Any, contract: Contract) -> str | None:
 
 
 def _show(ports: Iterable[Port]) -> str:
-    return ", ".join(f"{port.name} {port.dtype}{list(port.shape)}" for port in ports)
+    return printable(abbreviate((f"{_short(port.name)} {port.dtype}{list(port.shape)}" for port in ports), _MOST_PORTS))
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:400]
+    return printable(shortened(" ".join(str(error).split()), _LONGEST_REASON))
+
+
+def _short(name: str) -> str:
+    return shortened(name, _LONGEST_NAME)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tfexport.errors import InputsError
+from tfexport.keywords import not_negative
 
 DEFAULT_RTOL = 2e-5
 _BY_DTYPE = {"float16": 100.0, "float64": 1e-3}
@@ -36,8 +36,7 @@ class Tolerance:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not 0 <= value < float("inf"):
-                raise InputsError(f"{name} is {value}; expected a finite number, zero or more (--{name}, {name}=...).")
+            not_negative(name, value)
 
     def allowed(self, reference: np.ndarray) -> float:
         """Return the largest absolute error that is allowed for an output."""

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from tfexport.benchmark.engines.base import Engine
-from tfexport.errors import EngineNotInstalledError, UnknownEngineError
+from tfexport.errors import EngineNotInstalledError, UnknownEngineError, first_line
+from tfexport.keywords import shown
+
+_NAMED = ("name", "description")
 
 __all__ = ["Engine", "engine", "engines", "installed", "missing"]
 
@@ -41,20 +45,28 @@ def engine(name: str, *, writes: bool = False) -> type[Engine]:
         return known[name]
     module, separator, attribute = name.partition(":")
     if separator:
-        try:
-            found = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise UnknownEngineError(
-                f"the engine {name!r} cannot be imported: {error}. Expected module:Class on the Python path."
-            ) from error
-        if isinstance(found, type) and issubclass(found, Engine):
+        found = _imported(name, module, attribute)
+        if isinstance(found, type) and issubclass(found, Engine) and all(hasattr(found, each) for each in _NAMED):
             return found
-        raise UnknownEngineError(f"{name} is not an engine. Expected a class that extends tfexport.benchmark.Engine.")
+        raise UnknownEngineError(
+            f"{shown(name)} is not an engine. Expected a class that extends tfexport.benchmark.Engine, with a name and a "
+            "description."
+        )
     kind = "write text" if writes else "run a model"
     raise UnknownEngineError(
-        f"the engine {name!r} does not exist. Engines that {kind}: {', '.join(sorted(known))}. Name one of them, or "
+        f"the engine {shown(name)} does not exist. Engines that {kind}: {', '.join(sorted(known))}. Name one of them, or "
         "module:Class for your own (--engines, engines=...)."
     )
+
+
+def _imported(name: str, module: str, attribute: str) -> Any:
+    try:
+        return getattr(import_module(module), attribute)
+    except (Exception, SystemExit) as error:  # code of the user's, which may raise anything
+        raise UnknownEngineError(
+            f"the engine {shown(name)} cannot be imported: {type(error).__name__}: {first_line(error)}. Expected module:Class on "
+            "the Python path."
+        ) from error
 
 
 def missing(found: type[Engine]) -> tuple[str, ...]:

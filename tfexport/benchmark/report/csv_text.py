@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfexport.benchmark.report.table import Row, rows
+from tfexport.text import printable
 
 _COLUMNS = {
     "key": "key",
@@ -59,6 +60,10 @@ _COLUMNS = {
 """Path of each column in a row. Verdicts and ratios are about the first engine, compared with the engine of the line."""
 
 
+_FORMULA = ("=", "+", "-", "@", "\t")
+"""First characters of a text that spreadsheets run as a formula; an apostrophe before it makes it a text again."""
+
+
 def comma_separated(document: Mapping[str, Any]) -> str:
     """Return a results document as comma-separated values. All documents have the same columns; unknown values are empty."""
     text = io.StringIO()
@@ -78,4 +83,10 @@ def _value(row: Row, path: str) -> Any:
             value = value.get(name)
         elif value is not None:
             value = getattr(value, name)
-    return value
+    return _cell(value) if isinstance(value, str) else value
+
+
+def _cell(text: str) -> str:
+    """Return a text as a cell: without a carriage return, which some readers take for the end of a line, and not as a formula."""
+    shown = printable(text)
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
