@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
-
-from safetensors import SafetensorError
 
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FRAMEWORK_NAMES, Framework, FrameworkChoice
 from tfexport.checkpoints.inspection import inspect_hdf5
 from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError, TfExportError, UnsupportedCheckpointError
+from tfexport.text import shortened
 
 _SIZES_DIFFER = (
     "size mismatch",
@@ -23,16 +21,8 @@ _SIZES_DIFFER = (
     "shapes did not match",
     "Incompatible shapes",
 )
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    KeyError,
-    AttributeError,
-    EOFError,
-    SafetensorError,
-    pickle.UnpicklingError,
-)
+_ADAPTER = "adapter_config.json"
+_LONGEST_REASON = 600
 
 
 def loader(checkpoint: Checkpoint, framework: Framework) -> Callable[..., Any]:
@@ -66,29 +56,66 @@ def from_pretrained_options(checkpoint: Checkpoint, choice: FrameworkChoice) -> 
     return options
 
 
-@contextmanager
-def readable_errors(checkpoint: Checkpoint, model_class: str, *of_framework: type[Exception]) -> Iterator[None]:
-    """Turn an error that a framework raises on unreadable or ill-fitting weights into a typed one.
+def check_loadable(checkpoint: Checkpoint) -> None:
+    """Refuse, before anything is loaded, a checkpoint whose weights no framework can load as they are.
 
+    Raises:
+        UnsupportedCheckpointError: The weights are quantised, or are those of an adapter.
+    """
+    source, path = checkpoint.source, checkpoint.path
+    quantised = getattr(checkpoint.config, "quantization_config", None)
+    if quantised:
+        method = quantised.get("quant_method") if isinstance(quantised, Mapping) else None
+        raise UnsupportedCheckpointError(
+            f"{source} holds quantised weights (the quantization_config of its config.json names {method!r}), which are not "
+            "exported. Export the checkpoint that they were made from, or dequantise the model and save it again "
+            "(model.dequantize(), model.save_pretrained)."
+        )
+    if path is not None and (path / _ADAPTER).is_file():
+        raise UnsupportedCheckpointError(
+            f"{source} holds an adapter ({_ADAPTER}): transformers would load the model that it names from another place. Merge "
+            "the adapter into its model and save that (merge_and_unload, save_pretrained), or remove the file if the weights are "
+            "merged already."
+        )
+
+
+@contextmanager
+def readable_errors(checkpoint: Checkpoint, model_class: str) -> Iterator[None]:
+    """Turn whatever a framework raises while it builds a model and loads its weights into a typed error.
+
+    Configuration and weights are others': they decide which error of which class comes out of a framework, so all are caught.
     Only the call of the framework belongs inside: an error of this package would be reported as one of the checkpoint.
 
     Args:
         checkpoint: Checkpoint that is loaded.
         model_class: Name of the class that loads it.
-        of_framework: Further error classes, those of the framework.
+
+    Raises:
+        CorruptCheckpointError: The checkpoint cannot be loaded.
+        MismatchedWeightsError: The weights have other shapes than the configuration says.
+        UnsupportedCheckpointError: A library that the checkpoint needs is not installed.
     """
-    unreadable: tuple[type[Exception], ...] = (*_UNREADABLE, *of_framework)
     try:
         yield
     except TfExportError:
         raise
-    except unreadable as error:
-        reason = str(error).strip() or type(error).__name__
-        if any(sign in reason for sign in _SIZES_DIFFER):
+    except ImportError as error:
+        raise UnsupportedCheckpointError(
+            f"{checkpoint.source} needs a library that is not installed: {_reason(error)}. Install it, or use a checkpoint that "
+            "does not need it."
+        ) from error
+    except Exception as error:
+        reason = _reason(error)
+        if any(sign in str(error) for sign in _SIZES_DIFFER):
             raise MismatchedWeightsError(
                 f"the weights of {checkpoint.source} do not fit {model_class} as config.json describes it "
                 f"(num_labels, vocab_size and hidden sizes are the usual causes): {reason}"
             ) from error
         raise CorruptCheckpointError(
-            f"{checkpoint.source} could not be loaded as {model_class}: {type(error).__name__}: {reason}"
+            f"{checkpoint.source} could not be loaded as {model_class}: {type(error).__name__}: {reason}. Its config.json or "
+            "its weights are not those of such a model: fetch or save them again."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return shortened(" ".join(str(error).split()), _LONGEST_REASON).rstrip(".") or "no message"

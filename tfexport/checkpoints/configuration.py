@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from tfexport.errors import (
 from tfexport.files.json_files import read_object
 
 CONFIG = "config.json"
+_OF_VALUES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError)
 
 
 def read_config(path: Path | None, source: str, cache_dir: str | None, model_type: str | None) -> Any:
@@ -57,6 +60,27 @@ def read_config(path: Path | None, source: str, cache_dir: str | None, model_typ
         raise CorruptCheckpointError(
             f"the {CONFIG} of {source} is not one of {model_type or 'any model type'}: "
             f"{type(error).__name__}: {first_line(error)}"
+        ) from error
+
+
+@contextmanager
+def values_of_configuration(source: str) -> Iterator[None]:
+    """Turn the error of a calculation with values of a configuration into a typed one: a size may be a text, a list, or 0.
+
+    Args:
+        source: Name of the checkpoint.
+
+    Raises:
+        CorruptCheckpointError: A value is not one that can be calculated with.
+    """
+    try:
+        yield
+    except TfExportError:
+        raise
+    except _OF_VALUES as error:
+        raise CorruptCheckpointError(
+            f"the {CONFIG} of {source} has a value that is not one of its model type: {type(error).__name__}: "
+            f"{first_line(error)}. Fetch or save it again."
         ) from error
 
 

@@ -102,7 +102,7 @@ def choose_feature(feature: str, config: Any, name: str | None = None) -> str:
     declared = declaration_of(config.model_type, name)
     if feature != AUTO:
         return declared_feature(declared, feature)
-    named = tuple(getattr(config, "architectures", None) or ())
+    named = architectures_of(config)
     for candidate in declared.features:
         classes = {own for f in FRAMEWORKS for own in declared.model_classes(candidate, f)}
         if not {_without_tf(own) for own in classes}.isdisjoint(map(_without_tf, named)):
@@ -113,6 +113,12 @@ def choose_feature(feature: str, config: Any, name: str | None = None) -> str:
         f"the feature of {name or declared.model_type} cannot be chosen: {found}. "
         f"Name one with --feature (feature=...): {', '.join(declared.features)}."
     )
+
+
+def architectures_of(config: Any) -> tuple[str, ...]:
+    """Return the classes that a configuration names; empty where its ``architectures`` is not a list of names."""
+    named = getattr(config, "architectures", None)
+    return tuple(name for name in named if isinstance(name, str)) if isinstance(named, (list, tuple)) else ()
 
 
 def model_class(model_type: str, feature: str, framework: Framework, architectures: Sequence[str] = ()) -> str:

@@ -9,7 +9,7 @@ from tfexport.backends import get_backend, installed_frameworks
 from tfexport.checkpoints.checkpoint import open_checkpoint
 from tfexport.checkpoints.framework import FRAMEWORK_NAMES, check_framework
 from tfexport.checkpoints.transformers_api import class_named
-from tfexport.declarations.features import ConfigFactory, config_factory, declaration_of, model_class
+from tfexport.declarations.features import ConfigFactory, architectures_of, config_factory, declaration_of, model_class
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.tasks import AVAILABLE_FEATURES, WITH_PAST, canonical, normalise, task_of
 from tfexport.errors import UnsupportedFeatureError
@@ -95,7 +95,7 @@ class FeaturesManager:
         """
         checkpoint = open_checkpoint(model, cache_dir=cache_dir)
         choice = checkpoint.choose_framework(framework, installed_frameworks())
-        architectures = getattr(checkpoint.config, "architectures", None) or ()
+        architectures = architectures_of(checkpoint.config)
         name = model_class(checkpoint.config.model_type, feature, choice.framework, architectures)
         return get_backend(choice.framework).load(checkpoint, name, choice).model
 

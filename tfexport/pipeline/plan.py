@@ -9,8 +9,16 @@ from typing import Any
 from tfexport.backends import installed_frameworks
 from tfexport.checkpoints import sources
 from tfexport.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from tfexport.checkpoints.configuration import values_of_configuration
 from tfexport.checkpoints.framework import FrameworkChoice
-from tfexport.declarations.features import AUTO, choose_feature, config_factory, declaration_of, model_class
+from tfexport.declarations.features import (
+    AUTO,
+    architectures_of,
+    choose_feature,
+    config_factory,
+    declaration_of,
+    model_class,
+)
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.parts import parts_of
 from tfexport.declarations.tasks import GENERATING, WITH_PAST
@@ -136,9 +144,11 @@ def _configured_plan(plan: Plan) -> ConfiguredPlan:
             "transformers, whose configuration declares its inputs. Leave them out: they are for models that declare themselves, "
             f"which are {sources.self_declaring()}."
         )
-    model_type, architectures = checkpoint.config.model_type, checkpoint.config.architectures or ()
+    model_type, architectures = checkpoint.config.model_type, architectures_of(checkpoint.config)
     feature = choose_feature(plan.feature, checkpoint.config, source)
-    config = config_factory(model_type, feature, source)(checkpoint.config)
+    declare = config_factory(model_type, feature, source)
+    with values_of_configuration(source):
+        declared = declared_by(declare(checkpoint.config), plan.options, _without_cache(feature, model_type))
     return ConfiguredPlan(
         checkpoint,
         plan.choice,
@@ -146,7 +156,7 @@ def _configured_plan(plan: Plan) -> ConfiguredPlan:
         plan.options,
         plan.transforms,
         model_class(model_type, feature, plan.choice.framework, architectures),
-        declared_by(config, plan.options, _without_cache(feature, model_type)),
+        declared,
     )
 
 

@@ -11,7 +11,7 @@ import torch
 
 from tfexport.backends import get_backend
 from tfexport.backends.base import LoadedModel
-from tfexport.backends.loading import from_pretrained_options, readable_errors
+from tfexport.backends.loading import check_loadable, from_pretrained_options, readable_errors
 from tfexport.backends.pytorch.weights import weight_names
 from tfexport.backends.variable_names import variable_name
 from tfexport.checkpoints.checkpoint import Checkpoint
@@ -47,6 +47,7 @@ def load_model(
         FrameworkNotInstalledError: TensorFlow, which must convert the weights, is not installed.
         UnsupportedFeatureError: TensorFlow weights must be converted, and TensorFlow has no class for them.
     """
+    check_loadable(checkpoint)
     if choice.converts_weights:
         model, missing = _from_tensorflow(checkpoint, model_class, choice, attention)
     else:

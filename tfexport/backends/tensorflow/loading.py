@@ -6,10 +6,8 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-import tensorflow as tf
-
 from tfexport.backends.base import LoadedModel
-from tfexport.backends.loading import from_pretrained_options, readable_errors
+from tfexport.backends.loading import check_loadable, from_pretrained_options, readable_errors
 from tfexport.backends.variable_names import variable_name
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
@@ -22,6 +20,7 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
     Raises:
         CheckpointError: The weights cannot be read or do not fit the model.
     """
+    check_loadable(checkpoint)
     options = from_pretrained_options(checkpoint, choice)
     config = copy.deepcopy(checkpoint.config)
     if not hasattr(config, "initializer_range") and hasattr(config, "init_std"):
@@ -30,7 +29,7 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
     vision = getattr(config, "vision_config", None)
     if vision is not None and not hasattr(vision, "num_channels"):
         vision.num_channels = 3  # TFBlip's models read a name that BlipVisionConfig lacks, and have weights for three
-    with readable_errors(checkpoint, model_class, tf.errors.OpError):
+    with readable_errors(checkpoint, model_class):
         model, report = load_pretrained(
             model_class,
             checkpoint.location,
