@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 EXTRAS := cpu,tensorflow,transformers,keras-hub,torch,benchmark,openvino,zoo,clients,dev
 comma := ,
 
-.PHONY: setup demo check quick test messages figures lock zoo bench clean
+.PHONY: setup demo check quick test messages figures lock zoo attack fuzz bench clean
 
 setup: $(STAMP)
 
@@ -50,6 +50,14 @@ lock:
 # Every declared model type, feature and framework; goes on where it stopped. CLUSTER=tcp://host:8786 for a Dask cluster.
 zoo: setup
 	$(BIN)/python -m conformance.zoo.run $(if $(CLUSTER),--cluster $(CLUSTER))
+
+# Hostile inputs and faults: one line per case, and a total. ATTACK="--only hdf5", "--quick", "--failed", "--list", "--record".
+attack: setup
+	$(BIN)/python -m conformance.attack $(ATTACK)
+
+# New hostile inputs each time; those that a reader fails on are kept in tests/fuzz/corpus. SECONDS=600 for all targets together.
+fuzz: setup
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),600)
 
 # An hour and a half, on a machine that does nothing else.
 bench: setup

@@ -25,6 +25,7 @@ SLOW = (
     "checkpoints/test_transformers_api.py",
     "cli",
     "clients",
+    "conformance/test_attack.py",
     "conformance/test_matrix.py",
     "conformance/test_zoo_isolation.py",
     "conformance/test_zoo_run.py",

@@ -1,0 +1,1 @@
+"""Programs that cases run in a fork of the zygote. They print ``PROBLEM: ...`` for what does not hold, then ``DONE``."""
