@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tfexport.errors import TransformersNotInstalledError as TransformersNotInstalledError
     from tfexport.errors import UnknownEngineError as UnknownEngineError
     from tfexport.errors import UnknownFrameworkError as UnknownFrameworkError
+    from tfexport.errors import UnreadableFileError as UnreadableFileError
     from tfexport.errors import UnsupportedCheckpointError as UnsupportedCheckpointError
     from tfexport.errors import UnsupportedError as UnsupportedError
     from tfexport.errors import UnsupportedFeatureError as UnsupportedFeatureError
@@ -113,6 +114,7 @@ _HOMES = {
     "UnsupportedError": "errors",
     "UnsupportedModelTypeError": "errors",
     "UnsupportedFeatureError": "errors",
+    "UnreadableFileError": "errors",
     "UnsupportedCheckpointError": "errors",
     "InputsError": "errors",
     "ConversionError": "errors",

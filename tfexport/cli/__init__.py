@@ -21,10 +21,11 @@ from tfexport.cli.signature_options import (
     Trust,
     keywords,
 )
-from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, print_table, progress, screen
+from tfexport.cli.terminal import DONE, INVALID, AsJson, Commands, Debug, Verbose, screen
 from tfexport.processes.environment import command_environment
 
 app = typer.Typer(
+    cls=Commands,
     name="tfexport",
     help="Export Keras/TensorFlow and PyTorch checkpoints to ONNX, and prove the files.",
     no_args_is_help=True,
@@ -44,13 +45,14 @@ def main(
     """Export Keras/TensorFlow and PyTorch checkpoints to ONNX, and prove the files."""
     context.with_resource(command_environment())
     if version:
-        typer.echo(__version__)
+        with screen(False, False) as terminal:
+            terminal.lines([__version__])
         raise typer.Exit(DONE)
 
 
 @app.command()
 def export(
-    output: Annotated[Path, typer.Argument(help="Directory to publish; an earlier export there is replaced.")],
+    output: Annotated[str, typer.Argument(help="Directory to publish; an earlier export there is replaced.")],
     model: Annotated[
         str,
         typer.Option("-m", "--model", help=f"Model to export: {sources.expected()}."),
@@ -124,17 +126,19 @@ def export(
 ) -> None:
     """Export a checkpoint to ONNX: load, convert, validate, publish."""
     parameters = locals()
-    with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
+    with screen(verbose, debug) as terminal:
         from tfexport.pipeline.export import export_model  # imported when needed: --help must not load a framework
         from tfexport.pipeline.manifest import summary
         from tfexport.pipeline.options import ExportKeywords
 
         options = keywords(parameters, ExportKeywords.__optional_keys__)
-        result = export_model(model, output, progress=announce, **options)
-    if as_json:
-        print_json(result.manifest)
-    else:
-        print_table(str(result.path), [], summary(result.manifest))
+        with terminal.progress(as_json) as announce:
+            result = export_model(model, output, progress=announce, **options)
+        terminal.done(f"The export is published in {result.path}.")
+        if as_json:
+            terminal.json(result.manifest)
+        else:
+            terminal.table(str(result.path), [], summary(result.manifest))
     raise typer.Exit(DONE if result.valid else INVALID)
 
 
@@ -146,27 +150,27 @@ def features(
     debug: Debug = False,
 ) -> None:
     """List the features that can be exported, by model type, with the class of each framework."""
-    with screen(verbose, debug):
+    with screen(verbose, debug) as terminal:
         from tfexport.declarations.features import declaration_of, supported
 
         wanted = declaration_of(model_type).model_type if model_type else None
         found = [entry for entry in supported() if wanted in (None, entry.model_type)]
-    if as_json:
-        print_json([{"model_type": e.model_type, "feature": e.feature, **e.classes} for e in found])
-        return
-    rows = [(e.model_type, e.feature, e.classes.get("tf", "-"), e.classes.get("pt", "-")) for e in found]
-    print_table("", ["model type", "feature", "TensorFlow", "PyTorch"], rows)
+        if as_json:
+            terminal.json([{"model_type": e.model_type, "feature": e.feature, **e.classes} for e in found])
+        else:
+            rows = [(e.model_type, e.feature, e.classes.get("tf", "-"), e.classes.get("pt", "-")) for e in found]
+            terminal.table("", ["model type", "feature", "TensorFlow", "PyTorch"], rows)
 
 
 @app.command()
 def doctor(as_json: AsJson = False, verbose: Verbose = False, debug: Debug = False) -> None:
     """Report which packages are installed, which backends work here, and which versions have known faults."""
-    with screen(verbose, debug):
+    with screen(verbose, debug) as terminal:
         from tfexport.doctor.report import examine
 
         findings = examine()
-    if as_json:
-        print_json(findings.as_dict())
-    else:
-        print_table("", ["", "", ""], findings.rows())
+        if as_json:
+            terminal.json(findings.as_dict())
+        else:
+            terminal.table("", ["", "", ""], findings.rows())
     raise typer.Exit(DONE if findings.healthy else INVALID)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, screen
-from tfexport.processes.streams import Screen
-from tfexport.text import printable
+from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, screen
 
 
 class _RunByDefault(TyperGroup):
@@ -91,7 +87,7 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Measure exported models beside the frameworks. A wrong output gets no number."""
-    with screen(verbose, debug) as shown, _share(shown, as_json) as progress:
+    with screen(verbose, debug) as terminal:
         from tfexport.benchmark import Options, benchmark, read_suite, write
         from tfexport.benchmark.arguments import as_requests, numbers, texts
         from tfexport.benchmark.report import all_measured, render, summary
@@ -115,22 +111,22 @@ def run(
         )
         named = as_requests(targets or (), feature, framework, reference, axis or ())
         read = None if suite is None else read_suite(suite)
-        document = benchmark(
-            [*named, *(read.targets if read else ())],
-            asked.over(read.options) if read else asked,
-            name=read.name if read else None,
-            folder=keep,
-            progress=progress,
-        )
+        with terminal.share(as_json) as progress:
+            document = benchmark(
+                [*named, *(read.targets if read else ())],
+                asked.over(read.options) if read else asked,
+                name=read.name if read else None,
+                folder=keep,
+                progress=progress,
+            )
         if output is not None:
             write(output, document)
         render(document, html=html, markdown=markdown, csv=csv)
-        text = None if as_json else printable(summary(document))
+        if as_json:
+            terminal.json(document)
+        else:
+            terminal.lines(summary(document).split("\n"))
         measured = all_measured(document)
-    if text is None:
-        print_json(document)
-    else:
-        typer.echo(text)
     raise typer.Exit(DONE if measured else INVALID)
 
 
@@ -146,52 +142,14 @@ def compare(
     debug: Debug = False,
 ) -> None:
     """Compare two results files, cell by cell. The exit code is 1 when a cell became slower or no longer runs."""
-    with screen(verbose, debug):
+    with screen(verbose, debug) as terminal:
         from tfexport.benchmark import read
         from tfexport.benchmark.comparison import compare
 
         found = compare(read(old), read(new), margin)
+        if as_json:
+            terminal.json(found.as_dict())
+        else:
+            terminal.lines(found.lines())
         regressions = bool(found.regressions)
-        result = found.as_dict() if as_json else printable("\n".join(found.lines()))
-    if isinstance(result, str):
-        typer.echo(result)
-    else:
-        print_json(result)
     raise typer.Exit(INVALID if regressions else DONE)
-
-
-@contextmanager
-def _share(shown: Screen, as_json: bool) -> Iterator[Callable[[float, str], None]]:
-    """Show what is being measured; on a terminal with a progress bar and the time left."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(file=shown.err)
-    if not console.is_terminal:
-        written: list[str] = []
-
-        def write(share: float, text: str) -> None:
-            if not as_json and text not in written[-1:]:
-                written.append(text)
-                shown.err.write(f"{share:4.0%} {text}\n")
-                shown.err.flush()
-
-        yield write
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-        yield lambda share, text: bar.update(task, completed=share, description=text)

@@ -10,8 +10,7 @@ import typer
 
 from tfexport.checkpoints import sources
 from tfexport.cli.signature_options import AxisNames, InputShapes, Signature, Tag, Trust, keywords
-from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, print_json, progress, screen
-from tfexport.text import printable
+from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Terminal, Verbose, screen
 
 _Feature = Annotated[str | None, typer.Option("--feature", help="Feature to compare (see `tfexport features`).")]
 _Framework = Annotated[str | None, typer.Option("--framework", help="Framework of the reference: pt or tf.")]
@@ -60,7 +59,7 @@ def parity(
 ) -> None:
     """Compare a checkpoint in TensorFlow, in PyTorch, and the ONNX files exported from each: every pair, on every case."""
     parameters = locals()
-    with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
+    with screen(verbose, debug) as terminal, terminal.progress(as_json) as announce:
         _check(output, html)
         from tfexport.checkpoints.signature import SignatureKeywords, signature_options
         from tfexport.parity.api import parity as compare
@@ -83,7 +82,8 @@ def parity(
         )
         document, lines = report.as_dict(), report.lines()
         _write(document, output, html)
-    _show(document, lines, as_json)
+        _show(terminal, document, lines, as_json)
+    raise typer.Exit(DONE if document["agrees"] else INVALID)
 
 
 def validate(
@@ -107,7 +107,7 @@ def validate(
     debug: Debug = False,
 ) -> None:
     """Check an exported directory: its checksums, its structure, and its outputs against those of its checkpoint."""
-    with screen(verbose, debug) as shown, progress(shown, as_json) as announce:
+    with screen(verbose, debug) as terminal, terminal.progress(as_json) as announce:
         _check(output, html)
         from tfexport.parity.exported_directory import validate_export
 
@@ -127,7 +127,8 @@ def validate(
         )
         document, lines = report.as_dict(), report.lines()
         _write(document, output, html)
-    _show(document, lines, as_json)
+        _show(terminal, document, lines, as_json)
+    raise typer.Exit(DONE if document["agrees"] else INVALID)
 
 
 def _split(names: str) -> list[str]:
@@ -155,9 +156,8 @@ def _write(document: dict[str, Any], output: Path | None, html: Path | None) -> 
         write_text(html, page(document), what="the page")
 
 
-def _show(document: dict[str, Any], lines: list[str], as_json: bool) -> None:
+def _show(terminal: Terminal, document: dict[str, Any], lines: list[str], as_json: bool) -> None:
     if as_json:
-        print_json(document)
+        terminal.json(document)
     else:
-        typer.echo(printable("\n".join(lines)))
-    raise typer.Exit(DONE if document["agrees"] else INVALID)
+        terminal.lines(lines)

@@ -25,13 +25,14 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @contextmanager
-def locked_folder(parent: Path, prefix: str, remove: Callable[[Path], None]) -> Iterator[Path]:
+def locked_folder(parent: Path, prefix: str, remove: Callable[[Path], None], mode: int = 0o777) -> Iterator[Path]:
     """Make a folder, and remove it at the end of the block unless it was moved away.
 
     Args:
         parent: Folder in which it is made.
         prefix: Beginning of its name.
         remove: Function that removes it. As long as it leaves something, the lock file stays for a later process.
+        mode: Mode of the folder, before the user's mask.
 
     Raises:
         OSError: The folder cannot be made.
@@ -44,7 +45,7 @@ def locked_folder(parent: Path, prefix: str, remove: Callable[[Path], None]) -> 
         with suppress(OSError):  # a file system without locks, or a full disk
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             os.write(descriptor, machine().encode())
-        folder.mkdir()
+        folder.mkdir(mode)
         yield folder
     finally:
         try:

@@ -7,17 +7,39 @@ a FIFO (``/dev/stdout``) is written through: replacing it by a file would destro
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 import uuid
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tfexport.errors import OutputError
 
+_LINKS = 40
+"""Links that lead to each other, after which Linux gives up."""
+_WRITING = os.O_WRONLY | os.O_RDWR
+_STANDING: dict[int, int] = {}
+"""See `standing_for`."""
 _NOT_REPLACEABLE = (errno.EBUSY, errno.EACCES, errno.EPERM, errno.EROFS)
 """Errors of a rename over a file that may be written in place: a file that is mounted, or lies in a folder of another user."""
+
+
+@contextmanager
+def standing_for(descriptors: Mapping[int, int]) -> Iterator[None]:
+    """Let other descriptors stand for standard ones in the names of files (``/dev/stdout``) for the duration of a block.
+
+    Args:
+        descriptors: The user's descriptors, by the ones that are redirected meanwhile.
+    """
+    before = dict(_STANDING)
+    _STANDING.update(descriptors)
+    try:
+        yield
+    finally:
+        _STANDING.clear()
+        _STANDING.update(before)
 
 
 def write_text(file: Path, text: str, *, what: str) -> None:
@@ -33,6 +55,10 @@ def write_text(file: Path, text: str, *, what: str) -> None:
     """
     content = text.encode("utf-8", "backslashreplace")
     try:
+        descriptor = _descriptor(file)
+        if descriptor is not None:
+            _write_all(_STANDING.get(descriptor, descriptor), content)
+            return
         target = file.resolve()
         if target.exists() and not target.is_file():
             _write_through(target, content)
@@ -51,7 +77,8 @@ def check_writable(files: Iterable[Path]) -> None:
     """
     for file in files:
         try:
-            problem = _problem(file.resolve())
+            descriptor = _descriptor(file)
+            problem = _problem(file.resolve()) if descriptor is None else _problem_of(descriptor)
         except (OSError, RuntimeError) as error:
             problem = _reason(error)
         if problem:
@@ -67,6 +94,29 @@ def _problem(target: Path) -> str | None:
     if not folder.is_dir():
         return f"{folder} is not a folder"
     return None if os.access(folder, os.W_OK | os.X_OK) else f"you may not write in {folder}"
+
+
+def _descriptor(file: Path) -> int | None:
+    """Return the descriptor that a path names, such as ``/dev/stdout`` or ``/dev/fd/3``; None for the path of a file.
+
+    It is not opened anew: that fails for a socket, and would overwrite what others have written to a file by this descriptor.
+    """
+    for _ in range(_LINKS):
+        folder = os.path.realpath(file.parent)
+        if file.name.isdecimal() and folder in (f"/proc/{os.getpid()}/fd", "/dev/fd"):
+            return int(file.name)
+        if not file.is_symlink():
+            return None
+        file = Path(folder, file.readlink())
+    return None
+
+
+def _problem_of(descriptor: int) -> str | None:
+    return (
+        None
+        if fcntl.fcntl(_STANDING.get(descriptor, descriptor), fcntl.F_GETFL) & _WRITING
+        else "it is open for reading only"
+    )
 
 
 def _write_through(target: Path, content: bytes) -> None:

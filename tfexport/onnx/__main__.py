@@ -9,9 +9,11 @@ from pathlib import Path
 
 from tfexport.checkpoints.framework import FRAMEWORKS
 from tfexport.checkpoints.preprocessor import PREPROCESSOR_KINDS
-from tfexport.errors import TfExportError, ValidationError
+from tfexport.errors import ValidationError
 from tfexport.pipeline.export import ExportResult, export_model
+from tfexport.processes.command import command_process, one_line
 from tfexport.processes.streams import quiet
+from tfexport.text import printable
 
 DONE, INVALID, BAD_INPUT = 0, 1, 2
 _IN_PARTS = ("vision2seq-lm",)
@@ -26,14 +28,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cannot be used.
     """
     options = vars(_parser().parse_args(arguments))
-    with quiet(False) as screen:
+    with command_process(), quiet(False) as screen:
         try:
             result = _export(**options)
-        except TfExportError as error:
-            screen.err.write(f"error: {' '.join(str(error).split())}\n")
+        except Exception as error:  # the process boundary
+            screen.err.write(f"error: {one_line(error)}\n")
             return INVALID if isinstance(error, ValidationError) else BAD_INPUT
         files = [name for name in result.manifest["files"] if name.endswith(".onnx")]
-        screen.err.write(f"Exported and validated: {', '.join(str(result.path / name) for name in files)}\n")
+        said = f"Exported and validated: {', '.join(str(result.path / name) for name in files)}"
+        screen.err.write(f"{printable(said)}\n")
     return DONE
 
 
