@@ -41,6 +41,7 @@ SLOW = (
     "pipeline/test_in_place.py::test_two_exports_at_once",
     "pipeline/test_modalities.py",
     "pipeline/test_real_weights.py",
+    "pipeline/test_reproducible.py",
     "pipeline/test_text_generation.py",
     "pipeline/test_threads.py",
     "pipeline/test_transforms.py",

@@ -13,6 +13,10 @@ WeightSource = Mapping[str, ir.TensorProtocol]
 written (`ir.LazyTensor`). Live variables and parameters are the sources today; a checkpoint's own files fit behind the same
 interface."""
 
+FIRST_COUNT = 10**9
+"""First number in the names of a converter that counts them for the whole process, after two underscores: ``Cast__1000000007``.
+The canonical form of a model tells these numbers from those in the model's own names by their size, and replaces them."""
+
 SOURCE = "tfexport.source"
 """Key of a tensor's metadata for the source of its values. Two tensors of one source are one weight."""
 

@@ -12,6 +12,7 @@ import onnx_ir as ir
 from tfexport.backends.weightless import WeightlessGraph
 from tfexport.errors import ConversionError
 from tfexport.graph.attach import attach_weights
+from tfexport.graph.canonical import canonicalise
 from tfexport.graph.contract import Contract, Port, apply_contract, contract_of
 from tfexport.graph.merge import USE_CACHE, merge_decoders, merged_contract
 from tfexport.graph.opset import at_opset, check_opset
@@ -73,6 +74,7 @@ def finish(graph: WeightlessGraph, contract: Contract, opset: int, level: str = 
     matches = _run_passes(model, level)
     passes = (*converted.passes, *(name for name, count in matches.items() if count))
     apply_contract(model, contract)
+    canonicalise(model)
     model.producer_name = "tfexport"
     return OnnxGraph(
         model, contract, opset, graph.route, passes, graph.notes, level=level, matches=MappingProxyType(matches)

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.counters import as_in_new_process
 from tfexport.backends.loading import loader
 from tfexport.backends.pytorch import dynamo, torchscript
 from tfexport.backends.pytorch.calling import caller_of
@@ -34,11 +35,13 @@ class PyTorchBackend:
     framework: Framework = "pt"
 
     @exclusive
+    @as_in_new_process()
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
         loaded: LoadedModel = loader(checkpoint, "pt")(checkpoint, model_class, choice)
         return loaded
 
     @exclusive
+    @as_in_new_process()
     def load_signature_model(self, checkpoint: Checkpoint) -> LoadedModel:
         return load_keras(checkpoint)
 
@@ -52,6 +55,7 @@ class PyTorchBackend:
         return tuple(_ROUTES)
 
     @exclusive
+    @as_in_new_process()
     def convert(
         self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
     ) -> WeightlessGraph:

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfexport.backends.base import Layers, LoadedModel, flatten_outputs, mapped, model_errors, prepared
+from tfexport.backends.counters import as_in_new_process
 from tfexport.backends.loading import loader
 from tfexport.backends.tensorflow.calling import caller_of
 from tfexport.backends.tensorflow.conversion import convert_function
@@ -33,11 +34,13 @@ class TensorFlowBackend:
     framework: Framework = "tf"
 
     @exclusive
+    @as_in_new_process()
     def load(self, checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice) -> LoadedModel:
         loaded: LoadedModel = loader(checkpoint, "tf")(checkpoint, model_class, choice)
         return loaded
 
     @exclusive
+    @as_in_new_process()
     def load_signature_model(self, checkpoint: Checkpoint) -> LoadedModel:
         return load_signature_model(checkpoint)
 
@@ -51,6 +54,7 @@ class TensorFlowBackend:
         return ("tf2onnx",)
 
     @exclusive
+    @as_in_new_process()
     def convert(
         self, model: Any, config: OnnxConfig, inputs: Mapping[str, np.ndarray], opset: int, route: str
     ) -> WeightlessGraph:

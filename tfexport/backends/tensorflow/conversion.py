@@ -1,6 +1,6 @@
 """Conversion of a graph without weights by tf2onnx, with errors for everything that it fails to convert.
 
-Five things differ from its Python entry points (1.17.0):
+Six things differ from its Python entry points (1.17.0):
 
 1. An op without a mapping is an error. The entry points only log it (``continue_on_error=True``) and write an invalid file.
 2. The optimizer passes run in place. Their ``catch_errors`` deep-copies the graph before each pass.
@@ -8,6 +8,7 @@ Five things differ from its Python entry points (1.17.0):
 4. ``remove_identity`` is left out: its time and memory are quadratic (10 of 30 s and 900 of 1000 MiB for 48 layers).
    `tfexport.graph` does this later.
 5. The rewriter of LSTM loops is left out: it raises where weights are not constants, as here.
+6. The result does not depend on the process (`tfexport.backends.tensorflow.reproducible`).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tfexport.backends.opsets import check_opset
 from tfexport.backends.tensorflow.graph_def import WeightlessGraphDef, without_weights
 from tfexport.backends.tensorflow.op_handler import LOWEST_OPSET, NOT_SUPPORTED
 from tfexport.backends.tensorflow.ops import HANDLERS
+from tfexport.backends.tensorflow.reproducible import reproducible
 from tfexport.backends.tensorflow.tracing import TracedFunction
 from tfexport.backends.tensorflow.transposes import TransposePass
 from tfexport.backends.weightless import WeightlessGraph
@@ -79,15 +81,16 @@ def _run_tf2onnx(traced: TracedFunction, weightless: WeightlessGraphDef, opset: 
         if name not in _LEFT_OUT
     }
     loops_as_they_are = patched([PatchingSpec(tfonnx, "rewriter_lstm_tf2", _rewrite_nothing)])
-    with loops_as_they_are, tf.Graph().as_default() as graph:
-        tf.import_graph_def(weightless.graph_def, name="")
+    with reproducible():
+        with loops_as_they_are, tf.Graph().as_default() as graph:
+            tf.import_graph_def(weightless.graph_def, name="")
+            with _tf2onnx_errors():
+                converted = tfonnx.process_tf_graph(
+                    graph, opset=opset, custom_op_handlers=HANDLERS, input_names=inputs, output_names=outputs
+                )
         with _tf2onnx_errors():
-            converted = tfonnx.process_tf_graph(
-                graph, opset=opset, custom_op_handlers=HANDLERS, input_names=inputs, output_names=outputs
-            )
-    with _tf2onnx_errors():
-        optimised = optimizer.optimize_graph(converted, catch_errors=False, optimizers=passes)
-        proto: onnx.ModelProto = optimised.make_model("tfexport")
+            optimised = optimizer.optimize_graph(converted, catch_errors=False, optimizers=passes)
+            proto: onnx.ModelProto = optimised.make_model("tfexport")
     return proto
 
 

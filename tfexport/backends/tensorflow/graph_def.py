@@ -17,6 +17,7 @@ import tensorflow as tf
 from tensorflow.python.framework import convert_to_constants
 from tf2onnx import tf_loader
 
+from tfexport.backends.tensorflow.function_names import name_by_callers
 from tfexport.backends.tensorflow.resources import resources_to_placeholders
 from tfexport.backends.tensorflow.weights import variable_tensor
 from tfexport.declarations.patching import PatchingSpec, patched
@@ -62,6 +63,7 @@ def without_weights(function: Any, scope: str = "") -> WeightlessGraphDef:
     graph_def = _constants_in_place(inlined, constants)
     graph_def = _grappler(graph_def, [tensor.name for tensor in function.outputs])
     graph_def = resources_to_placeholders(graph_def, variables)
+    name_by_callers(graph_def)
     weights: dict[str, ir.TensorProtocol] = {
         name: variable_tensor(variable, scope) for name, variable in variables.items()
     }
