@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,20 @@ class Lost(Changed):
 
     def apply(self, files: Mapping[str, OnnxFiles], folder: Path) -> Mapping[str, OnnxFiles]:
         return {}
+
+
+@dataclass(frozen=True)
+class Once(Changed):
+    """A transform that cannot make the variant of a second exporter's file, and leaves half of it."""
+
+    calls: list[Path] = field(default_factory=list)
+
+    def apply(self, files: Mapping[str, OnnxFiles], folder: Path) -> Mapping[str, OnnxFiles]:
+        self.calls.append(folder)
+        if len(self.calls) > 1:
+            (folder / "model_half_done.onnx").write_bytes(b"")
+            raise ConversionError("the second time")
+        return super().apply(files, folder)
 
 
 class Same(Changed):
@@ -175,6 +189,22 @@ def test_a_wrong_variant_makes_the_export_invalid(
     assert manifest["variants"]["wrong"]["validated"] is False
     assert any(problem.startswith("wrong: ") for problem in manifest["attempts"][-1]["problems"])
     assert _rows(manifest)[1].startswith("wrong, model_wrong.onnx: NO")
+
+
+def _two_exporters(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tfexport.backends.pytorch import PyTorchBackend
+
+    monkeypatch.setattr(PyTorchBackend, "routes", lambda *_: ("torchscript", "torchscript"))
+
+
+def test_no_file_of_one_exporter_is_published_as_that_of_another(
+    export: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first exporter's variant is wrong; the second has written its file when its transform fails."""
+    _two_exporters(monkeypatch)
+    with pytest.raises(ConversionError, match="the second time"):
+        export(Once("wrong", _wrong), keep_invalid=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_variant_is_what_onnx_runtime_runs(export: Callable[..., Any], tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,17 +120,22 @@ def export_with(
             check_genai(plan)
     with staged(output, plan.checkpoint.path) as folder:
         prepared = prepare(plan, stages)
-        attempts = _attempts(prepared, folder, stages)
-        best = _best(attempts, options.acceptance.keep_invalid)
+        attempts, on_disk = _attempts(prepared, folder, stages)
+        best = _best(attempts, on_disk, options.acceptance.keep_invalid)
         with stages.stage("publish"):
             _write_beside(prepared, best, folder)
             manifest = publish(folder, output, describe(prepared, best, attempts, stages))
     return ExportResult(Path(output).expanduser().absolute(), best.valid, plan.choice, best.report, manifest)
 
 
-def _attempts(prepared: Prepared, folder: Path, stages: Stages) -> list[Attempt]:
-    """Try the backend's exporters, best first, until the files are valid. Later files replace earlier ones."""
+def _attempts(prepared: Prepared, folder: Path, stages: Stages) -> tuple[list[Attempt], WrittenAttempt | None]:
+    """Try the backend's exporters, best first, until the files are valid. Later files replace earlier ones.
+
+    Returns:
+        All attempts, and the one whose files are in the folder; None where the last exporter that wrote could not be finished.
+    """
     attempts: list[Attempt] = []
+    on_disk: WrittenAttempt | None = None
     examples: dict[str, Example] = {}
     references = prepared.references()
     for route in prepared.backend.routes(prepared.declared.config):
@@ -141,7 +147,9 @@ def _attempts(prepared: Prepared, folder: Path, stages: Stages) -> list[Attempt]
             attempts.append(FailedAttempt(route, error))
             continue
         _check_weights(prepared, graphs)
+        on_disk = None
         with stages.stage("write"):
+            _clear(folder)
             files = write(graphs, folder)
         try:
             variants = _transformed(prepared, files, folder, stages)
@@ -151,11 +159,20 @@ def _attempts(prepared: Prepared, folder: Path, stages: Stages) -> list[Attempt]
         with stages.stage("validate"):
             report = validate_files(files, graphs, references, prepared.declared.tolerance)
             validated = validate_variants(variants, graphs, references)
-        written = WrittenAttempt(route, graphs, files, report, validated)
-        attempts.append(written)
-        if written.valid:
+        on_disk = WrittenAttempt(route, graphs, files, report, validated)
+        attempts.append(on_disk)
+        if on_disk.valid:
             break
-    return attempts
+    return attempts, on_disk
+
+
+def _clear(folder: Path) -> None:
+    """Remove the files of an earlier exporter, and their variants."""
+    for each in folder.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+        else:
+            each.unlink()
 
 
 def _transformed(
@@ -176,23 +193,21 @@ def _check_weights(prepared: Prepared, graphs: Mapping[str, OnnxGraph]) -> None:
         raise MissingWeightsError(missing, model_class=loaded.model_class, source=plan.checkpoint.source)
 
 
-def _best(attempts: Sequence[Attempt], keep_invalid: bool) -> WrittenAttempt:
+def _best(attempts: Sequence[Attempt], on_disk: WrittenAttempt | None, keep_invalid: bool) -> WrittenAttempt:
     """Return the attempt whose files are on disk.
 
     Raises:
-        ConversionError: No exporter wrote a file.
+        ConversionError: No exporter wrote files that are still there.
         ValidationError: The files are not valid, and are not to be kept.
     """
-    written = [attempt for attempt in attempts if isinstance(attempt, WrittenAttempt)]
-    if not written:
+    if on_disk is None:
         raise no_route([(each.route, each.failure) for each in attempts if isinstance(each, FailedAttempt)])
-    best = written[-1]
-    if not best.valid and not keep_invalid:
+    if not on_disk.valid and not keep_invalid:
         raise ValidationError(
             "the exported file disagrees with its source, so it was not published: "
-            f"{abbreviate(best.problems, 4)}. --keep-invalid (keep_invalid=True) publishes it all the same."
+            f"{abbreviate(on_disk.problems, 4)}. --keep-invalid (keep_invalid=True) publishes it all the same."
         )
-    return best
+    return on_disk
 
 
 def _write_beside(prepared: Prepared, best: WrittenAttempt, folder: Path) -> None:
