@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from tfexport.backends.base import reason_of
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FRAMEWORK_NAMES, Framework, FrameworkChoice
 from tfexport.checkpoints.inspection import inspect_hdf5
 from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError, TfExportError, UnsupportedCheckpointError
-from tfexport.text import shortened
 
 _SIZES_DIFFER = (
     "size mismatch",
@@ -22,7 +22,6 @@ _SIZES_DIFFER = (
     "Incompatible shapes",
 )
 _ADAPTER = "adapter_config.json"
-_LONGEST_REASON = 600
 
 
 def loader(checkpoint: Checkpoint, framework: Framework) -> Callable[..., Any]:
@@ -101,11 +100,11 @@ def readable_errors(checkpoint: Checkpoint, model_class: str) -> Iterator[None]:
         raise
     except ImportError as error:
         raise UnsupportedCheckpointError(
-            f"{checkpoint.source} needs a library that is not installed: {_reason(error)}. Install it, or use a checkpoint that "
-            "does not need it."
+            f"{checkpoint.source} needs a library that is not installed: {reason_of(error)}. Install it, or use a checkpoint "
+            "that does not need it."
         ) from error
     except Exception as error:
-        reason = _reason(error)
+        reason = reason_of(error)
         if any(sign in str(error) for sign in _SIZES_DIFFER):
             raise MismatchedWeightsError(
                 f"the weights of {checkpoint.source} do not fit {model_class} as config.json describes it "
@@ -115,7 +114,3 @@ def readable_errors(checkpoint: Checkpoint, model_class: str) -> Iterator[None]:
             f"{checkpoint.source} could not be loaded as {model_class}: {type(error).__name__}: {reason}. Its config.json or "
             "its weights are not those of such a model: fetch or save them again."
         ) from error
-
-
-def _reason(error: Exception) -> str:
-    return shortened(" ".join(str(error).split()), _LONGEST_REASON).rstrip(".") or "no message"

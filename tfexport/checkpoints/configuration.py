@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ from tfexport.errors import (
 from tfexport.files.json_files import read_object
 
 CONFIG = "config.json"
+_COUNTED = re.compile(r"layers?$|depths?$|blocks?$|num_labels$|attention_types$|stages?$")
+_MOST = 10**6
+"""Layers or labels that a configuration may name; transformers makes lists of as many items when it reads it."""
 _OF_VALUES = (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError)
 
 
@@ -109,6 +113,24 @@ def _declared_model_type(file: Path, source: str) -> Any:
     if not os.path.lexists(file):
         raise CheckpointNotFoundError(f"{source} has no {CONFIG}.")
     try:
-        return read_object(file).get("model_type")
+        values = read_object(file)
     except UnreadableFileError as error:
         raise CorruptCheckpointError(f"{error}. Fetch or save it again.") from error
+    for name, number in _counts(values):
+        if number > _MOST:
+            raise CorruptCheckpointError(
+                f"{file} has {name} {number:,}, and at most {_MOST:,} are expected of any model. Fetch or save it again."
+            )
+    return values.get("model_type")
+
+
+def _counts(value: Any, name: str = "") -> Iterator[tuple[str, int]]:
+    """Yield the numbers of things that classes of configurations list one by one: layers, blocks, labels."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _counts(each, key)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _counts(each, name)
+    elif isinstance(value, int) and _COUNTED.search(name):
+        yield name, value

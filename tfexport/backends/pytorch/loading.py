@@ -12,6 +12,7 @@ import torch
 from tfexport.backends import get_backend
 from tfexport.backends.base import LoadedModel
 from tfexport.backends.loading import check_loadable, from_pretrained_options, readable_errors
+from tfexport.backends.model_size import check_size
 from tfexport.backends.pytorch.weights import weight_names
 from tfexport.backends.variable_names import variable_name
 from tfexport.checkpoints.checkpoint import Checkpoint
@@ -48,6 +49,7 @@ def load_model(
         UnsupportedFeatureError: TensorFlow weights must be converted, and TensorFlow has no class for them.
     """
     check_loadable(checkpoint)
+    check_size(checkpoint, choice)
     if choice.converts_weights:
         model, missing = _from_tensorflow(checkpoint, model_class, choice, attention)
     else:

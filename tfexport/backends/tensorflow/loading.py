@@ -8,6 +8,7 @@ from typing import Any
 
 from tfexport.backends.base import LoadedModel
 from tfexport.backends.loading import check_loadable, from_pretrained_options, readable_errors
+from tfexport.backends.model_size import check_size
 from tfexport.backends.variable_names import variable_name
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import FrameworkChoice
@@ -21,6 +22,7 @@ def load_model(checkpoint: Checkpoint, model_class: str, choice: FrameworkChoice
         CheckpointError: The weights cannot be read or do not fit the model.
     """
     check_loadable(checkpoint)
+    check_size(checkpoint, choice)
     options = from_pretrained_options(checkpoint, choice)
     config = copy.deepcopy(checkpoint.config)
     if not hasattr(config, "initializer_range") and hasattr(config, "init_std"):
