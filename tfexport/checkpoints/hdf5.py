@@ -17,7 +17,7 @@ from tfexport.errors import CorruptCheckpointError
 if TYPE_CHECKING:
     import h5py
 
-MOST_OBJECTS = 500_000
+MOST_OBJECTS = 100_000
 """Groups and datasets of a file. The largest models that we know have some ten thousand."""
 DEEPEST = 64
 """Levels of groups. The deepest that we know, a model in a model in KerasHub, has 20."""
