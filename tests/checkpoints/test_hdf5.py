@@ -182,6 +182,10 @@ def test_what_a_child_does_not_survive(file: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("tfexport.checkpoints.inspection._hdf5", _dies)
     with pytest.raises(CorruptCheckpointError, match="cannot be read .its process died, exit code 3.: it is damaged"):
         inspect_hdf5(file)
+    monkeypatch.setattr("tfexport.checkpoints.inspection.CPU_SECONDS", 0)
+    monkeypatch.setattr("tfexport.checkpoints.inspection._hdf5", _searches)
+    with pytest.raises(CorruptCheckpointError, match="was killed by SIG(XCPU|KILL)"):
+        inspect_hdf5(file)
     monkeypatch.setattr("tfexport.checkpoints.inspection._hdf5", _sleeps)
     monkeypatch.setattr("tfexport.checkpoints.inspection.LIMITS", Limits(LIMITS.memory_mib, 0.2, LIMITS.start_seconds))
     with pytest.raises(CorruptCheckpointError, match="did not answer within"):
@@ -192,6 +196,11 @@ def _dies(file: Path) -> Any:
     import os
 
     os._exit(3)
+
+
+def _searches(file: Path) -> Any:
+    while True:
+        pass
 
 
 def _sleeps(file: Path) -> Any:

@@ -5,7 +5,11 @@ A damaged file can make the HDF5 library allocate gigabytes or end the process, 
 
 from __future__ import annotations
 
+import resource
+import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,10 @@ from tfexport.errors import CorruptCheckpointError, ProcessError
 from tfexport.processes.worker import Limits, Worker
 
 LIMITS = Limits(memory_mib=768, seconds=60.0, start_seconds=60.0)
+CPU_SECONDS = 15
+"""Seconds of a processor for a small file. Damage can make the HDF5 library search for ever; a sound file takes one."""
+_BYTES_A_SECOND = 20 * 2**20
+"""What is unpacked in a further second: an archive may hold packed weights."""
 
 
 def inspect_hdf5(*files: Path) -> list[Hdf5Content]:
@@ -44,7 +52,8 @@ def _in_a_child(look: Callable[[Path], Any], files: tuple[Path, ...]) -> list[An
     if not files:
         return []
     found = []
-    with Worker(_ready, LIMITS) as child:
+    allowed = CPU_SECONDS + sum(file.stat().st_size for file in files) // _BYTES_A_SECOND
+    with Worker(partial(_ready, allowed), replace(LIMITS, seconds=LIMITS.seconds + allowed)) as child:
         for file in files:
             try:
                 found.append(child(look, file))
@@ -56,9 +65,11 @@ def _in_a_child(look: Callable[[Path], Any], files: tuple[Path, ...]) -> list[An
     return found
 
 
-def _ready() -> Callable[..., Any]:
-    import h5py  # noqa: F401  before the limit of memory
+def _ready(seconds: int) -> Callable[..., Any]:
+    import h5py  # noqa: F401  before the limits
 
+    taken = int(time.process_time()) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (taken + seconds, taken + seconds))
     return _call
 
 
