@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tfexport.errors import CellError
 from tfexport.files.places import held_bytes
 from tfexport.processes.environment import child_environment
 from tfexport.processes.isolation import PROCESSES, death, too_late
+from tfexport.processes.temporary import temporary_variables
 
 FRAMEWORK_S = 1800.0
 """Time that a framework may take for one answer: it loads, traces and compiles a checkpoint that the user trusts."""
@@ -55,12 +56,14 @@ class CellProcess:
         self.spec, self._seconds = spec, seconds
         self._connection, theirs = PROCESSES.Pipe()
         self._process = PROCESSES.Process(target=serve, args=(theirs, os.getpid(), spec, inputs), daemon=True)
-        with child_environment(spec.cell.setting.threads):
+        self._temporary = ExitStack()
+        temporary = self._temporary.enter_context(temporary_variables())
+        with child_environment(spec.cell.setting.threads, temporary):
             self._process.start()
         theirs.close()
         try:
             self.loaded: Loaded = self._answer()
-        except CellError:
+        except BaseException:
             self.close()
             raise
 
@@ -87,6 +90,7 @@ class CellProcess:
             self._process.kill()
             self._process.join()
         self._connection.close()
+        self._temporary.close()
 
     def _ask(self, *request: Any) -> Any:
         """Send a request, and wait for its answer.

@@ -5,21 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from types import FrameType
 
 from tfexport.errors import TfExportError
-from tfexport.files.locked_folders import locked_folder, remove_tree, sweep
-from tfexport.processes.environment import environment
 from tfexport.processes.streams import open_standard_streams
+from tfexport.processes.temporary import temporary_folder
 from tfexport.text import printable, shortened
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-_TEMPORARY = "tfexport-"
 _LONGEST = 2500
 _MACHINE = {
     errno.ENOSPC: "Free space there, or set TMPDIR to a folder on another disk.",
@@ -42,27 +38,6 @@ def command_process() -> Iterator[None]:
     """Prepare this process for a command, and leave nothing behind at its end, also when a signal ends it."""
     open_standard_streams()
     with _ending_by_signals(), temporary_folder():
-        yield
-
-
-@contextmanager
-def temporary_folder() -> Iterator[None]:
-    """Give this process and its children a temporary folder of their own for the duration of a block.
-
-    Frameworks leave files in it. A folder of a killed process is removed by the next command. Where no folder can be made, the
-    process goes on without.
-    """
-    with ExitStack() as stack:
-        try:
-            parent = Path(tempfile.gettempdir())
-            sweep(parent, _TEMPORARY, remove_tree)
-            made = str(stack.enter_context(locked_folder(parent, _TEMPORARY, remove_tree, mode=0o700)))
-        except OSError:
-            made = ""
-        if made:
-            stack.enter_context(environment({"TMPDIR": made}, exclusive=False))
-            stack.callback(setattr, tempfile, "tempdir", tempfile.tempdir)
-            tempfile.tempdir = made
         yield
 
 

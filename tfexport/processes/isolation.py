@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
 from numbers import Real
 from typing import Any
@@ -15,6 +15,7 @@ from tfexport.processes.environment import child_environment
 from tfexport.processes.lifetime import end_with_parent
 from tfexport.processes.memory import limit_memory, machine_mib
 from tfexport.processes.streams import quiet
+from tfexport.processes.temporary import temporary_variables
 
 Caller = Callable[..., Any]
 """`call_isolated` or `call_in_process`."""
@@ -43,23 +44,8 @@ def call_isolated(
     Raises:
         ProcessError: The function fails, takes too long or too much memory, or the child dies.
     """
-    ours, theirs = PROCESSES.Pipe()
-    process = PROCESSES.Process(target=_call, args=(theirs, os.getpid(), memory_mib, function, arguments))
-    with child_environment():
-        process.start()
-    theirs.close()
-    try:
-        if not ours.poll(timeout_s):
-            raise ProcessError(too_late(timeout_s))
-        failed, answer = ours.recv()
-        process.join(_ENDING_S)
-    except EOFError:
-        process.join(_ENDING_S)
-        raise ProcessError(death(process.exitcode)) from None
-    finally:
-        ours.close()
-        process.kill()  # also where this process is interrupted
-        process.join()
+    with temporary_variables() as temporary:
+        failed, answer = _called(temporary, timeout_s, memory_mib, function, *arguments)
     if failed:
         raise ProcessError(answer)
     return answer
@@ -115,6 +101,34 @@ def error_text(error: Exception) -> str:
     """Return the text of an error for another process: the message, preceded by the class unless we raised it on purpose."""
     text = " ".join(str(error).split())[:_LONGEST] or "no message"
     return text if isinstance(error, TfExportError) else f"{type(error).__name__}: {text}"
+
+
+def _called(
+    temporary: Mapping[str, str],
+    timeout_s: float,
+    memory_mib: float | None,
+    function: Callable[..., Any],
+    *arguments: Any,
+) -> tuple[bool, Any]:
+    """Return whether a function failed in a child process, and its result or the text of its error."""
+    ours, theirs = PROCESSES.Pipe()
+    process = PROCESSES.Process(target=_call, args=(theirs, os.getpid(), memory_mib, function, arguments))
+    with child_environment(more=temporary):
+        process.start()
+    theirs.close()
+    try:
+        if not ours.poll(timeout_s):
+            raise ProcessError(too_late(timeout_s))
+        answer: tuple[bool, Any] = ours.recv()
+        process.join(_ENDING_S)
+    except EOFError:
+        process.join(_ENDING_S)
+        raise ProcessError(death(process.exitcode)) from None
+    finally:
+        ours.close()
+        process.kill()  # also where this process is interrupted
+        process.join()
+    return answer
 
 
 def _call(

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe
 from types import TracebackType
@@ -23,6 +23,7 @@ from tfexport.processes.environment import child_environment
 from tfexport.processes.isolation import death, error_text
 from tfexport.processes.lifetime import end_with_parent
 from tfexport.processes.memory import limit_memory
+from tfexport.processes.temporary import temporary_variables
 
 _PROGRAM = "import sys; sys.path[:] = sys.argv[3:]; from tfexport.processes.worker import serve; serve(*map(int, sys.argv[1:3]))"
 _NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1"}
@@ -59,6 +60,7 @@ class Worker:
     def __init__(self, make: Callable[[], Callable[..., Any]], limits: Limits) -> None:
         self._limits = limits
         self._made = False
+        self._temporary = ExitStack()
         self._connection, theirs = Pipe()
         with closing(theirs):
             self._process = self._started(theirs)
@@ -71,7 +73,8 @@ class Worker:
 
     def _started(self, theirs: Connection) -> subprocess.Popen[bytes]:
         try:
-            with child_environment(more=_NO_GPU):
+            temporary = self._temporary.enter_context(temporary_variables())
+            with child_environment(more={**_NO_GPU, **temporary}):
                 return subprocess.Popen(
                     [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid()), *sys.path],
                     pass_fds=[theirs.fileno()],
@@ -81,6 +84,7 @@ class Worker:
                 )
         except OSError as error:
             self._connection.close()
+            self._temporary.close()
             raise ProcessError(f"a child process cannot be started: {error}") from error
 
     def wait(self) -> None:
@@ -112,6 +116,7 @@ class Worker:
         self._process.kill()
         self._process.wait()
         self._connection.close()
+        self._temporary.close()
 
     def __enter__(self) -> Worker:
         return self
