@@ -66,9 +66,8 @@ def names(name: str, value: Any) -> tuple[str, ...]:
     """
     if isinstance(value, str):
         raise InputsError(f"{shown(value)} is one text; expected a list of names ({name}=[...]).")
-    if not isinstance(value, Iterable) or isinstance(value, bytes):
-        raise not_valid(name, value, "a list of names")
-    return tuple(text(name, each) for each in value)
+    found: tuple[str, ...] = many(text)(name, value)
+    return found
 
 
 def not_negative(name: str, value: Any) -> float:
@@ -77,7 +76,7 @@ def not_negative(name: str, value: Any) -> float:
     Raises:
         InputsError: The value is not a number, is negative, or is not finite.
     """
-    number = _number(value)
+    number = number_of(value)
     if number is None or not 0 <= number < math.inf:
         raise not_valid(name, value, "a finite number, zero or more")
     return number
@@ -89,7 +88,7 @@ def positive(name: str, value: Any) -> float:
     Raises:
         InputsError: The value is not a number, is not above zero, or is not finite.
     """
-    number = _number(value)
+    number = number_of(value)
     if number is None or not 0 < number < math.inf:
         raise not_valid(name, value, "a finite number above zero")
     return number
@@ -117,7 +116,8 @@ def many(read: Reader) -> Reader:
     return read_all
 
 
-def _number(value: Any) -> float | None:
+def number_of(value: Any) -> float | None:
+    """Return a real number as a float; None for what is not a number, or larger than a float can be."""
     if not isinstance(value, Real) or isinstance(value, bool):
         return None
     try:

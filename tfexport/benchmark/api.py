@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tfexport.benchmark.cells import Axes
 from tfexport.benchmark.engines import engine, engines, missing
@@ -24,6 +24,7 @@ from tfexport.keywords import not_valid, path, path_text, shown, text
 from tfexport.reporting.requirements import MEASURING, require
 from tfexport.runtime.errors import import_runtime
 
+_Value = TypeVar("_Value")
 ALL = "all"
 _COMPILED = {"tf": "tf-function", "pt": "torch-eager"}
 _COMPILED_TEXT = {"tf": "tf-xla", "pt": "torch-eager"}
@@ -121,19 +122,24 @@ def axes_of(target: Target, options: Options) -> Axes:
     By default ONNX Runtime runs the exported file, and so does OpenVINO if it is installed. If the checkpoint is known, its
     framework runs it as its users would.
     """
-    chosen = options.engines or _default_engines(target)
+    chosen = _default_engines(target) if options.engines is None else options.engines
     cpus = usable_cpus()
     return Axes(
         engines=tuple(chosen),
-        providers=options.providers or ("cpu",),
-        batches=options.batch_sizes or ((1,) if target.writes else (1, 8)),
-        sequences=options.sequence_lengths or ((16,) if target.writes else (128,)),
-        threads=tuple(dict.fromkeys(_threads(each, cpus) for each in options.threads or (ALL,))),
-        boundaries=options.boundaries or ("host",),  # type: ignore[arg-type]  # checked by Axes
-        streams=options.streams or (1,),
-        precisions=options.precisions or ("fp32",),
-        tokens=options.tokens or (1, 32),
+        providers=_given(options.providers, ("cpu",)),
+        batches=_given(options.batch_sizes, (1,) if target.writes else (1, 8)),
+        sequences=_given(options.sequence_lengths, (16,) if target.writes else (128,)),
+        threads=tuple(dict.fromkeys(_threads(each, cpus) for each in _given(options.threads, (ALL,)))),
+        boundaries=_given(options.boundaries, ("host",)),  # type: ignore[arg-type]  # checked by Axes
+        streams=_given(options.streams, (1,)),
+        precisions=_given(options.precisions, ("fp32",)),
+        tokens=_given(options.tokens, (1, 32)),
     )
+
+
+def _given(values: tuple[_Value, ...] | None, default: tuple[_Value, ...]) -> tuple[_Value, ...]:
+    """Return values, or the default for None; an empty list is a mistake, which `Axes` reports."""
+    return default if values is None else values
 
 
 def _default_engines(target: Target) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tfexport.benchmark.targets import Request
-from tfexport.errors import InputsError, UnreadableFileError
+from tfexport.errors import InputsError, UnknownFrameworkError, UnreadableFileError
 from tfexport.files.places import exists
 from tfexport.files.reading import read_text
 from tfexport.keywords import Reader, checked_by, many, names, optional, positive, read_keywords, shown, whole
@@ -110,7 +110,7 @@ def read_suite(path: Path) -> Suite:
         raise InputsError(f"{path}: a [[targets]] table has no path. Expected a path in each of them.")
     try:
         return Suite(name, _options(document, path), tuple(_target(each, path) for each in targets))
-    except InputsError as error:
+    except (InputsError, UnknownFrameworkError) as error:
         raise InputsError(str(error) if str(error).startswith(str(path)) else f"{path}: {error}") from error
 
 

@@ -7,10 +7,10 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection
-from numbers import Real
 from typing import Any
 
 from tfexport.errors import InputsError, ProcessError, TfExportError
+from tfexport.keywords import number_of, shown
 from tfexport.processes.environment import child_environment
 from tfexport.processes.lifetime import end_with_parent
 from tfexport.processes.memory import limit_memory, machine_mib
@@ -82,11 +82,12 @@ def check_seconds(value: object) -> float:
     Raises:
         InputsError: It is not a finite number above zero.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < float("inf"):
+    seconds = number_of(value)
+    if seconds is None or not 0 < seconds < float("inf"):
         raise InputsError(
-            f"the time limit is {value!r}; expected seconds, a finite number above zero (--time-limit, time_limit_s=...)."
+            f"the time limit is {shown(value)}; expected seconds, a finite number above zero (--time-limit, time_limit_s=...)."
         )
-    return min(float(value), _MOST_S)
+    return min(seconds, _MOST_S)
 
 
 def death(exitcode: int | None) -> str:
