@@ -30,6 +30,7 @@ SLOW = (
     "conformance/test_zoo_isolation.py",
     "conformance/test_zoo_run.py",
     "faults",
+    "fuzz",
     "onnx",
     "parity/test_faults.py",
     "parity/test_files.py",
