@@ -17,7 +17,7 @@ from conformance.attack.sandbox import Sandbox, replace
 
 AREA = Area("manifests")
 _MANIFEST = "tfexport.json"
-_SOON = Limits(seconds=60)
+_SOON = Limits(seconds=90)
 _MEASURED = (
     "--launches",
     "1",

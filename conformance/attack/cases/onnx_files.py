@@ -17,7 +17,7 @@ from conformance.attack.sandbox import Sandbox
 
 AREA = Area("onnx files")
 _MODEL = "model.onnx"
-_SOON = Limits(seconds=75)
+_SOON = Limits(seconds=90)
 _MEASURED = ("--launches", "1", "--time-limit", "4", "--engines", "ort", "--batch-sizes", "1")
 
 
