@@ -13,6 +13,7 @@ from transformers import BertConfig, BertModel, TFBertModel
 
 import tfexport
 from tfexport.backends import get_backend
+from tfexport.backends.base import reason_of
 from tfexport.backends.loading import readable_errors
 from tfexport.checkpoints.checkpoint import open_checkpoint
 from tfexport.checkpoints.framework import Framework
@@ -76,3 +77,8 @@ def test_the_errors_of_a_framework_are_those_of_the_checkpoint() -> None:
         raise RuntimeError("PytorchStreamReader failed")
     with pytest.raises(CorruptCheckpointError), readable_errors(checkpoint, "Net"):
         raise tf.errors.DataLossError(None, None, "truncated")
+
+
+@pytest.mark.parametrize("rest", ["Call arguments received by layer", "Traceback (most recent call last):\n  File x"])
+def test_a_reason_ends_before_arguments_and_stacks(rest: str) -> None:
+    assert reason_of(ValueError(f"the reason.\n{rest}\n  more")) == "the reason."

@@ -21,6 +21,8 @@ from tfexport.declarations.onnx_config import OnnxConfig, patched_ops
 from tfexport.errors import ContractError, TfExportError, TracingError
 from tfexport.processes.locks import PROCESS_LOCK
 
+_ENDS_OF_REASONS = ("Call arguments received", "Traceback (most recent call last)")
+"""What follows the reason in an error: Keras lists the arguments of every layer, TensorFlow quotes Python's stack."""
 _LONGEST_REASON = 400
 _MARKUP = re.compile(
     "\x1b\\[[0-9;]*m|\\{\\{function_node [^}]*\\}\\} ?| *\\[Op:\\w+\\] name: *|Arguments received by .*", re.DOTALL
@@ -249,7 +251,9 @@ def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
 
 def reason_of(error: Exception) -> str:
     """Return the message of a framework's error in one line."""
-    message = str(error).split("Call arguments received", 1)[0]  # Keras lists the arguments of every layer
+    message = str(error)
+    for end in _ENDS_OF_REASONS:
+        message = message.split(end, 1)[0]
     return " ".join(_MARKUP.sub("", message).split())[:_LONGEST_REASON] or "no message"
 
 
