@@ -1,9 +1,9 @@
 """Folders that a process writes into and removes at its end, and the removal of those that killed processes left.
 
-A folder has a lock file beside it. Its process holds the lock (flock) as long as it lives, and writes the identity of the machine
-into the file. A later process removes a folder only if it certainly is a leftover of ours: the name is exactly of our form, both
-belong to this user, the lock file names this host and this boot, and the lock is free. All others are left for the user to
-remove: those of another host or container on a shared volume, and those of this host before its last boot.
+A folder has a lock file beside it, or in it. Its process holds the lock (flock) as long as it lives, and writes the identity of
+the machine into the file. A later process removes a folder only if it certainly is a leftover of ours: the name is exactly of our
+form, both belong to this user, the lock file names this host and this boot, and the lock is free. All others are left for the
+user to remove: those of another host or container on a shared volume, and those of this host before its last boot.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCK = ".lock"
+_INSIDE = ".tfexport"
 FORM = r"[0-9]+-[0-9a-f]{8}"
 """Regular expression of the name of a folder after its prefix: the number of the process, and eight random digits."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @contextmanager
-def locked_folder(parent: Path, prefix: str, remove: Callable[[Path], None], mode: int = 0o777) -> Iterator[Path]:
+def locked_folder(
+    parent: Path, prefix: str, remove: Callable[[Path], None], *, mode: int = 0o777, inside: bool = False
+) -> Iterator[Path]:
     """Make a folder, and remove it at the end of the block unless it was moved away.
 
     Args:
@@ -33,19 +36,23 @@ def locked_folder(parent: Path, prefix: str, remove: Callable[[Path], None], mod
         prefix: Beginning of its name.
         remove: Function that removes it. As long as it leaves something, the lock file stays for a later process.
         mode: Mode of the folder, before the user's mask.
+        inside: Keep the lock file in the folder and not beside it: such a folder cannot be published.
 
     Raises:
         OSError: The folder cannot be made.
     """
     folder = parent / f"{prefix}{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    lock_file = lock_of(folder)
+    if inside:
+        folder.mkdir(mode)
+    lock_file = _lock_of(folder, inside)
     descriptor = os.open(lock_file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         # Lock, name the machine, make the folder: no other process sweeps a folder whose lock names no machine.
         with suppress(OSError):  # a file system without locks, or a full disk
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             os.write(descriptor, machine().encode())
-        folder.mkdir(mode)
+        if not inside:
+            folder.mkdir(mode)
         yield folder
     finally:
         try:
@@ -55,25 +62,28 @@ def locked_folder(parent: Path, prefix: str, remove: Callable[[Path], None], mod
             os.close(descriptor)
 
 
-def sweep(parent: Path, prefix: str, remove: Callable[[Path], None]) -> None:
+def sweep(parent: Path, prefix: str, remove: Callable[[Path], None], *, inside: bool = False) -> None:
     """Remove the folders that killed processes left, as far as it is certain that they are ours.
 
     Args:
         parent: Folder in which they lie. One that cannot be listed is left as it is.
         prefix: Beginning of their names.
         remove: Function that removes one.
+        inside: Whether their lock files lie in them.
     """
-    form = re.compile(rf"{re.escape(prefix)}{FORM}{re.escape(LOCK)}")
+    end = "" if inside else LOCK
+    form = re.compile(rf"{re.escape(prefix)}{FORM}{re.escape(end)}")
     try:
         with os.scandir(parent) as entries:
             found = [entry.name for entry in entries if form.fullmatch(entry.name)]
     except OSError:
         return
     for name in found:
-        with _dead(parent / name) as dead:
+        folder = parent / name.removesuffix(end)
+        with _dead(folder, _lock_of(folder, inside)) as dead:
             if dead:
                 with suppress(OSError):
-                    _end(parent / name.removesuffix(LOCK), parent / name, remove)
+                    _end(folder, _lock_of(folder, inside), remove)
 
 
 def remove_tree(folder: Path) -> None:
@@ -81,15 +91,14 @@ def remove_tree(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def lock_of(folder: Path) -> Path:
-    """Return the path of the lock file of a folder."""
-    return folder.with_name(f"{folder.name}{LOCK}")
-
-
 def machine() -> str:
     """Return the identity of this machine since its last boot: the locks of no other machine can be trusted here."""
     boot = _BOOT.read_text().strip() if _BOOT.is_file() else f"{uuid.getnode():x}"
     return f"{socket.gethostname()} {boot}"
+
+
+def _lock_of(folder: Path, inside: bool) -> Path:
+    return folder / f"{_INSIDE}{LOCK}" if inside else folder.with_name(f"{folder.name}{LOCK}")
 
 
 def _end(folder: Path, lock_file: Path, remove: Callable[[Path], None]) -> None:
@@ -99,7 +108,7 @@ def _end(folder: Path, lock_file: Path, remove: Callable[[Path], None]) -> None:
 
 
 @contextmanager
-def _dead(lock_file: Path) -> Iterator[bool]:
+def _dead(folder: Path, lock_file: Path) -> Iterator[bool]:
     """Hold a lock of a dead process of this machine and user for the duration of a block; False for any other lock."""
     try:
         descriptor = os.open(lock_file, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -107,14 +116,13 @@ def _dead(lock_file: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        yield _is_ours(descriptor, lock_file) and _is_free(descriptor)
+        yield _is_ours(descriptor, folder) and _is_free(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _is_ours(descriptor: int, lock_file: Path) -> bool:
+def _is_ours(descriptor: int, folder: Path) -> bool:
     """Return whether lock and folder belong to this user, and the folder is not a link to another one."""
-    folder = lock_file.with_name(lock_file.name.removesuffix(LOCK))
     try:
         owners = {os.fstat(descriptor).st_uid, folder.lstat().st_uid if os.path.lexists(folder) else os.geteuid()}
     except OSError:

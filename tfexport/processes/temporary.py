@@ -26,8 +26,8 @@ def temporary_variables() -> Iterator[Mapping[str, str]]:
         variables: dict[str, str] = {}
         try:
             parent = Path(tempfile.gettempdir())
-            sweep(parent, _PREFIX, remove_tree)
-            made = stack.enter_context(locked_folder(parent, _PREFIX, remove_tree, mode=0o700))
+            sweep(parent, _PREFIX, remove_tree, inside=True)
+            made = stack.enter_context(locked_folder(parent, _PREFIX, remove_tree, mode=0o700, inside=True))
             variables = {"TMPDIR": str(made), _INDUCTOR: os.environ.get(_INDUCTOR, str(made / "torchinductor"))}
         except OSError:
             pass
