@@ -47,6 +47,16 @@ def test_many_small_weights(package: Any) -> None:
 
 
 @pytest.mark.parametrize("package", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_many_layers_without_weights(package: Any) -> None:
+    with (
+        pytest.raises(CorruptCheckpointError, match=r"at least 1,\d\d\d layers"),
+        watched([package], STORED, "model.keras"),
+    ):
+        for _ in range(2000):
+            package.layers.ReLU()
+
+
+@pytest.mark.parametrize("package", [keras, tf_keras], ids=["keras", "tf_keras"])
 def test_a_model_that_fits_its_file(package: Any) -> None:
     stored = Stored(8 * 16 + 16, 2)
     with watched([package], stored, "model.keras"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path, PurePath
@@ -95,7 +95,7 @@ def checked(file: Path, kerases: Sequence[ModuleType], trust: bool, source: str)
     """
     text, stored = _archived(file) if file.suffix == ".keras" else _in_hdf5(file, source)
     config = _parsed(text, f"the configuration in {file}")
-    check_calls(config, source)
+    stored = replace(stored, listed=check_calls(config, source))
     _import_extensions(config, source)
     allowed = kerases if trust else _refuse_code([config], kerases, source)
     return CheckedFile(file, source, trust, stored, tuple(allowed))
@@ -124,11 +124,11 @@ def load_preset(folder: Path, framework: Framework, trust: bool, source: str) ->
     configs = {file.name: _read(file) for file in sorted(folder.glob("*.json"))}
     _check_shards(configs, source)
     weights = inspect_hdf5(*sorted(folder.glob("*.h5")))
-    stored = Stored(sum(each.values for each in weights), sum(each.arrays for each in weights))
+    listed = check_calls(list(configs.values()), source)
+    stored = Stored(sum(each.values for each in weights), sum(each.arrays for each in weights), listed)
     keras = keras_on(framework)
     import keras_hub
 
-    check_calls(list(configs.values()), source)
     if not trust:
         _refuse_code(list(configs.values()), [keras], source)
     task = configs.get(_TASK)

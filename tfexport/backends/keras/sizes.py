@@ -8,6 +8,7 @@ constant: variables of adapters (LoRA) and states of random numbers may be missi
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,8 @@ MOST_READS = 1_000_000
 _FACTOR = 2
 _MORE_VALUES = 1_000_000
 _MORE_VARIABLES = 1_000
+_LAYERS_EACH = 20
+"""Layers that one layer, or one array of weights, may stand for: a layer of attention makes eight."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,16 @@ class Stored:
     Attributes:
         values: Number of values.
         arrays: Number of arrays.
+        listed: Number of layers, and of calls, that the configuration lists.
     """
 
     values: int
     arrays: int
+    listed: int = 0
 
 
-def check_calls(config: Any, source: str) -> None:
-    """Check the number of layers and of their calls in a configuration.
+def check_calls(config: Any, source: str) -> int:
+    """Check the number of layers and of their calls in a configuration, and return it.
 
     Raises:
         CorruptCheckpointError: There are more than any model has.
@@ -56,6 +61,7 @@ def check_calls(config: Any, source: str) -> None:
                 f"{source} has more than {MOST_CALLS:,} layers and calls of layers, and the largest models have some thousands. "
                 "Fetch it again from a source that you trust, or export a part of it."
             )
+    return found
 
 
 @contextmanager
@@ -81,7 +87,15 @@ class _Count:
 
     def __init__(self, stored: Stored, source: str) -> None:
         self._stored, self._source = stored, source
-        self._values = self._arrays = 0
+        self._values = self._arrays = self._layers = 0
+
+    def add_layer(self) -> None:
+        self._layers += 1
+        if self._layers > _LAYERS_EACH * (self._stored.listed + self._stored.arrays) + _MORE_VARIABLES:
+            raise CorruptCheckpointError(
+                f"the configuration of {self._source} asks for at least {self._layers:,} layers, and its file holds "
+                f"{self._stored.arrays:,} weights. Fetch or save it again."
+            )
 
     def add(self, shape: Any) -> None:
         lengths = [length for length in _lengths(shape) if length is not None]
@@ -119,7 +133,7 @@ def _of_keras(keras: ModuleType, count: _Count) -> list[PatchingSpec]:
         count.add(shape)
         original(self, initializer, shape, *arguments, **named)
 
-    return [PatchingSpec(variable, "__init__", made)]
+    return [PatchingSpec(variable, "__init__", made), _of_layers(keras, count)]
 
 
 def _of_tf_keras(keras: ModuleType, count: _Count) -> list[PatchingSpec]:
@@ -147,4 +161,18 @@ def _of_tf_keras(keras: ModuleType, count: _Count) -> list[PatchingSpec]:
         PatchingSpec(layer, "add_weight", added),
         PatchingSpec(layer, "__call__", called),
         PatchingSpec(reference, "as_list", read),
+        _of_layers(keras, count),
     ]
+
+
+def _of_layers(keras: ModuleType, count: _Count) -> PatchingSpec:
+    """Count layers as they are made: a block of KerasHub makes all of its layers before their first weight."""
+    layer = keras.layers.Layer
+    original = layer.__init__
+
+    @functools.wraps(original)  # Keras looks at the signature
+    def made(self: Any, *arguments: Any, **named: Any) -> None:
+        count.add_layer()
+        original(self, *arguments, **named)
+
+    return PatchingSpec(layer, "__init__", made)
