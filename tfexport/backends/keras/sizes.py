@@ -133,13 +133,25 @@ def _of_keras(keras: ModuleType, count: _Count) -> list[PatchingSpec]:
         count.add(shape)
         original(self, initializer, shape, *arguments, **named)
 
-    return [PatchingSpec(variable, "__init__", made), _of_layers(keras, count)]
+    operation = keras.Operation
+    create = operation.__new__
+
+    def created(kind: Any, *arguments: Any, **named: Any) -> Any:
+        count.add_layer()
+        return create(kind, *arguments, **named)
+
+    return [PatchingSpec(variable, "__init__", made), PatchingSpec(operation, "__new__", staticmethod(created))]
 
 
 def _of_tf_keras(keras: ModuleType, count: _Count) -> list[PatchingSpec]:
     layer, reference = keras.layers.Layer, sys.modules["tf_keras.src.utils.tf_utils"].ListWrapper
-    add_weight, call, as_list = layer.add_weight, layer.__call__, reference.as_list
+    add_weight, call, as_list, original = layer.add_weight, layer.__call__, reference.as_list, layer.__init__
     reads = 0
+
+    @functools.wraps(original)
+    def made(self: Any, *arguments: Any, **named: Any) -> None:
+        count.add_layer()
+        original(self, *arguments, **named)
 
     def added(self: Any, name: Any = None, shape: Any = None, *arguments: Any, **named: Any) -> Any:
         count.add(shape)
@@ -161,18 +173,5 @@ def _of_tf_keras(keras: ModuleType, count: _Count) -> list[PatchingSpec]:
         PatchingSpec(layer, "add_weight", added),
         PatchingSpec(layer, "__call__", called),
         PatchingSpec(reference, "as_list", read),
-        _of_layers(keras, count),
+        PatchingSpec(layer, "__init__", made),
     ]
-
-
-def _of_layers(keras: ModuleType, count: _Count) -> PatchingSpec:
-    """Count layers as they are made: a block of KerasHub makes all of its layers before their first weight."""
-    layer = keras.layers.Layer
-    original = layer.__init__
-
-    @functools.wraps(original)  # Keras looks at the signature
-    def made(self: Any, *arguments: Any, **named: Any) -> None:
-        count.add_layer()
-        original(self, *arguments, **named)
-
-    return PatchingSpec(layer, "__init__", made)
