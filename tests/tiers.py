@@ -43,6 +43,7 @@ SLOW = (
     "pipeline/test_modalities.py",
     "pipeline/test_real_weights.py",
     "pipeline/test_reproducible.py",
+    "pipeline/test_state.py",
     "pipeline/test_text_generation.py",
     "pipeline/test_threads.py",
     "pipeline/test_transforms.py",
