@@ -49,6 +49,7 @@ SLOW = (
     "pipeline/test_transforms.py",
     "processes/test_worker.py",
     "runtime/test_not_installed.py",
+    "runtime/test_telemetry.py",
     "signature_models",
 )
 """Folders and files whose tests are slow."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 from tfexport.errors import RuntimeNotInstalledError
+from tfexport.processes.environment import environment
 
 _RUNTIME = "onnxruntime"
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 _EXTRAS = "tfexport[cpu], or tfexport[gpu] on a machine with an NVIDIA GPU"
 _RAISED = (
     "Fail",
@@ -28,7 +32,7 @@ def import_runtime() -> Any:
         RuntimeNotInstalledError: ONNX Runtime is not installed, or its installation is broken.
     """
     try:
-        runtime = import_module(_RUNTIME)
+        runtime = _imported()
     except ModuleNotFoundError as error:
         if error.name != _RUNTIME:
             raise _broken(str(error)) from error
@@ -41,6 +45,14 @@ def import_runtime() -> Any:
     if not hasattr(runtime, "InferenceSession"):
         raise _broken("its package is empty")
     return runtime
+
+
+def _imported() -> Any:
+    """Import ONNX Runtime; without its telemetry, which leaves a file in the temporary folder, unless the user has chosen it."""
+    if _RUNTIME in sys.modules:
+        return import_module(_RUNTIME)
+    with environment({_NO_TELEMETRY: os.environ.get(_NO_TELEMETRY, "1")}):
+        return import_module(_RUNTIME)
 
 
 def _broken(cause: str) -> RuntimeNotInstalledError:
