@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +249,6 @@ def test_a_stage_of_another_start_of_this_host_is_left(tmp_path: Path) -> None:
     "name",
     [
         ".out.tfexport-2024-backup-of-my-thesis",
-        ".out.tfexport-4321-0a1b2c3d",  # without a lock file
         ".out.tfexport-4321-0a1b2c3d-old",
         ".out.tfexport-x4321-0a1b2c3d",
         ".out.tfexport-4321-0a1b2c3d.copy",
@@ -262,6 +262,25 @@ def test_folders_of_the_users_are_left(name: str, tmp_path: Path) -> None:
     (tmp_path / name / "thesis.tex").write_text("mine")
     _export(tmp_path / "out")
     assert (tmp_path / name / "thesis.tex").read_text() == "mine"
+
+
+NO_PROCESS = 2**22 + 1
+"""Above the largest number that Linux gives to a process."""
+
+
+@pytest.mark.parametrize(
+    ("process", "age_s", "is_left"),
+    [(NO_PROCESS, 0, False), (os.getpid(), 0, True), (NO_PROCESS, 10 * 365 * 86400, True)],
+    ids=["ended", "alive", "before the last boot"],
+)
+def test_a_stage_without_a_lock_file(process: int, age_s: int, is_left: bool, tmp_path: Path) -> None:
+    """Earlier versions had no lock files."""
+    stage = tmp_path / f".out.tfexport-{process}-0a1b2c3d"
+    stage.mkdir()
+    (stage / "model.onnx").write_text("half")
+    os.utime(stage, (time.time() - age_s,) * 2)
+    _export(tmp_path / "out")
+    assert stage.exists() == is_left
 
 
 def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ A folder has a lock file beside it, or in it. Its process holds the lock (flock)
 the machine into the file. A later process removes a folder only if it certainly is a leftover of ours: the name is exactly of our
 form, both belong to this user, the lock file names this host and this boot, and the lock is free. All others are left for the
 user to remove: those of another host or container on a shared volume, and those of this host before its last boot.
+
+A folder of exactly our form that has no lock file beside it is one of an earlier version, which had none. It is removed if it
+belongs to this user, was written to since the last boot, and no process has its number.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +26,7 @@ LOCK = ".lock"
 _INSIDE = ".tfexport"
 FORM = r"[0-9]+-[0-9a-f]{8}"
 """Regular expression of the name of a folder after its prefix: the number of the process, and eight random digits."""
+_PROCESSES = Path("/proc")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -72,13 +77,18 @@ def sweep(parent: Path, prefix: str, remove: Callable[[Path], None], *, inside: 
         inside: Whether their lock files lie in them.
     """
     end = "" if inside else LOCK
-    form = re.compile(rf"{re.escape(prefix)}{FORM}{re.escape(end)}")
+    form = re.compile(rf"{re.escape(prefix)}{FORM}({re.escape(LOCK)})?")
     try:
         with os.scandir(parent) as entries:
-            found = [entry.name for entry in entries if form.fullmatch(entry.name)]
+            found = {entry.name for entry in entries if form.fullmatch(entry.name)}
     except OSError:
         return
-    for name in found:
+    if not inside:
+        for name in (name for name in found if not name.endswith(LOCK) and f"{name}{LOCK}" not in found):
+            if _is_of_a_dead_process(parent / name, int(name.removeprefix(prefix).partition("-")[0])):
+                with suppress(OSError):
+                    remove(parent / name)
+    for name in (name for name in found if name.endswith(end)):
         folder = parent / name.removesuffix(end)
         with _dead(folder, _lock_of(folder, inside)) as dead:
             if dead:
@@ -105,6 +115,22 @@ def _end(folder: Path, lock_file: Path, remove: Callable[[Path], None]) -> None:
     remove(folder)
     if not os.path.lexists(folder):
         lock_file.unlink(missing_ok=True)
+
+
+def _is_of_a_dead_process(folder: Path, process: int) -> bool:
+    """Return whether a folder without a lock file is a leftover of this user and this boot, whose process has ended."""
+    try:
+        found = folder.lstat()
+        is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        return is_ours and found.st_mtime >= _booted() and not _PROCESSES.joinpath(str(process)).exists()
+    except (OSError, ValueError, StopIteration):  # no /proc: nothing is known about processes
+        return False
+
+
+def _booted() -> float:
+    """Return the time of the last boot, in seconds since 1970."""
+    lines = _PROCESSES.joinpath("stat").read_text().splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith("btime ")))
 
 
 @contextmanager
