@@ -14,6 +14,7 @@ from conformance.attack.cases import all_cases, areas
 from conformance.attack.commands import Command, Limits, tfexport
 from conformance.attack.runner import Zygote, make_seeds, run_case
 from conformance.attack.sandbox import Sandbox
+from tfexport.text import printable
 
 QUICK = [case for case in all_cases() if case.quick]
 
@@ -39,6 +40,12 @@ def harness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Harness]:
         yield Harness(zygote, make_seeds(zygote, tmp_path_factory.mktemp("attack")))
     finally:
         zygote.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("case", QUICK, ids=lambda case: printable(str(case)))
+def test_an_attack(case: Case, harness: Harness, tmp_path: Path) -> None:
+    assert harness.run(case, tmp_path) == []
 
 
 def test_every_area_has_quick_cases() -> None:

@@ -91,7 +91,6 @@ _QUICK = (
     "a source of escape sequences",
     "the source is trusted by the manifest",
     "the manifest is a FIFO",
-    "the model is an endless Loop",
     "graphs that are a number",
     "a size of a file that is a text",
 )

@@ -188,6 +188,20 @@ def _as_nobody(seed: str) -> Callable[[Sandbox], Command]:
     return prepare
 
 
+_OPENED: list[ThreadingHTTPServer | socket.socket] = []
+
+
+def _close(sandbox: Sandbox) -> None:
+    """Close what listens for a case."""
+    while _OPENED:
+        opened = _OPENED.pop()
+        if isinstance(opened, ThreadingHTTPServer):
+            opened.shutdown()
+            opened.server_close()
+        else:
+            opened.close()
+
+
 class _Hub(BaseHTTPRequestHandler):
     """A hub that has nothing, and counts requests."""
 
@@ -211,15 +225,17 @@ def _network() -> Iterator[Case]:
             _counted(seed),
             expect=Expectation.EXPORTED,
             check=lambda _: [f"{_Hub.asked} requests to the hub"] if _Hub.asked else [],
+            clean=_close,
         )
     yield AREA.case("a hub id without a network", _offline, requires=_NEEDS_ROOT)
-    yield AREA.case("a hub that never answers", _silent)
+    yield AREA.case("a hub that never answers", _silent, clean=_close)
 
 
 def _counted(seed: str) -> Callable[[Sandbox], Command]:
     def prepare(sandbox: Sandbox) -> Command:
         server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        _OPENED.append(server)
         _Hub.asked = 0
         return Command(
             shell=f"$TFEXPORT export -m {sandbox.copy(seed)} {sandbox.out}",
@@ -243,13 +259,10 @@ def _offline(sandbox: Sandbox) -> Command:
     )
 
 
-_SILENT: list[socket.socket] = []
-
-
 def _silent(sandbox: Sandbox) -> Command:
     """Listen, take connections, and never answer."""
     listening = socket.create_server(("127.0.0.1", 0))
-    _SILENT.append(listening)
+    _OPENED.append(listening)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}"
     return Command(
         shell=f"$TFEXPORT export -m someone/model {sandbox.out}",
