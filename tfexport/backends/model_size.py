@@ -13,6 +13,7 @@ number of positions of rotary embeddings or a theta, refuses no checkpoint.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,48 +34,97 @@ _WIDTHS = ("hidden_size", "d_model", "n_embd", "dim", "emb_dim")
 _LAYERS = ("num_hidden_layers", "num_layers", "n_layer", "n_layers", "encoder_layers")
 """Names of one number: transformers keeps it under several of them."""
 _FURTHER_LAYERS = (
-    "decoder_layers",
-    "num_decoder_layers",
-    "depths",
-    "depth",
-    "block_sizes",
-    "num_blocks",
-    "num_block_repeats",
+    *(
+        "decoder_layers",
+        "num_decoder_layers",
+        "l_layers",
+        "x_layers",
+        "r_layers",
+        "num_conv_layers",
+        "num_feedforward_networks",
+    ),
+    *("depths", "depth", "block_sizes", "num_blocks", "num_block_repeats", "n_attn_blocks", "iou_head_depth"),
+    *("num_hidden_groups", "inner_group_num"),
 )
 _ROWS = (
-    *("vocab_size", "type_vocab_size", "num_labels", "entity_vocab_size", "max_2d_position_embeddings", "num_queries"),
-    *("max_source_positions", "max_target_positions", "num_latents", "relative_attention_num_buckets"),
+    *(
+        "vocab_size",
+        "type_vocab_size",
+        "entity_vocab_size",
+        "additional_vocab_size",
+        "num_labels",
+        "n_langs",
+        "task_type_vocab_size",
+        "type_vocab_sizes",
+    ),
+    *("max_2d_position_embeddings", "max_encoder_position_embeddings", "max_decoder_position_embeddings"),
+    *("max_source_positions", "max_target_positions", "relative_attention_num_buckets", "num_conv_pos_embeddings"),
+    *("num_queries", "num_latents", "num_detection_tokens", "num_mel_bins"),
 )
 _POSITIONS = ("max_position_embeddings", "n_positions")
 """Rows of a table, unless the positions are rotary."""
 _ACTIVATIONS = ("activation_function", "afn")
 """Fields of the kin of GPT-2 which others with ``n_positions`` (CTRL, T5) do not have."""
 _WITHIN = (
-    *(
-        "intermediate_size",
-        "ffn_dim",
-        "d_ff",
-        "n_inner",
-        "hidden_dim",
-        "mlp_dim",
-        "embedding_size",
-        "d_kv",
-        "projection_dim",
-    ),
+    *("intermediate_size", "ffn_dim", "d_ff", "dff", "d_inner", "n_inner", "hidden_dim", "mlp_dim", "embedding_size"),
     *("encoder_ffn_dim", "decoder_ffn_dim", "decoder_hidden_size", "decoder_intermediate_size", "pooler_hidden_size"),
+    *("num_attention_heads", "num_key_value_heads", "num_heads", "n_head", "d_kv", "d_head", "projection_dim"),
+    *("input_embedding_size", "intra_bottleneck_size", "coordinate_size", "shape_size", "true_hidden_size"),
 )
 """Widths within a layer."""
-_LISTS = (
-    "hidden_sizes",
-    "embed_dims",
-    "embed_dim",
-    "conv_dim",
-    "neck_hidden_sizes",
-    "num_channels",
-    "in_channels",
-    "out_channels",
+_OTHER_WIDTHS = (
+    *(
+        "hidden_sizes",
+        "embed_dims",
+        "embed_dim",
+        "conv_dim",
+        "neck_hidden_sizes",
+        "num_channels",
+        "in_channels",
+        "out_channels",
+    ),
+    *(
+        "d_latents",
+        "hidden_dim",
+        "iou_head_hidden_dim",
+        "mask_input_channels",
+        "conv_channels",
+        "input_channels",
+        "key_dim",
+    ),
+    *(
+        "base_attn_unit_dims",
+        "groups_width",
+        "min_depth",
+        "depth_divisible_by",
+        "depth_divisor",
+        "input_feat_per_channel",
+    ),
 )
-"""Widths of models whose layers differ."""
+"""Widths of models, or of parts of them, that have no single one."""
+_RATIOS = (
+    *(
+        "mlp_ratio",
+        "mlp_ratios",
+        "mlp_expansion_ratio",
+        "expand_ratio",
+        "expand_ratios",
+        "attention_ratio",
+        "ffn_multiplier",
+    ),
+    *("cross_attention_widening_factor", "self_attention_widening_factor", "conv_kernel_size", "conv_kernel"),
+)
+"""Factors of a width within a layer, or lengths of a convolution over a text."""
+_KERNELS = (
+    "patch_size",
+    "patch_sizes",
+    "kernel_size",
+    "kernel_sizes",
+    "kernel_qkv",
+    "down_patch_size",
+    "downsample_patch_size",
+)
+"""Lengths of both sides of a convolution."""
 
 
 def check_size(checkpoint: Checkpoint, choice: FrameworkChoice) -> None:
@@ -146,10 +196,11 @@ class _Part:
         """Low estimate of the number of values."""
         width = self.width or self._outer_width
         positions, grid = self._positions(), self._grid()
-        tables = sum(map(self._total, _ROWS)) + positions + grid**2
+        tables = sum(map(self._total, _ROWS)) + positions + grid**2 + max(map(self._largest, _KERNELS)) ** 2
         layers = width * (width + sum(map(self._total, _WITHIN))) * max(self.layers, 1)
-        others = max(map(self._largest, _LISTS)) ** 2
-        return width * tables + layers + others + self._masks(positions) + self._relative(grid)
+        widest = max(map(self._largest, _OTHER_WIDTHS))
+        widened = max(map(self._largest, _RATIOS)) * max(width, widest) ** 2
+        return width * tables + layers + widest**2 + widened + self._masks(positions) + self._relative(grid)
 
     def _positions(self) -> int:
         rotary = (
@@ -188,4 +239,5 @@ class _Part:
     def _numbers(self, name: str) -> list[int]:
         value = self._get(name)
         values = value if isinstance(value, (list, tuple)) else [value]
-        return [each for each in values if isinstance(each, int) and not isinstance(each, bool) and each > 0]
+        numbers = (each for each in values if isinstance(each, (int, float)) and not isinstance(each, bool))
+        return [int(each) for each in numbers if 0 < each < math.inf]
