@@ -102,4 +102,5 @@ def begin_anew() -> None:
 
 
 def _imported() -> list[_Generator]:
-    return [each for each in _GENERATORS if each.module in sys.modules]
+    # None stands there for a package that must not be imported.
+    return [each for each in _GENERATORS if sys.modules.get(each.module) is not None]
