@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tfexport.errors import OutputExistsError as OutputExistsError
     from tfexport.errors import PlacementError as PlacementError
     from tfexport.errors import ProcessError as ProcessError
+    from tfexport.errors import ProcessNotStartedError as ProcessNotStartedError
     from tfexport.errors import ProviderError as ProviderError
     from tfexport.errors import ResultsError as ResultsError
     from tfexport.errors import RuntimeNotInstalledError as RuntimeNotInstalledError
@@ -131,6 +132,7 @@ _HOMES = {
     "CellError": "errors",
     "ResultsError": "errors",
     "ProcessError": "errors",
+    "ProcessNotStartedError": "errors",
     "OutputError": "errors",
     "OutputExistsError": "errors",
 }

@@ -33,6 +33,7 @@
     │   └── ResultsError                a file is not a results file of this version (also a ValueError)
     ├── UnreadableFileError         a file that was named, or lies in a checkpoint, cannot be read or does not have its form
     ├── ProcessError                work in a child process failed, or the process died
+    │   └── ProcessNotStartedError      the system does not start a child process
     └── OutputError                 the directory cannot be written or published (also an OSError)
         └── OutputExistsError           the target holds files that no earlier export wrote
 
@@ -222,6 +223,10 @@ class UnreadableFileError(TfExportError):
 
 class ProcessError(TfExportError):
     """Work in a child process failed, or the process died."""
+
+
+class ProcessNotStartedError(ProcessError):
+    """The system does not start a child process, or this Python is embedded in a program that has no interpreter to start."""
 
 
 class OutputError(TfExportError, OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -207,6 +208,17 @@ def _sleeps(file: Path) -> Any:
     import time
 
     time.sleep(60)
+
+
+@pytest.mark.parametrize("interpreter", ["", "/absent/python"])
+def test_where_no_child_can_be_started(interpreter: str, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that embeds Python, or one whose interpreter this user may not run: the file is looked at all the same."""
+    monkeypatch.setattr(sys, "executable", interpreter)
+    assert inspect_hdf5(file)[0].arrays > 0
+    with h5py.File(file, "a") as opened:
+        _external_link(opened)
+    with pytest.raises(CorruptCheckpointError, match="a link"):
+        inspect_hdf5(file)
 
 
 def test_a_fifo_is_not_opened(tmp_path: Path) -> None:

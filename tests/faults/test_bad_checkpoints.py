@@ -51,7 +51,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str], str]] = {
         [],
         "model.safetensors cannot be read",
     ),
-    "truncated h5": ("h5", lambda f: _truncate(f / "tf_model.h5", 0.5), [], "could not be loaded as TFBertModel"),
+    "truncated h5": ("h5", lambda f: _truncate(f / "tf_model.h5", 0.5), [], "is not a readable HDF5 file"),
     "h5 that is a pointer": (
         "h5",
         lambda f: (f / "tf_model.h5").write_text("version https://git-lfs.github.com/spec/v1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,13 @@ def test_an_integer_that_sizes_a_tensor_within(answers: list[tuple[str, bool]], 
     assert_agrees(done.run({"n": np.array([5])}), {"y": np.float32(5)})
     assert "declare" in done.manifest["stages"]
     assert _children() == before
+
+
+def test_where_no_child_can_be_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A program that embeds Python has no interpreter to start: the model is tried in this process, with small values."""
+    monkeypatch.setattr(sys, "executable", "")
+    done = export(_saved(counted, tmp_path / "saved"), tmp_path / "out", trust=True)
+    np.testing.assert_array_equal(done.run({"n": np.array([7])})["y"], np.arange(7))
 
 
 def test_a_model_that_aborts_for_some_ids(answers: list[tuple[str, bool]], tmp_path: Path) -> None:

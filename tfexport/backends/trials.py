@@ -19,7 +19,7 @@ from tfexport.backends import Backend, get_backend
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import Framework
 from tfexport.declarations.probing import Run, Shaped
-from tfexport.errors import InputsError, ProcessError, TfExportError, TracingError
+from tfexport.errors import InputsError, ProcessError, ProcessNotStartedError, TfExportError, TracingError
 from tfexport.processes.worker import Limits, Worker
 
 LIMITS = Limits(memory_mib=4096, seconds=120.0)
@@ -56,7 +56,11 @@ def trials_of(checkpoint: Checkpoint, framework: Framework) -> Iterator[Callable
     if not checkpoint.kind.is_on_disk:
         yield partial(_in_this_process, framework)
         return
-    child = _Child(checkpoint, framework)
+    try:
+        child = _Child(checkpoint, framework)
+    except ProcessNotStartedError:  # all children would fail: the model is tried carefully here
+        yield partial(_in_this_process, framework)
+        return
     try:
         yield partial(_in_child, child, framework)
     finally:

@@ -16,7 +16,7 @@ from typing import Any
 from tfexport.checkpoints.hdf5 import Hdf5Content, walk
 from tfexport.checkpoints.keras_archive import ArchiveContent, read_archive
 from tfexport.checkpoints.weight_files import opened
-from tfexport.errors import CorruptCheckpointError, ProcessError
+from tfexport.errors import CorruptCheckpointError, ProcessError, ProcessNotStartedError
 from tfexport.processes.worker import Limits, Worker
 
 LIMITS = Limits(memory_mib=768, seconds=60.0, start_seconds=60.0)
@@ -53,7 +53,11 @@ def _in_a_child(look: Callable[[Path], Any], files: tuple[Path, ...]) -> list[An
         return []
     found = []
     allowed = CPU_SECONDS + sum(file.stat().st_size for file in files) // _BYTES_A_SECOND
-    with Worker(partial(_ready, allowed), replace(LIMITS, seconds=LIMITS.seconds + allowed)) as child:
+    try:
+        child = Worker(partial(_ready, allowed), replace(LIMITS, seconds=LIMITS.seconds + allowed))
+    except ProcessNotStartedError:  # no child can be had here, and what is looked for matters more than the limits
+        return [look(file) for file in files]
+    with child:
         for file in files:
             try:
                 found.append(child(look, file))

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from tfexport import errors
-from tfexport.errors import ProcessError, TfExportError
+from tfexport.errors import ProcessError, ProcessNotStartedError, TfExportError
 from tfexport.processes.environment import child_environment
 from tfexport.processes.isolation import death, error_text
 from tfexport.processes.lifetime import end_with_parent
@@ -76,7 +76,7 @@ class Worker:
             temporary = self._temporary.enter_context(temporary_variables())
             with child_environment(more={**_NO_GPU, **temporary}):
                 return subprocess.Popen(
-                    [sys.executable, "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid()), *sys.path],
+                    [sys.executable or "", "-c", _PROGRAM, str(theirs.fileno()), str(os.getpid()), *sys.path],
                     pass_fds=[theirs.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -85,7 +85,10 @@ class Worker:
         except OSError as error:
             self._connection.close()
             self._temporary.close()
-            raise ProcessError(f"a child process cannot be started: {error}") from error
+            raise ProcessNotStartedError(
+                f"a child process cannot be started: {error}. Let this user run {sys.executable or 'a Python interpreter'}, or "
+                "raise the limit on processes (ulimit -u)."
+            ) from error
 
     def wait(self) -> None:
         """Wait until the function is made.
