@@ -26,6 +26,7 @@ SLOW = (
     "cli",
     "clients",
     "conformance/test_attack.py",
+    "conformance/test_growth.py::test_descriptors_and_threads_do_not_grow",
     "conformance/test_matrix.py",
     "conformance/test_zoo_isolation.py",
     "conformance/test_zoo_run.py",
