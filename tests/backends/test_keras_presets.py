@@ -93,7 +93,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], type[CheckpointError], str]] = 
     "shard": (_shard, CorruptCheckpointError, "names weights outside its folder"),
     "layers": (_layers, CorruptCheckpointError, "layers, and its file holds 1 weights"),
     "rows": (_rows, CorruptCheckpointError, "and its file holds 16 in 1"),
-    "class": (_class, CheckpointError, "lacks the class sys"),
+    "class": (_class, UntrustedCodeError, "(sys)"),
 }
 
 

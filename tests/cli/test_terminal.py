@@ -293,3 +293,25 @@ def test_a_report_on_standard_output_keeps_what_is_there(tmp_path: Path) -> None
         )
         subprocess.run([sys.executable, "-c", code], check=True, cwd=support.ROOT, stdout=stream)
     assert file.read_text() == "earlier\nreport"
+
+
+INTERRUPTED = """
+import os, signal, time
+from tfexport.cli.terminal import screen
+from tfexport.processes.command import command_process
+
+with command_process():
+    try:
+        with screen(verbose=False, debug=False):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(30)
+            except KeyboardInterrupt:
+                raise RuntimeError("a callback failed") from None
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_an_interruption_that_native_code_turned_into_an_error_ends_the_command() -> None:
+    assert support.python(INTERRUPTED) == support.Ran(0, "interrupted\n", "")

@@ -189,6 +189,7 @@ def screen(verbose: bool, debug: bool) -> Iterator[Terminal]:
         except typer.Exit:
             raise
         except Exception as error:
+            check_signals()  # native code that calls Python back turns the exception of a signal into an error of its own
             terminal.error(error, debug)
             raise typer.Exit(INVALID if isinstance(error, ValidationError) else BAD_INPUT) from error
 
