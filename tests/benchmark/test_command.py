@@ -109,4 +109,4 @@ def test_compare(cli: Cli, chain: Path, tmp_path: Path) -> None:
 def test_compare_refuses_a_file_that_holds_no_results(cli: Cli, chain: Path, tmp_path: Path) -> None:
     ran = cli("benchmark", "compare", chain, tmp_path / "absent.json")
     assert ran.code == 2
-    assert "not a results file" in ran.errors[0]
+    assert "Expected a results file of tfexport benchmark" in ran.errors[0]

@@ -18,6 +18,9 @@ _WORST_SCORE = "1000"
 
 def peak_rss_mib() -> float:
     """Return the peak of this process's resident memory since it began, in MiB."""
+    own = _status("VmHWM")  # the peak that getrusage tells is also that of the process which started this one
+    if own is not None:
+        return own / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1024 / (1024 if sys.platform == "darwin" else 1)  # kilobytes on Linux, bytes on macOS
 
@@ -36,6 +39,11 @@ def machine_mib() -> float:
     return min(total, *limits, total) / 2**20
 
 
+def _status(name: str) -> int | None:
+    """Return a value of ``/proc/self/status`` in KiB; None where the system does not tell."""
+    return next((int(line.split()[1]) for line in _text(_STATUS).splitlines() if line.startswith(f"{name}:")), None)
+
+
 def _text(file: Path) -> str:
     try:
         return file.read_text().strip()
@@ -49,9 +57,9 @@ def limit_memory(mib: float) -> None:
     The limit is of private writable memory (RLIMIT_DATA), not of address space: TensorFlow reserves address space for each
     thread, and never uses most of it. Only Linux has this limit; elsewhere nothing is limited.
     """
-    if sys.platform != "linux":
+    data = _status("VmData")
+    if data is None:
         return
-    data = next(int(line.split()[1]) for line in _STATUS.read_text().splitlines() if line.startswith("VmData:"))
     allowed = data * 1024 + int(mib * 2**20)
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     lower = [each for each in (soft, hard) if each != resource.RLIM_INFINITY]
