@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # Before anything imports a framework.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -19,6 +20,13 @@ import pytest
 from conformance import real_weights
 from tests import support
 from tests.tiers import TESTS, is_slow
+
+
+def pytest_configure() -> None:
+    """Take signals as usual: those that nohup or a shell ignores would be ignored in children too."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

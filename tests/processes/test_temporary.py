@@ -43,7 +43,8 @@ def test_what_a_child_leaves_is_removed(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
-def test_the_folder_is_private_and_the_settings_come_back(temporary: Path) -> None:
+def test_the_folder_is_private_and_the_settings_come_back(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     with temporary_folder():
         folder = Path(tempfile.gettempdir())
         assert folder.stat().st_mode & 0o777 == 0o700

@@ -29,16 +29,20 @@ class Finder(importlib.machinery.PathFinder):
 sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = Finder
 """
 COMMANDS = """
-import contextlib, io, json, os, sys
+import json, os, sys, tempfile
 from tfexport.cli import app
 done = {}
+screen = os.dup(1)
 for line in json.loads(sys.argv[1]):
-    shown = io.StringIO()
-    with contextlib.redirect_stdout(shown):
+    with tempfile.TemporaryFile() as shown:
+        os.dup2(shown.fileno(), 1)
         try:
             app(line, prog_name="tfexport")
         except SystemExit as ended:
-            done[line[0]] = [ended.code, len(shown.getvalue())]
+            sys.stdout.flush()
+            done[line[0]] = [ended.code, os.fstat(shown.fileno()).st_size]
+        finally:
+            os.dup2(screen, 1)
 print(json.dumps([done, [name for name in ("tensorflow", "torch") if name in sys.modules]]))
 """
 PYTHON = """
