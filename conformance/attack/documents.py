@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 Place = tuple[str | int, ...]
 
 ODD: Mapping[str, Any] = {
@@ -34,6 +36,27 @@ DEEP = 100_000
 def nested(depth: int = DEEP) -> str:
     """Return JSON that is nested deeply."""
     return "[" * depth + "]" * depth
+
+
+BROKEN: Mapping[str, str | bytes] = {
+    "not JSON": "{",
+    "nested deeply": nested(),
+    "opened 100 000 times": "[" * DEEP,
+    "a list": "[]",
+    "null": "null",
+    "a number": "5",
+    "not UTF-8": b"\xff\xfe",
+}
+"""Contents that are not a JSON object, with a name."""
+
+
+def other_bytes(content: bytes, seed: int) -> bytes:
+    """Return a file's content with some random bytes in place of its own: one more than the seed."""
+    random = np.random.default_rng(seed)
+    changed = bytearray(content)
+    for place in random.integers(0, len(changed), seed + 1):
+        changed[place] = int(random.integers(0, 256))
+    return bytes(changed)
 
 
 def places(document: Any, *, most_items: int = 1) -> Iterator[Place]:

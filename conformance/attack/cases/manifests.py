@@ -11,7 +11,7 @@ from typing import Any
 from conformance.attack.case import Area, Case
 from conformance.attack.cases.onnx_files import endless
 from conformance.attack.commands import Command, Limits, tfexport
-from conformance.attack.documents import nested, odd_documents
+from conformance.attack.documents import BROKEN, odd_documents
 from conformance.attack.expectations import Expectation
 from conformance.attack.sandbox import Sandbox, replace
 
@@ -75,13 +75,7 @@ def walks(seeds: Path) -> Iterator[Case]:
 _MEASURED_PARTS = ("schema_version", "source", "framework", "feature", "graphs", "files", "validated")
 _TEXTS: dict[str, str | bytes] = {
     "empty": "",
-    "not JSON": "{",
-    "nested deeply": nested(),
-    "opened 100 000 times": "[" * 100_000,
-    "a list": "[]",
-    "null": "null",
-    "a number": "5",
-    "not UTF-8": b"\xff\xfe",
+    **BROKEN,
     "of a later version": '{"schema_version": 999}',
 }
 _QUICK = (

@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 
 from conformance.attack.case import Area, Case
 from conformance.attack.commands import Command, Limits, tfexport
+from conformance.attack.documents import other_bytes
 from conformance.attack.expectations import Expectation
 from conformance.attack.sandbox import Sandbox
 
@@ -284,10 +285,6 @@ _QUICK = (
 
 def _noise(seed: int) -> Callable[[Path, Sandbox], None]:
     def change(folder: Path, sandbox: Sandbox) -> None:
-        random = np.random.default_rng(seed)
-        content = bytearray((folder / _MODEL).read_bytes())
-        for place in random.integers(0, len(content), seed + 1):
-            content[place] = int(random.integers(0, 256))
-        (folder / _MODEL).write_bytes(content)
+        (folder / _MODEL).write_bytes(other_bytes((folder / _MODEL).read_bytes(), seed))
 
     return change

@@ -11,6 +11,7 @@ import numpy as np
 
 from conformance.attack.case import Area, Case
 from conformance.attack.commands import Limits
+from conformance.attack.documents import other_bytes
 from conformance.attack.expectations import Expectation
 from conformance.attack.sandbox import Sandbox
 
@@ -77,11 +78,7 @@ def _renamed(old: bytes, new: bytes) -> Callable[[Path, Sandbox], object]:
 
 def _noise(seed: int, name: str = _GRAPH) -> Callable[[Path, Sandbox], object]:
     def spoil(model: Path, sandbox: Sandbox) -> None:
-        random = np.random.default_rng(seed)
-        content = bytearray((model / name).read_bytes())
-        for place in random.integers(0, len(content), seed + 1):
-            content[place] = int(random.integers(0, 256))
-        (model / name).write_bytes(content)
+        (model / name).write_bytes(other_bytes((model / name).read_bytes(), seed))
 
     return spoil
 
