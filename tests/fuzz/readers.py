@@ -56,13 +56,12 @@ def hdf5_weights(folder: Path) -> None:
 
 def manifest(folder: Path) -> None:
     """Read the manifest of an export."""
-    from tfexport.pipeline.manifest import contracts_of, summary
+    from tfexport.pipeline.manifest import contracts_of
     from tfexport.pipeline.publishing import read_manifest
 
     document = read_manifest(folder)
     if document:
         contracts_of(document)
-        summary(document)
 
 
 def measured_export(folder: Path) -> None:

@@ -108,7 +108,8 @@ def test_an_error_at_any_step_puts_the_earlier_export_back(
 def _child(function: str, target: Path, number: int, *, is_mount: bool) -> subprocess.Popen[str]:
     arguments = [function, str(target), str(number), "yes" if is_mount else "no"]
     command = [sys.executable, "-m", "tests.pipeline.small_exports", *arguments]
-    return subprocess.Popen(command, cwd=support.ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with (target.parent / "errors").open("w") as errors:
+        return subprocess.Popen(command, cwd=support.ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
 
 
 def test_a_kill_at_every_step_is_recovered_from(mounted: Path) -> None:
@@ -149,7 +150,7 @@ def test_thirty_kills_at_random_moments(is_mount: bool, tmp_path: Path, monkeypa
     for number in range(30):
         child = _child("export_often", target, 10_000, is_mount=is_mount)
         assert child.stdout is not None
-        assert child.stdout.readline() == "published\n"
+        assert child.stdout.readline() == "published\n", (number, (tmp_path / "errors").read_text())
         time.sleep(chance.uniform(0, 0.05))
         child.send_signal((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[number % 3])
         child.communicate()

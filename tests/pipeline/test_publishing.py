@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -196,6 +197,33 @@ def test_a_stage_of_a_killed_process_is_swept(tmp_path: Path) -> None:
     assert _lock_of(stage).is_file()
     _export(tmp_path / "out")
     assert [file.name for file in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_lock_file_of_a_process_that_was_killed_as_it_began(is_held: bool, tmp_path: Path) -> None:
+    """Empty, and without a folder: the process had not named its machine."""
+    lock = tmp_path / ".out.tfexport-4321-0a1b2c3d.lock"
+    with lock.open("w") as file:
+        if is_held:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        _export(tmp_path / "out")
+    assert lock.exists() == is_held
+
+
+def test_a_lock_file_that_is_lost_before_it_is_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, left = fcntl.flock, iter([True, True, False])
+
+    def after_another_sweep(descriptor: int, operation: int) -> None:
+        if operation == fcntl.LOCK_EX and next(left, False):
+            next(tmp_path.glob(".out*.lock")).unlink()
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", after_another_sweep)
+    with staged(tmp_path / "out") as stage:
+        assert _lock_of(stage).read_text() == machine()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_stage_of_another_target_is_left(tmp_path: Path) -> None:

@@ -5,6 +5,9 @@ the machine into the file. A later process removes a folder only if it certainly
 form, both belong to this user, the lock file names this host and this boot, and the lock is free. All others are left for the
 user to remove: those of another host or container on a shared volume, and those of this host before its last boot.
 
+A process that is killed before it has named its machine leaves an empty lock file without a folder. Such a file is removed too:
+a process that loses its lock file in that moment makes another.
+
 A folder of exactly our form that has no lock file beside it is one of an earlier version, which had none. It is removed if it
 belongs to this user, was written to since the last boot, and no process has its number.
 """
@@ -50,12 +53,8 @@ def locked_folder(
     if inside:
         folder.mkdir(mode)
     lock_file = _lock_of(folder, inside)
-    descriptor = os.open(lock_file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    descriptor = _take(lock_file)
     try:
-        # Lock, name the machine, make the folder: no other process sweeps a folder whose lock names no machine.
-        with suppress(OSError):  # a file system without locks, or a full disk
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.write(descriptor, machine().encode())
         if not inside:
             folder.mkdir(mode)
         yield folder
@@ -111,6 +110,19 @@ def _lock_of(folder: Path, inside: bool) -> Path:
     return folder / f"{_INSIDE}{LOCK}" if inside else folder.with_name(f"{folder.name}{LOCK}")
 
 
+def _take(lock_file: Path) -> int:
+    """Make a lock file, lock it, and name this machine in it. Return its descriptor."""
+    while True:
+        descriptor = os.open(lock_file, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        with suppress(OSError):  # a file system without locks, or a full disk
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not os.fstat(descriptor).st_nlink:  # swept before it was locked
+                os.close(descriptor)
+                continue
+            os.write(descriptor, machine().encode())
+        return descriptor
+
+
 def _end(folder: Path, lock_file: Path, remove: Callable[[Path], None]) -> None:
     remove(folder)
     if not os.path.lexists(folder):
@@ -142,7 +154,7 @@ def _dead(folder: Path, lock_file: Path) -> Iterator[bool]:
         yield False
         return
     try:
-        yield _is_ours(descriptor, folder) and _is_free(descriptor)
+        yield _is_ours(descriptor, folder) and _is_free(descriptor, folder)
     finally:
         os.close(descriptor)
 
@@ -156,9 +168,11 @@ def _is_ours(descriptor: int, folder: Path) -> bool:
     return owners == {os.geteuid()} and not folder.is_symlink()
 
 
-def _is_free(descriptor: int) -> bool:
+def _is_free(descriptor: int, folder: Path) -> bool:
+    """Lock a lock file, and return whether it names this machine, or no machine and has no folder."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.read(descriptor, 1000).decode(errors="replace") == machine()
+        named = os.read(descriptor, 1000).decode(errors="replace")
+        return named == machine() or not (named or os.path.lexists(folder))
     except OSError:
         return False
