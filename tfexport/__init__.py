@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tfexport.declarations.onnx_config import (
         compute_serialized_parameters_size as compute_serialized_parameters_size,
     )
-    from tfexport.declarations.patching import PatchingSpec as PatchingSpec
     from tfexport.declarations.with_past import OnnxConfigWithPast as OnnxConfigWithPast
     from tfexport.declarations.with_past import OnnxSeq2SeqConfigWithPast as OnnxSeq2SeqConfigWithPast
     from tfexport.errors import BenchmarkError as BenchmarkError
@@ -69,6 +68,7 @@ if TYPE_CHECKING:
     from tfexport.pipeline.export import export_model as export_model
     from tfexport.pipeline.options import ExportOptions as ExportOptions
     from tfexport.pipeline.options import export_options as export_options
+    from tfexport.processes.patching import PatchingSpec as PatchingSpec
     from tfexport.validation.reports import CaseReport as CaseReport
     from tfexport.validation.reports import GenerationReport as GenerationReport
     from tfexport.validation.reports import OutputReport as OutputReport
@@ -92,7 +92,7 @@ _HOMES = {
     "OnnxConfig": "declarations.onnx_config",
     "OnnxConfigWithPast": "declarations.with_past",
     "OnnxSeq2SeqConfigWithPast": "declarations.with_past",
-    "PatchingSpec": "declarations.patching",
+    "PatchingSpec": "processes.patching",
     "ParameterFormat": "declarations.onnx_config",
     "EXTERNAL_DATA_FORMAT_SIZE_LIMIT": "declarations.onnx_config",
     "compute_serialized_parameters_size": "declarations.onnx_config",

@@ -47,7 +47,7 @@ from collections.abc import Iterable
 
 from tfexport.text import printable, shortened
 
-_LONGEST = 2500
+LONGEST_MESSAGE = 2500
 """Characters of a message; the longest that we write has some 800."""
 TRANSFORMERS_EXTRA = "tfexport[transformers]"
 """Name to install for checkpoints of transformers."""
@@ -58,7 +58,7 @@ class TfExportError(Exception):
 
     def __str__(self) -> str:
         # The method of KeyError returns the repr of its argument. The message may quote names and errors of a hostile file.
-        return shortened(printable(str(self.args[0])), _LONGEST) if self.args else ""
+        return shortened(printable(str(self.args[0])), LONGEST_MESSAGE) if self.args else ""
 
 
 class CheckpointError(TfExportError):

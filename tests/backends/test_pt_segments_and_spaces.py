@@ -19,7 +19,7 @@ from transformers import masking_utils  # noqa: E402
 from transformers.models.tapas import modeling_tapas  # noqa: E402
 
 from tfexport.backends.pytorch.patches import linspace, packed_sequences, tapas_segments  # noqa: E402
-from tfexport.declarations.patching import patched  # noqa: E402
+from tfexport.processes.patching import patched  # noqa: E402
 
 
 class Called(torch.nn.Module):  # type: ignore[name-defined, misc]

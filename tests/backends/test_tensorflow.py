@@ -18,9 +18,9 @@ from tfexport.backends.tensorflow.graph_def import LARGE_CONSTANT_BYTES, without
 from tfexport.backends.tensorflow.tracing import TracedFunction  # noqa: E402
 from tfexport.backends.versions import Versions  # noqa: E402
 from tfexport.backends.weightless import WeightlessGraph  # noqa: E402
-from tfexport.declarations.patching import PatchingSpec  # noqa: E402
 from tfexport.errors import ConversionError, OpsetError, UnsupportedOpError  # noqa: E402
 from tfexport.graph.attach import attach_weights  # noqa: E402
+from tfexport.processes.patching import PatchingSpec  # noqa: E402
 
 ROWS = np.linspace(-3, 3, 12, dtype=np.float32).reshape(3, 4)
 

@@ -29,9 +29,9 @@ from tfexport.backends.tensorflow.patches import (
 from tfexport.backends.tensorflow.tracing import trace
 from tfexport.declarations.features import config_factory, model_class
 from tfexport.declarations.parts import parts_of
-from tfexport.declarations.patching import patched
 from tfexport.errors import TracingError
 from tfexport.pipeline.conversion import convert, run_example, write
+from tfexport.processes.patching import patched
 from tfexport.validation import Reference, flatten_inputs
 
 

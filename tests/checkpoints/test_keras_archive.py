@@ -125,7 +125,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "out of the assets": (_member("assets/../../evil"), "reaches out of it"),
     "absolute": (_member("/etc/evil"), "reaches out of it"),
     "backslash": (_member("..\\evil"), "reaches out of it"),
-    "no configuration": (_without(CONFIG), "no item named 'config.json'"),
+    "no configuration": (_without(CONFIG), "does not hold 'config.json'"),
     "no weights": (_without(WEIGHTS), "Expected a model.weights.h5"),
     "configuration that is not UTF-8": (lambda file: _pack(file, {**_parts(), CONFIG: b"\xff\xfe"}), "utf-8"),
     "weights that are not HDF5": (lambda file: _pack(file, {**_parts(), WEIGHTS: b"x"}), "is not a readable HDF5 file"),

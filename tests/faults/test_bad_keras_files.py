@@ -77,7 +77,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], list[str], str]] = {
         "model.keras",
         _in_archive(lambda name, content: content if name == "metadata.json" else None),
         [],
-        "no item named 'config.json'",
+        "does not hold 'config.json'",
     ),
     "configuration that is no JSON": (
         "model.keras",

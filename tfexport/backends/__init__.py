@@ -61,7 +61,8 @@ def backend_of(model: Any) -> Backend:
         if bases.intersection(names) and hasattr(model, "config"):
             return get_backend(framework)
     raise UnsupportedError(
-        f"{type(model).__name__} is not a PyTorch or TensorFlow (tf_keras) model of transformers. Expected one with a config."
+        f"{type(model).__name__} is not a PyTorch or TensorFlow (tf_keras) model of transformers. Expected a model "
+        "with a `config`."
     )
 
 

@@ -96,7 +96,7 @@ def _read(
 ) -> bytes:
     """Read a member, and no more than its bound: its header may say less than it holds."""
     if name not in members:
-        raise _refused(file, f"there is no item named {name!r} in the archive")
+        raise _refused(file, f"the archive does not hold {name!r}")
     with archive.open(members[name]) as stream:
         content = stream.read(largest + 1)
     if len(content) > largest:

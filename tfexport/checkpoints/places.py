@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tfexport.errors import CheckpointError, CheckpointNotFoundError
+from tfexport.files.places import is_in_a_cache
 from tfexport.files.reading import LARGEST_TEXT, irregular
 from tfexport.text import printable, shortened
 
@@ -144,7 +145,7 @@ def _check(file: Path, root: Path) -> None:
             "remove it."
         )
     target = Path(os.path.realpath(file))  # also of a file in a folder that is a link
-    if target == root or root in target.parents or _is_in_a_cache(target):
+    if target == root or root in target.parents or is_in_a_cache(target):
         return
     if target.is_dir() and not any(fnmatch(file.name, pattern) for pattern in _FOLDERS):
         return  # nothing is read from such a folder
@@ -152,11 +153,6 @@ def _check(file: Path, root: Path) -> None:
         f"{file} is a link to {target}, which lies outside the checkpoint and is not in a cache of the hub. Put a copy of the "
         "file in place of the link, if the checkpoint is meant to have it (cp -rL copies a folder without links)."
     )
-
-
-def _is_in_a_cache(target: Path) -> bool:
-    """Return whether a file lies among the blobs of a model in a cache of huggingface_hub."""
-    return target.parent.name == "blobs" and (target.parent.parent / "snapshots").is_dir()
 
 
 def _unreadable(path: Path, error: OSError) -> CheckpointError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +18,7 @@ from tfexport.checkpoints.framework import Framework
 from tfexport.checkpoints.places import in_utf8, shown
 from tfexport.errors import CheckpointNotFoundError, TfExportError, TransformersNotInstalledError, first_line
 from tfexport.processes.locks import PROCESS_LOCK, exclusive
+from tfexport.processes.patching import PatchingSpec, patched
 
 _PACKAGES = ("transformers", "huggingface_hub")
 _TABLES: dict[Framework, str] = {"pt": "modeling_auto", "tf": "modeling_tf_auto"}
@@ -72,20 +73,18 @@ def without_remote_code() -> Iterator[None]:
     ``trust_remote_code=False`` is not enough: transformers 4.57 runs a local ``custom_generate/generate.py`` all the same, and
     LightGlue's configuration says itself whether it is trusted. The block holds the lock of the process.
     """
-    with PROCESS_LOCK, ExitStack() as stack:
+    with PROCESS_LOCK:
         dynamic = _imported("transformers.dynamic_module_utils")
-        _replace(stack, dynamic, "TIME_OUT_REMOTE_CODE", 0)  # seconds to wait for an answer: with 0 it does not ask
-        _replace(
-            stack, dynamic, "cached_file", _refuse
-        )  # every import of a checkpoint's Python first asks for its file
+        specs = [
+            PatchingSpec(dynamic, "TIME_OUT_REMOTE_CODE", 0),  # seconds to wait for an answer: with 0 it does not ask
+            PatchingSpec(
+                dynamic, "cached_file", _refuse
+            ),  # every import of a checkpoint's Python first asks for its file
+        ]
         if "transformers.modeling_utils" in sys.modules:  # it needs PyTorch
-            _replace(stack, sys.modules["transformers.modeling_utils"], "load_and_register_kernel", _refuse)
-        yield
-
-
-def _replace(stack: ExitStack, module: Any, name: str, value: Any) -> None:
-    stack.callback(setattr, module, name, getattr(module, name))
-    setattr(module, name, value)
+            specs.append(PatchingSpec(sys.modules["transformers.modeling_utils"], "load_and_register_kernel", _refuse))
+        with patched(specs):
+            yield
 
 
 def _refuse(place: Any, *names: Any, **_: Any) -> NoReturn:

@@ -22,10 +22,10 @@ from packaging.version import Version
 from tfexport import dummy_inputs
 from tfexport.declarations.framework_tensors import to_framework
 from tfexport.declarations.model_facts import input_rules
-from tfexport.declarations.patching import PatchingSpec
 from tfexport.declarations.tasks import TASKS
 from tfexport.errors import InputsError, UnsupportedFeatureError
 from tfexport.processes.locks import PROCESS_LOCK
+from tfexport.processes.patching import PatchingSpec
 
 DEFAULT_ONNX_OPSET = 18
 EXTERNAL_DATA_FORMAT_SIZE_LIMIT = 2 * 1024**3

@@ -16,8 +16,8 @@ import numpy as np
 from tfexport.declarations.framework_tensors import to_framework
 from tfexport.declarations.model_facts import facts_of
 from tfexport.declarations.onnx_config import OnnxConfig
-from tfexport.declarations.patching import PatchingSpec
 from tfexport.errors import InputsError
+from tfexport.processes.patching import PatchingSpec
 
 AxesByName = MutableMapping[str, MutableMapping[int, str]]
 WithPast = TypeVar("WithPast", bound="OnnxConfigWithPast")

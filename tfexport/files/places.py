@@ -11,13 +11,12 @@ from tfexport.files.reading import open_regular
 MOST_HOLES = 16 * 2**30
 """Bytes that a sparse file may have without holding them: reading them takes seconds, and a hole can have any size."""
 _BLOCK = 512  # of st_blocks, whatever the file system's own is
-_SNAPSHOTS, _BLOBS = "snapshots", "blobs"
 
 
 def inside(folder: Path, name: str) -> Path:
     """Return the path of a file that a document in a folder names.
 
-    A link may lead to another place of the folder, and to the blobs of the hub's cache from one of its snapshots.
+    A link may lead to another place of the folder, or to the blobs of a cache of the hub.
 
     Args:
         folder: The folder of the document.
@@ -32,12 +31,23 @@ def inside(folder: Path, name: str) -> Path:
     path = folder / name
     try:
         target = path.resolve()
-        allowed = [folder.resolve(), *_blobs(folder)]
+        is_allowed = target.is_relative_to(folder.resolve()) or is_in_a_cache(target)
     except (OSError, RuntimeError) as error:  # a RuntimeError for links in a circle
         raise UnreadableFileError(f"{path} cannot be read: {error}") from error
-    if not any(target.is_relative_to(each) for each in allowed):
+    if not is_allowed:
         raise UnreadableFileError(f"{path} is a link that leads out of {folder}, to {target}")
     return path
+
+
+def is_in_a_cache(target: Path) -> bool:
+    """Return whether a file lies among the blobs of a model in a cache of huggingface_hub, to which its snapshots link.
+
+    A cache names its blobs by the hash of their contents: a link cannot choose one that its author does not know.
+
+    Args:
+        target: Path of the file, without links.
+    """
+    return target.parent.name == "blobs" and (target.parent.parent / "snapshots").is_dir()
 
 
 def check_held(file: Path) -> int:
@@ -65,7 +75,7 @@ def held_bytes(file: Path) -> int:
 
 
 def expanded(path: str | Path) -> Path:
-    """Return a path with the home folder in place of ``~``; the path itself where there is no such user."""
+    """Return a path with the home folder in place of ``~``; the path itself where the user does not exist."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -78,9 +88,3 @@ def exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
-
-
-def _blobs(folder: Path) -> list[Path]:
-    """Return the folder of the blobs that the snapshots of a hub's cache link to."""
-    found = [each.parent for each in (folder.absolute(), *folder.absolute().parents) if each.parent.name == _SNAPSHOTS]
-    return [(snapshots.parent / _BLOBS).resolve() for snapshots in found]

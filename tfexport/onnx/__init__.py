@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from tfexport.declarations.onnx_config import (
         compute_serialized_parameters_size as compute_serialized_parameters_size,
     )
-    from tfexport.declarations.patching import PatchingSpec as PatchingSpec
     from tfexport.declarations.with_past import OnnxConfigWithPast as OnnxConfigWithPast
     from tfexport.declarations.with_past import OnnxSeq2SeqConfigWithPast as OnnxSeq2SeqConfigWithPast
     from tfexport.onnx.convert import export as export
     from tfexport.onnx.convert import validate_model_outputs as validate_model_outputs
     from tfexport.onnx.features import FeaturesManager as FeaturesManager
+    from tfexport.processes.patching import PatchingSpec as PatchingSpec
 
 _HOMES = {
     "EXTERNAL_DATA_FORMAT_SIZE_LIMIT": "declarations.onnx_config",
@@ -32,7 +32,7 @@ _HOMES = {
     "OnnxSeq2SeqConfigWithPast": "declarations.with_past",
     "ParameterFormat": "declarations.onnx_config",
     "compute_serialized_parameters_size": "declarations.onnx_config",
-    "PatchingSpec": "declarations.patching",
+    "PatchingSpec": "processes.patching",
     "export": "onnx.convert",
     "validate_model_outputs": "onnx.convert",
     "FeaturesManager": "onnx.features",

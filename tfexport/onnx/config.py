@@ -7,9 +7,9 @@ from tfexport.declarations.onnx_config import (
     ParameterFormat,
     compute_serialized_parameters_size,
 )
-from tfexport.declarations.patching import PatchingSpec
 from tfexport.declarations.with_past import OnnxConfigWithPast, OnnxSeq2SeqConfigWithPast
 from tfexport.onnx.utils import compute_effective_axis_dimension
+from tfexport.processes.patching import PatchingSpec
 
 __all__ = [
     "DEFAULT_ONNX_OPSET",

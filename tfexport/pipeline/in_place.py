@@ -7,8 +7,8 @@ The order of the steps is such that a manifest in the directory is always true, 
 3. The new files move to their places, and the new manifest after them.
 4. The hidden folders are removed.
 
-Between 2 and 3 there is no manifest. A process that is killed there leaves both exports in pieces, and all the pieces; `recover`
-puts the earlier one together again. Nothing but renames lies between.
+Between 2 and 3 the directory does not have a manifest. A process that is killed there leaves both exports in pieces, and all the
+pieces; `recover` puts the earlier one together again. Nothing but renames lies between.
 """
 
 from __future__ import annotations

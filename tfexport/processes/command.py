@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from tfexport.errors import TfExportError
+from tfexport.errors import LONGEST_MESSAGE, TfExportError
 from tfexport.processes.streams import open_standard_streams
 from tfexport.processes.temporary import temporary_folder
 from tfexport.text import printable, shortened
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-_LONGEST = 2500
 _MACHINE = {
     errno.ENOSPC: "Free space there, or set TMPDIR to a folder on another disk.",
     errno.EDQUOT: "Free space there, or set TMPDIR to a folder on another disk.",
@@ -60,7 +59,7 @@ def one_line(error: BaseException) -> str:
         text = f"there is not enough memory: {error}. Close other programs, or use a machine with more memory."
     else:
         text = f"unexpected {type(error).__name__}: {error} (--debug shows where; please report it)"
-    return shortened(" ".join(printable(text).split()), _LONGEST)
+    return shortened(" ".join(printable(text).split()), LONGEST_MESSAGE)
 
 
 @contextmanager

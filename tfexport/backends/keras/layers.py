@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tfexport.backends.base import Layers
-from tfexport.declarations.patching import PatchingSpec, patched
+from tfexport.processes.patching import PatchingSpec, patched
 
 
 @contextmanager

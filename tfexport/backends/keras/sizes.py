@@ -18,8 +18,8 @@ from types import ModuleType
 from typing import Any
 
 from tfexport.backends.keras.code import objects
-from tfexport.declarations.patching import PatchingSpec, patched
 from tfexport.errors import CorruptCheckpointError
+from tfexport.processes.patching import PatchingSpec, patched
 
 MOST_CALLS = 20_000
 """Layers, and calls of layers, of a model. The largest that we know, NASNetLarge, has a thousand of each."""

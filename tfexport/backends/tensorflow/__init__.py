@@ -23,9 +23,9 @@ from tfexport.backends.weightless import WeightlessGraph
 from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.framework import Framework, FrameworkChoice
 from tfexport.declarations.onnx_config import OnnxConfig
-from tfexport.declarations.patching import patched
 from tfexport.dummy_inputs import PAST
 from tfexport.processes.locks import exclusive
+from tfexport.processes.patching import patched
 
 
 class TensorFlowBackend:

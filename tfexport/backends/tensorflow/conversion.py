@@ -31,8 +31,8 @@ from tfexport.backends.tensorflow.reproducible import reproducible
 from tfexport.backends.tensorflow.tracing import TracedFunction
 from tfexport.backends.tensorflow.transposes import TransposePass
 from tfexport.backends.weightless import WeightlessGraph
-from tfexport.declarations.patching import PatchingSpec, patched
 from tfexport.errors import ConversionError, TfExportError, UnsupportedOpError
+from tfexport.processes.patching import PatchingSpec, patched
 
 HIGHEST_OPSET = 18
 """tf2onnx 1.17.0 refuses 19 and above."""

@@ -20,7 +20,7 @@ from tf2onnx import tf_loader
 from tfexport.backends.tensorflow.function_names import name_by_callers
 from tfexport.backends.tensorflow.resources import resources_to_placeholders
 from tfexport.backends.tensorflow.weights import variable_tensor
-from tfexport.declarations.patching import PatchingSpec, patched
+from tfexport.processes.patching import PatchingSpec, patched
 
 _PREPARE = "disable_lower_using_switch_merge"
 _XLA = "_XlaMustCompile"

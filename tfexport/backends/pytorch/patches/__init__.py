@@ -14,7 +14,7 @@ from pkgutil import iter_modules
 import torch
 
 from tfexport.backends.versions import applicable
-from tfexport.declarations.patching import PatchingSpec, patched
+from tfexport.processes.patching import PatchingSpec, patched
 
 MODULES = tuple(import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__))
 

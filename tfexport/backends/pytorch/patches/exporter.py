@@ -9,7 +9,7 @@ import torch
 from torch.onnx._internal.torchscript_exporter import utils as torchscript_exporter
 
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("torch", ">=2.13,<2.14")
 

@@ -12,7 +12,7 @@ from torch.onnx import symbolic_helper, symbolic_opset9
 from torch.onnx._internal.torchscript_exporter import registration
 
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("torch", ">=2.13,<2.14")
 

@@ -16,7 +16,7 @@ from tfexport.backends.keras.recurrent import Operator, Sequences, operator_of
 from tfexport.backends.pytorch.notes import note
 from tfexport.backends.pytorch.recurrent import run_operator
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("keras", ">=3.13,<4")
 

@@ -14,7 +14,7 @@ import torch
 
 from tfexport.backends.pytorch.patches.longformer import attention
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("transformers", ">=4.57,<5")
 

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("transformers", ">=4.57,<5")
 

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("transformers", ">=4.57,<5")
 

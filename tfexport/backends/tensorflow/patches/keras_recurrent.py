@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfexport.backends.tensorflow.recurrent import Sequences, operator_of, run_operator
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("keras", ">=3.13,<4")
 

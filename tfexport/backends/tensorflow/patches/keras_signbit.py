@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfexport.backends.keras import imported_keras
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("keras", ">=3.13,<4")
 

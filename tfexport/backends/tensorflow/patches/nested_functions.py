@@ -11,7 +11,7 @@ from typing import Any
 from tensorflow.python.eager.polymorphic_function import function_context
 
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("tensorflow", ">=2.21,<2.22")
 

@@ -13,7 +13,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfexport.backends.versions import Versions
-from tfexport.declarations.patching import PatchingSpec
+from tfexport.processes.patching import PatchingSpec
 
 VERSIONS = Versions("transformers", ">=4.57,<5")
 
@@ -43,7 +43,7 @@ class _Lengths(list[Any]):
 class _WithLengths:
     """A tensor whose ``shape`` has its dynamic lengths.
 
-    It has no ``dtype``: Keras would treat an object with one as a tensor with a static shape.
+    It does not have a ``dtype``: Keras would treat an object with a dtype as a tensor with a static shape.
     """
 
     def __init__(self, tensor: Any) -> None:

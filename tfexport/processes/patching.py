@@ -27,7 +27,7 @@ class PatchingSpec:
 
     o: Any
     name: str
-    custom_op: Callable[..., Any]
+    custom_op: Any
     orig_op: Callable[..., Any] | None = None
     op_wrapper: Callable[..., Any] | None = None
 
