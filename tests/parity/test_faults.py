@@ -69,9 +69,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Make:
         if (model_type, feature, narrow) not in made:
             folder = tmp_path_factory.mktemp(model_type)
             _save(folder / "checkpoint", model_type, feature, narrow)
-            export_checkpoint(folder / "checkpoint", folder / "export", feature=feature, monolith=True)
+            one_file = feature.startswith("seq2seq")
+            export_checkpoint(folder / "checkpoint", folder / "export", feature=feature, monolith=one_file)
             model = FrameworkModel(
-                str(folder / "checkpoint"), export_options(feature=feature, framework="tf", monolith=True)
+                str(folder / "checkpoint"), export_options(feature=feature, framework="tf", monolith=one_file)
             )
             result = run_model(model, folder / "exchange", "tf")
             assert result.problems == {"model": {}}

@@ -9,6 +9,7 @@ from typing import Any
 
 from tfexport.backends.base import reason_of
 from tfexport.checkpoints.checkpoint import Checkpoint
+from tfexport.checkpoints.configuration import contradicting_labels
 from tfexport.checkpoints.framework import FRAMEWORK_NAMES, Framework, FrameworkChoice
 from tfexport.checkpoints.inspection import inspect_hdf5
 from tfexport.errors import CorruptCheckpointError, MismatchedWeightsError, TfExportError, UnsupportedCheckpointError
@@ -109,6 +110,7 @@ def readable_errors(checkpoint: Checkpoint, model_class: str) -> Iterator[None]:
             raise MismatchedWeightsError(
                 f"the weights of {checkpoint.source} do not fit {model_class} as config.json describes it "
                 f"(num_labels, vocab_size and hidden sizes are the usual causes): {reason}"
+                f"{contradicting_labels(checkpoint.path)}"
             ) from error
         raise CorruptCheckpointError(
             f"{checkpoint.source} could not be loaded as {model_class}: {type(error).__name__}: {reason}. Its config.json or "

@@ -29,7 +29,12 @@ def numbers(option: str, value: str | None) -> tuple[int, ...] | None:
 
 
 def as_requests(
-    targets: Iterable[str], feature: str, framework: str | None, reference: str | None, axes: Iterable[str]
+    targets: Iterable[str],
+    feature: str,
+    framework: str | None,
+    reference: str | None,
+    axes: Iterable[str],
+    model_type: str | None = None,
 ) -> list[Request]:
     """Return targets as a command line names them: ``PATH`` or ``NAME=PATH``.
 
@@ -41,7 +46,7 @@ def as_requests(
     for target in targets:
         name, separator, path = target.partition("=")
         name, path = (name, path) if separator and "/" not in name else ("", target)
-        found.append(Request(path, name, feature, framework, reference, lengths))
+        found.append(Request(path, name, feature, framework, reference, model_type, lengths))
     return found
 
 

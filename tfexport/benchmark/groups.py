@@ -157,7 +157,10 @@ def _with_checkpoints(target: Target, axes: Axes, folder: Path) -> Model:
 
 def _convert(model: Model, framework: str, folder: Path) -> None:
     assert model.feature is not None and model.checkpoint is not None
-    FeaturesManager.get_model_from_feature(model.feature, model.checkpoint, framework).save_pretrained(folder)
+    found = FeaturesManager.get_model_from_feature(
+        model.feature, model.checkpoint, framework, model_type=model.model_type
+    )
+    found.save_pretrained(folder)
 
 
 def _group(target: Target, axes: Axes, setting: Setting, folder: Path) -> Group:

@@ -24,6 +24,7 @@ class Model:
         checkpoint: Checkpoint of the same weights; None when there is none.
         converted: Checkpoints by framework, for frameworks whose weights `checkpoint` does not hold.
         feature: Feature of the checkpoint; None when there is none.
+        model_type: Model type of the checkpoint; None when there is none.
         start: First token of a decoder; None for a model that continues its prompt.
     """
 
@@ -32,6 +33,7 @@ class Model:
     outputs: tuple[str, ...] = ()
     checkpoint: str | None = None
     feature: str | None = None
+    model_type: str | None = None
     converted: Mapping[str, Path] = field(default_factory=dict)
     start: int | None = None
 

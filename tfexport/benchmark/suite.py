@@ -20,7 +20,7 @@ MOST_PARALLEL = 1024
 _LONGEST = 2**31 - 1
 _MOST_LAUNCHES = 1000
 _OF_ALL = ("launches", "round_s", "time_limit_s")
-_TARGET = ("path", "name", "feature", "framework", "reference", "axes")
+_TARGET = ("path", "name", "feature", "framework", "reference", "model_type", "axes")
 
 
 @dataclass(frozen=True)

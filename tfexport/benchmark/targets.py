@@ -86,6 +86,7 @@ class Request:
         feature: Feature of a checkpoint; by default the one of its class.
         framework: Framework that a checkpoint is exported from.
         reference: Checkpoint of the same weights, for files whose manifest does not name one that exists.
+        model_type: Model type, for a configuration that does not name one.
         axes: Lengths of axes of an ONNX file, for those whose name does not say it.
 
     Raises:
@@ -97,6 +98,7 @@ class Request:
     feature: str = AUTO
     framework: str | None = None
     reference: str | None = None
+    model_type: str | None = None
     axes: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -131,6 +133,7 @@ _READERS: dict[str, Reader] = {
     "feature": text,
     "framework": optional(checked_by(check_framework)),
     "reference": optional(path_text),
+    "model_type": optional(text),
     "axes": _lengths,
 }
 
@@ -169,7 +172,9 @@ def open_target(request: Request, folder: Path, announce: Callable[[str], None])
 def _export(request: Request, output: Path) -> None:
     from tfexport.pipeline.export import export_model
 
-    export_model(request.path, output, feature=request.feature, framework=request.framework)
+    export_model(
+        request.path, output, feature=request.feature, framework=request.framework, model_type=request.model_type
+    )
 
 
 def _open_file(request: Request, path: Path) -> Target:
@@ -216,7 +221,7 @@ def _describe_export(
 ) -> Target:
     """Return the target of an exported directory that holds a configuration of transformers."""
     # The files are measured, not the checkpoint: weights beside them are not opened.
-    described = Checkpoint(str(folder), hub_kind(), folder, ())
+    described = Checkpoint(str(folder), hub_kind(), folder, (), model_type=request.model_type)
     feature = choose_feature(manifest.get("feature") or request.feature, described.config, str(folder))
     model_type = described.config.model_type
     declared = config_factory(model_type, feature.removesuffix(WITH_PAST), str(folder))(described.config)
@@ -230,6 +235,7 @@ def _describe_export(
             outputs=() if writes else tuple(graphs["model"]["outputs"]),
             checkpoint=source,
             feature=feature,
+            model_type=model_type,
             start=_start(folder, described.config) if writes and ENCODER_PART in files else None,
         ),
         writes=writes,

@@ -88,6 +88,29 @@ def values_of_configuration(source: str) -> Iterator[None]:
         ) from error
 
 
+def contradicting_labels(path: Path | None) -> str:
+    """Return a sentence on a configuration that gives two numbers of labels; empty for any other.
+
+    transformers 4.57.6 counts the labels of ``id2label``, and drops ``num_labels``.
+
+    Args:
+        path: The local folder of a checkpoint; None for a hub id that is not in the local cache.
+    """
+    if path is None:
+        return ""
+    try:
+        values = read_object(path / CONFIG)
+    except UnreadableFileError:
+        return ""
+    number, labels = values.get("num_labels"), values.get("id2label")
+    if not isinstance(number, int) or not isinstance(labels, dict) or number == len(labels):
+        return ""
+    return (
+        f" {CONFIG} has two numbers of labels: num_labels is {number}, and id2label lists {len(labels)}. transformers counts "
+        "id2label. Make the two agree with the weights."
+    )
+
+
 def _local_model_type(file: Path, source: str, requested: str | None) -> str:
     declared = _declared_model_type(file, source)
     model_type = requested or declared

@@ -79,7 +79,7 @@ def load_preprocessor(checkpoint: Checkpoint, kind: str = "auto") -> Preprocesso
 
 def _load(checkpoint: Checkpoint, kind: str) -> Any:
     try:
-        return transformers_api.load_preprocessor(kind, checkpoint.location, checkpoint.cache_dir)
+        return transformers_api.load_preprocessor(kind, checkpoint.location, checkpoint.cache_dir, checkpoint.config)
     except transformers_api.CodeNeededError as error:
         raise transformers_api.NotLoadedError(
             code_needed(checkpoint.path, transformers_api.PREPROCESSORS[kind])

@@ -196,13 +196,14 @@ def cached_snapshot(name: str, cache_dir: str | None) -> Path | None:
 
 
 @exclusive
-def load_preprocessor(kind: str, location: str, cache_dir: str | None) -> Any:
+def load_preprocessor(kind: str, location: str, cache_dir: str | None, config: Any) -> Any:
     """Load a tokenizer or processor with the auto class of its kind.
 
     Args:
         kind: ``tokenizer``, ``feature_extractor``, ``image_processor`` or ``processor``.
         location: A folder, or an id on the hub.
         cache_dir: Folder in which transformers keeps downloads; None for its default.
+        config: Configuration of the model. Without it, transformers reads the file again, and may guess the type from the path.
 
     Raises:
         CodeNeededError: The preprocessor is a class of the checkpoint's own.
@@ -211,7 +212,7 @@ def load_preprocessor(kind: str, location: str, cache_dir: str | None) -> Any:
     load = class_named(PREPROCESSORS[kind]).from_pretrained
     try:
         with without_remote_code():
-            found = load(location, cache_dir=cache_dir, trust_remote_code=False)
+            found = load(location, cache_dir=cache_dir, config=config, trust_remote_code=False)
     except TfExportError:
         raise
     except Exception as error:  # the boundary of transformers: files of others decide what its classes raise

@@ -69,6 +69,9 @@ def run(
     reference: Annotated[
         str | None, typer.Option("--reference", help="Checkpoint of the same weights as the exported files.")
     ] = None,
+    model_type: Annotated[
+        str | None, typer.Option("--model-type", help="Model type, for a config.json that does not name one.")
+    ] = None,
     axis: Annotated[
         list[str] | None,
         typer.Option("--axis", help="NAME=LENGTH of an axis of an ONNX file, if its name does not say it."),
@@ -109,7 +112,7 @@ def run(
             launches=launches,
             time_limit_s=time_limit,
         )
-        named = as_requests(targets or (), feature, framework, reference, axis or ())
+        named = as_requests(targets or (), feature, framework, reference, axis or (), model_type)
         read = None if suite is None else read_suite(suite)
         with terminal.share(as_json) as progress:
             document = benchmark(

@@ -20,6 +20,9 @@ _Rtol = Annotated[
     float | None, typer.Option("--rtol", help="Tolerance relative to the largest magnitude of an output.")
 ]
 _CacheDir = Annotated[Path | None, typer.Option("--cache-dir", help="Folder of transformers' downloads.")]
+_ModelType = Annotated[
+    str | None, typer.Option("--model-type", help="Model type, for a config.json that does not name one.")
+]
 _Output = Annotated[Path | None, typer.Option("--output", help="File for the whole report as JSON.")]
 _Html = Annotated[Path | None, typer.Option("--html", help="File for the report as an HTML page.")]
 _Repro = Annotated[
@@ -42,6 +45,7 @@ def parity(
     atol: _Atol = None,
     rtol: _Rtol = None,
     cache_dir: _CacheDir = None,
+    model_type: _ModelType = None,
     monolith: Annotated[bool, typer.Option("--monolith", help="Export an encoder-decoder to one file.")] = False,
     keep: Annotated[Path | None, typer.Option("--keep", help="Folder in which the exported files are kept.")] = None,
     repro: _Repro = None,
@@ -73,6 +77,7 @@ def parity(
             atol=atol,
             rtol=rtol,
             cache_dir=cache_dir,
+            model_type=model_type,
             monolith=monolith,
             keep=keep,
             repro=repro,
@@ -97,6 +102,7 @@ def validate(
     atol: _Atol = None,
     rtol: _Rtol = None,
     cache_dir: _CacheDir = None,
+    model_type: _ModelType = None,
     repro: _Repro = None,
     time_limit: _TimeLimit = None,
     output: _Output = None,
@@ -120,6 +126,7 @@ def validate(
             atol=atol,
             rtol=rtol,
             cache_dir=cache_dir,
+            model_type=model_type,
             repro=repro,
             time_limit_s=time_limit,
             trust=trust,

@@ -33,6 +33,7 @@ def parity(
     atol: float | None = None,
     rtol: float | None = None,
     cache_dir: str | Path | None = None,
+    model_type: str | None = None,
     monolith: bool = False,
     keep: Path | None = None,
     repro: Path | None = None,
@@ -56,6 +57,7 @@ def parity(
         atol: Absolute tolerance; None for the declaration's.
         rtol: Tolerance relative to the largest magnitude of an output; None for 2e-5.
         cache_dir: Folder of transformers' downloads.
+        model_type: Model type, for a configuration that does not name one.
         monolith: Whether an encoder-decoder is exported to one file.
         keep: Folder for the exported files; None to delete them.
         repro: Folder for the failing cases, each in the layout of ONNX's backend tests; None for none.
@@ -76,7 +78,13 @@ def parity(
     limits = ProcessLimits.of(time_limit_s)
     named = _named(checkpoint, model_tf, model_pt)
     chosen = export_options(
-        feature=feature, framework=named.framework, atol=atol, rtol=rtol, cache_dir=cache_dir, monolith=monolith
+        feature=feature,
+        framework=named.framework,
+        atol=atol,
+        rtol=rtol,
+        cache_dir=cache_dir,
+        model_type=model_type,
+        monolith=monolith,
     )
     source = FrameworkModel(named.tf, replace(chosen, signature=options or SignatureOptions()))
     announce("looking at the checkpoint")

@@ -37,6 +37,7 @@ def validate_export(
     atol: float | None = None,
     rtol: float | None = None,
     cache_dir: str | Path | None = None,
+    model_type: str | None = None,
     repro: Path | None = None,
     trust: bool = False,
     time_limit_s: float | None = None,
@@ -55,6 +56,7 @@ def validate_export(
         atol: Absolute tolerance; None for the declaration's.
         rtol: Tolerance relative to the largest magnitude of an output; None for 2e-5.
         cache_dir: Folder of transformers' downloads.
+        model_type: Model type, for a checkpoint whose configuration does not name one; None for the manifest's.
         repro: Folder for the failing case, in the layout of ONNX's backend tests; None for none.
         trust: Whether to run the code that the checkpoint holds. A manifest cannot allow that for the user.
         time_limit_s: Seconds that each process may take; None for a limit that depends on the checkpoint and its files.
@@ -80,10 +82,13 @@ def validate_export(
         atol=atol,
         rtol=rtol,
         cache_dir=cache_dir,
-        monolith=not (folder / f"{ENCODER_PART}.onnx").is_file(),
+        model_type=model_type or (_model_type(manifest) if reference is None else None),
     )
     model = FrameworkModel(source, replace(options, signature=_options(manifest, trust)))
     plan = model.summary(limits.on_frameworks(call_isolated))
+    if ENCODER_PART in plan.parts and not (folder / f"{ENCODER_PART}.onnx").is_file():
+        model = model.in_one_file()
+        plan = model.summary(limits.on_frameworks(call_isolated))
     export = Export(plan.framework, _paths(folder, plan), manifest)
     announce("checking checksums")
     changed = [*_changed(folder, manifest), *(_changed_source(source, manifest) if reference is None else ())]
@@ -139,6 +144,12 @@ def _options(manifest: Mapping[str, Any], trust: bool) -> SignatureOptions:
         return signature_options(trust=trust, **{name: value for name, value in exported.items() if name in known})
     except InputsError as error:
         raise CorruptCheckpointError(f"{MANIFEST} has options of the model that are not valid: {error}") from error
+
+
+def _model_type(manifest: Mapping[str, Any]) -> str | None:
+    """Return the model type with which the export read a configuration; None for a model without one."""
+    found = manifest.get("source", {}).get("model_type")
+    return None if found is None else str(found)
 
 
 def _source(manifest: Mapping[str, Any], folder: Path) -> str:

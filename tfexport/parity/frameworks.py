@@ -43,6 +43,10 @@ class FrameworkModel:
         selection = replace(self.options.selection, framework=framework, feature=feature)
         return replace(self, options=replace(self.options, selection=selection))
 
+    def in_one_file(self) -> FrameworkModel:
+        """Return the same checkpoint, an encoder-decoder, with one file in place of its parts."""
+        return replace(self, options=replace(self.options, writing=replace(self.options.writing, monolith=True)))
+
     def summary(self, call: Caller) -> PlanSummary:
         """Return the summary of its plan. A model that declares itself is loaded for that, by `call`.
 
@@ -51,7 +55,10 @@ class FrameworkModel:
             ProcessError: The checkpoint declares itself and cannot be used.
         """
         options = self.options
-        opened = open_checkpoint(self.checkpoint, cache_dir=options.selection.cache_dir, options=options.signature)
+        selection = options.selection
+        opened = open_checkpoint(
+            self.checkpoint, cache_dir=selection.cache_dir, model_type=selection.model_type, options=options.signature
+        )
         found: PlanSummary = call(summarise, self) if opened.kind.declares_itself else summarise(self)
         return found
 

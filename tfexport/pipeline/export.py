@@ -17,7 +17,7 @@ from tfexport.pipeline.conversion import Example, convert, no_route, run_example
 from tfexport.pipeline.genai import check_genai, write_genai_config
 from tfexport.pipeline.manifest import describe
 from tfexport.pipeline.options import ExportKeywords, ExportOptions, export_options
-from tfexport.pipeline.plan import make_plan
+from tfexport.pipeline.plan import ConfiguredPlan, make_plan
 from tfexport.pipeline.preparation import Prepared, prepare
 from tfexport.pipeline.publishing import publish
 from tfexport.pipeline.sidecar_files import write_sidecar_files
@@ -213,6 +213,7 @@ def _best(attempts: Sequence[Attempt], on_disk: WrittenAttempt | None, keep_inva
 def _write_beside(prepared: Prepared, best: WrittenAttempt, folder: Path) -> None:
     """Write the files that clients read beside the model."""
     plan, model = prepared.plan, prepared.loaded.model
-    write_sidecar_files(plan.checkpoint, model, prepared.preprocessor.value, folder)
+    if isinstance(plan, ConfiguredPlan):
+        write_sidecar_files(plan, model, prepared.preprocessor.value, folder)
     if plan.options.writing.genai:
         write_genai_config(prepared.declared.config, model, best.graphs["model"].contract, folder)

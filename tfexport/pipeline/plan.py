@@ -24,7 +24,7 @@ from tfexport.declarations.parts import parts_of
 from tfexport.declarations.tasks import GENERATING, WITH_PAST
 from tfexport.errors import InputsError, UnsupportedFeatureError
 from tfexport.graph import check_opset
-from tfexport.pipeline.options import ExportOptions
+from tfexport.pipeline.options import ExportOptions, Selection
 from tfexport.pipeline.transforms import find_transforms
 from tfexport.pipeline.transforms.base import Transform
 from tfexport.validation import DEFAULT_RTOL, Tolerance
@@ -148,7 +148,12 @@ def _configured_plan(plan: Plan) -> ConfiguredPlan:
     feature = choose_feature(plan.feature, checkpoint.config, source)
     declare = config_factory(model_type, feature, source)
     with values_of_configuration(source):
-        declared = declared_by(declare(checkpoint.config), plan.options, _without_cache(feature, model_type))
+        config = declare(checkpoint.config)
+        declared = declared_by(config, plan.options, _without_cache(feature, model_type))
+    if plan.options.writing.monolith and list(parts_of(config)) == list(declared.parts):
+        raise InputsError(
+            f"{feature} of {source} is one file in any case: it is not an encoder-decoder. Leave out --monolith (monolith=True)."
+        )
     return ConfiguredPlan(
         checkpoint,
         plan.choice,
@@ -166,7 +171,23 @@ def _signature_plan(plan: Plan) -> SignaturePlan:
             f"{plan.checkpoint.source} has no features: its signature says what it computes. Leave out --feature "
             "(feature=...)."
         )
+    without_effect = [name for name, is_set in _only_of_transformers(plan.options).items() if is_set]
+    if without_effect:
+        raise InputsError(
+            f"options that do not apply to {plan.checkpoint.source} were passed: {', '.join(without_effect)}. They are for "
+            "checkpoints of transformers. Leave them out."
+        )
     return SignaturePlan(plan.checkpoint, plan.choice, _DEFAULT, plan.options, plan.transforms)
+
+
+def _only_of_transformers(options: ExportOptions) -> dict[str, bool]:
+    """Return by name whether a user has set each of the options that only checkpoints of transformers have."""
+    selection = options.selection
+    return {
+        "model_type": selection.model_type is not None,
+        "preprocessor": selection.preprocessor != Selection.preprocessor,
+        "monolith": options.writing.monolith,
+    }
 
 
 def _without_cache(feature: str, model_type: str) -> tuple[str, ...]:

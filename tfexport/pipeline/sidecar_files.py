@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.checkpoints.configuration import CONFIG
 from tfexport.checkpoints.places import SIDECARS
 from tfexport.errors import OutputError
+from tfexport.files.json_files import read_object
+from tfexport.pipeline.plan import ConfiguredPlan
 
 GENERATION_CONFIG = "generation_config.json"
+ORIGINAL_CONFIG = "config.original.json"
+"""The configuration as the checkpoint has it, beside one that says what was used in its place."""
 
 
-def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, folder: Path) -> None:
+def write_sidecar_files(plan: ConfiguredPlan, model: Any, preprocessor: Any, folder: Path) -> None:
     """Copy configuration, tokenizer and processor files byte for byte, and save those that the checkpoint lacks.
 
-    A model that is not of transformers has no such files.
+    The configuration names the model type, the class and the number of labels that were used. Where the checkpoint names others,
+    its own configuration lies beside it as ``config.original.json``.
+
+    Args:
+        plan: Plan of the export. A model that is not of transformers has no such files.
+        model: The loaded model.
+        preprocessor: Tokenizer or processor; None when the checkpoint has none that loads.
+        folder: Folder to write into.
 
     Raises:
         OutputError: The files cannot be written.
     """
-    if checkpoint.kind.declares_itself:
-        return
+    checkpoint = plan.checkpoint
     try:
         if checkpoint.path is not None:
             for pattern in SIDECARS:
@@ -35,6 +45,7 @@ def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, f
                         shutil.copyfile(file, copied)
         if not (folder / CONFIG).exists():
             model.config.save_pretrained(folder)
+        _correct_configuration(folder, plan)
         generation = getattr(model, "generation_config", None)
         if generation is not None and not (folder / GENERATION_CONFIG).exists():
             generation.save_pretrained(folder)  # the settings of the model's own `generate`
@@ -44,6 +55,25 @@ def write_sidecar_files(checkpoint: Checkpoint, model: Any, preprocessor: Any, f
         raise OutputError(
             f"the configuration and tokenizer files could not be written to {folder}: {error}."
         ) from error
+
+
+def _correct_configuration(folder: Path, plan: ConfiguredPlan) -> None:
+    """Write what was used into a configuration that says something else, and keep the original beside it."""
+    file = folder / CONFIG
+    written = read_object(file)
+    used = written | _used(written, plan)
+    if used == written:
+        return
+    if plan.checkpoint.path is not None:
+        file.rename(folder / ORIGINAL_CONFIG)
+    file.write_text(json.dumps(used, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _used(written: dict[str, Any], plan: ConfiguredPlan) -> dict[str, Any]:
+    """Return the values of a configuration by which clients choose their classes, as this export used them."""
+    config = plan.checkpoint.config
+    labels = {"num_labels": config.num_labels} if "num_labels" in written else {}
+    return {"model_type": config.model_type, "architectures": [plan.model_class.removeprefix("TF")], **labels}
 
 
 def _save_missing(preprocessor: Any, folder: Path) -> None:

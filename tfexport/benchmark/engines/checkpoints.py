@@ -38,7 +38,7 @@ class CheckpointEngine(Engine):
         model = self._spec.model
         plan = make_plan(
             model.converted.get(framework) or model.checkpoint or "",
-            export_options(feature=model.feature or "default", framework=framework),
+            export_options(feature=model.feature or "default", framework=framework, model_type=model.model_type),
         )
         if not isinstance(plan, ConfiguredPlan):
             raise UnsupportedCheckpointError(
