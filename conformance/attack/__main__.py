@@ -7,11 +7,12 @@ import json
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from typing import Any
 
 from conformance.attack.case import Case
 from conformance.attack.cases import all_cases
@@ -34,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seeds = work / "seeds"
     if not (seeds / "results.json").is_file() or not options.keep_seeds:
         seeds = make_seeds(zygote, work)
-    chosen = select(all_cases(seeds), options.only, options.quick, _failed(work) if options.failed else None)
+    known = all_cases(seeds)
+    chosen = select(known, options.only, options.quick, _failed(work) if options.failed else None)
     if options.list:
         zygote.close()
         sys.stdout.writelines(f"{case}\n" for case in chosen)
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"{len(outcomes)} cases: {held} hold, {len(bad)} do not, {len(skipped)} skipped; {seconds:.0f} s\n"
     )
     if options.record:
-        RESULTS.write_text(json.dumps(document(outcomes, work), indent=1) + "\n")
+        record(document(outcomes, work), map(str, known))
     return 1 if bad else 0
 
 
@@ -121,7 +123,20 @@ def line(case: Case, outcome: Outcome) -> str:
     )
 
 
-def document(outcomes: Mapping[str, Outcome], work: Path) -> dict[str, object]:
+def record(found: Mapping[str, Any], known: Iterable[str]) -> None:
+    """Write results. Those of an earlier run stay for the cases that exist and were not run now.
+
+    Args:
+        found: Results of this run.
+        known: Names of all cases.
+    """
+    earlier = json.loads(RESULTS.read_text())["cases"] if RESULTS.is_file() else {}
+    every = {**earlier, **found["cases"]}
+    cases = {name: every[name] for name in map(printable, known) if name in every}
+    RESULTS.write_text(json.dumps({**found, "cases": cases}, indent=1) + "\n")
+
+
+def document(outcomes: Mapping[str, Outcome], work: Path) -> dict[str, Any]:
     """Return the results without paths of this machine."""
 
     def clean(text: str) -> str:

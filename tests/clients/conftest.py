@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
@@ -19,6 +20,7 @@ from conformance.real_weights import cache_folder
 from tests.clients.models import CHECKPOINTS, Exported
 
 _JS = Path(__file__).parent / "js"
+_SENTENCE_TRANSFORMERS = Path(__file__).parent / "py" / "sentence-transformers.txt"
 _MODULES = {"optimum": "optimum.onnxruntime", "genai": "onnxruntime_genai"}
 
 
@@ -47,6 +49,21 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Export
         return Exported(folder / "checkpoint", folder / "exported", made.feature)
 
     return export
+
+
+@pytest.fixture(scope="session")
+def sentence_transformers() -> Path:
+    """Return a folder with sentence-transformers and what it requires beside this project, installed once into the cache."""
+    packages = _SENTENCE_TRANSFORMERS.read_bytes()
+    installed = cache_folder() / f"sentence-transformers-{sha256(packages).hexdigest()[:12]}"
+    installed.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{installed}.lock"):
+        if not (installed / "complete").exists():
+            shutil.rmtree(installed, ignore_errors=True)
+            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(installed)]
+            subprocess.run([*pip, "--requirement", str(_SENTENCE_TRANSFORMERS)], check=True, timeout=300)
+            (installed / "complete").touch()
+    return installed
 
 
 @pytest.fixture(scope="session")

@@ -95,9 +95,11 @@ def _size(holder: Any, tokenizer: Any) -> int | None:
 
 
 def _pad_id(holder: Any, tokenizer: Any) -> int | None:
+    """Return the id of the padding token; None where it is not one of the model's tokens, such as -1 of older checkpoints."""
     own = None if tokenizer is None else tokenizer.pad_token_id
     found: int | None = first_of(holder, "pad_token_id") if own is None else own
-    return found
+    size = _size(holder, None)
+    return found if found is None or size is None or _is_token(found, size) else None
 
 
 def _special_tokens(holder: Any, tokenizer: Any) -> set[int]:

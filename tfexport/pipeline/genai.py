@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.declarations.with_past import OnnxConfigWithPast
 from tfexport.dummy_inputs import PAST, PRESENT
-from tfexport.errors import OutputError, UnsupportedFeatureError
+from tfexport.errors import OutputError, UnreadableFileError, UnsupportedFeatureError
+from tfexport.files.json_files import read_object
 from tfexport.graph import Contract
+from tfexport.pipeline.caveats import outside, special_tokens
 from tfexport.pipeline.plan import ConfiguredPlan, Declared, SignaturePlan
 from tfexport.pipeline.publishing import MODEL
+from tfexport.pipeline.sidecar_files import GENERATION_CONFIG
 from tfexport.validation import longest_decoded
 
 GENAI_CONFIG = "genai_config.json"
@@ -25,6 +29,8 @@ GENAI_CONFIG = "genai_config.json"
 _FEATURE = "causal-lm-with-past"
 _FED = ("input_ids", "attention_mask", "position_ids")
 """Inputs that onnxruntime-genai feeds a decoder beside its cache."""
+_TOKENS = ("bos_token_id", "eos_token_id", "pad_token_id")
+"""Special tokens that the file names."""
 _TYPE = "decoder"
 """onnxruntime-genai's name of a decoder of any family. Its "gpt2" has a cache of one tensor per layer."""
 _SEARCH = (
@@ -67,6 +73,35 @@ def check_genai(plan: ConfiguredPlan | SignaturePlan) -> None:
             f"{', '.join(unknown)}, and onnxruntime-genai feeds only {', '.join(_FED)} and the cache. "
             "Leave out --genai (genai=True)."
         )
+    config = plan.checkpoint.config
+    _check_tokens(plan.checkpoint.source, special_tokens(config, _generation_on_disk(plan)), _vocabulary(config))
+
+
+def _check_tokens(source: str, tokens: Mapping[str, Sequence[int]], size: int | None) -> None:
+    """Refuse special tokens that onnxruntime-genai refuses when it loads the directory: those outside the vocabulary."""
+    read = {name: ids for name, ids in tokens.items() if name in _TOKENS}
+    wrong = [] if size is None else [f"{name} is {token}" for name, token in outside(read, size)]
+    if wrong:
+        raise UnsupportedFeatureError(
+            f"{GENAI_CONFIG} cannot be written for {source}: {', '.join(wrong)}, and the vocabulary has {size} tokens. Set "
+            "the ids of its tokenizer in generation_config.json and config.json, or leave out --genai (genai=True)."
+        )
+
+
+def _vocabulary(config: Any) -> int | None:
+    size = getattr(config.get_text_config(), "vocab_size", None)
+    return size if type(size) is int else None
+
+
+def _generation_on_disk(plan: ConfiguredPlan) -> Any:
+    """Return the settings of generation that the checkpoint has a file for, with attributes; None without one."""
+    folder = plan.checkpoint.path
+    if folder is None or not (folder / GENERATION_CONFIG).is_file():
+        return None
+    try:
+        return SimpleNamespace(**read_object(folder / GENERATION_CONFIG))
+    except UnreadableFileError:  # loading the model names what is wrong
+        return None
 
 
 def _is_decoder_with_cache(declared: Declared) -> bool:
@@ -89,6 +124,8 @@ def write_genai_config(config: OnnxConfig, model: Any, contract: Contract, folde
     """
     assert isinstance(config, OnnxConfigWithPast)
     values = genai_config(config, model.generation_config, contract)
+    tokens = special_tokens(config._config, model.generation_config)
+    _check_tokens(f"the model of {MODEL}", tokens, values["model"]["vocab_size"])
     try:
         (folder / GENAI_CONFIG).write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
     except OSError as error:
@@ -147,7 +184,7 @@ def genai_config(declared: OnnxConfigWithPast, generation: Any, contract: Contra
 def _token_ids(generation: Any, config: Any) -> Mapping[str, Any]:
     """Return the ids of the special tokens. An id that neither configuration has is left out: the runtime refuses null."""
     found: dict[str, Any] = {}
-    for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
+    for name in _TOKENS:
         own = getattr(generation, name, None)
         value = getattr(config, name, None) if own is None else own
         if value is not None:

@@ -13,6 +13,7 @@ from tfexport.checkpoints.checkpoint import Checkpoint
 from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.graph import Contract, OnnxFiles, OnnxGraph, Port
 from tfexport.pipeline.attempts import Attempt, WrittenAttempt
+from tfexport.pipeline.caveats import caveats_of
 from tfexport.pipeline.conversion import weights_read
 from tfexport.pipeline.preparation import Prepared
 from tfexport.pipeline.publishing import MODEL as DEFAULT_FILE
@@ -82,7 +83,7 @@ def describe(prepared: Prepared, best: WrittenAttempt, attempts: Sequence[Attemp
         "opset": opsets.pop(),
         "exporter": best.route,
         "attempts": [{"exporter": attempt.route, "problems": list(attempt.problems)} for attempt in attempts],
-        "caveats": list(declared.caveats),
+        "caveats": [*declared.caveats, *caveats_of(plan, loaded.model, graphs)],
         "values_override": dict(declared.config.values_override or {}),
         "preprocessor": prepared.preprocessor.kind,
         "graphs": _graphs(graphs, files)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from tfexport.checkpoints.configuration import CONFIG
 from tfexport.checkpoints.places import SIDECARS
-from tfexport.errors import OutputError
+from tfexport.checkpoints.sentence_modules import WEIGHTS
+from tfexport.errors import CorruptCheckpointError, OutputError, TfExportError, first_line
 from tfexport.files.json_files import read_object
 from tfexport.pipeline.plan import ConfiguredPlan
 
@@ -37,7 +40,7 @@ def write_sidecar_files(plan: ConfiguredPlan, model: Any, preprocessor: Any, fol
     checkpoint = plan.checkpoint
     try:
         if checkpoint.path is not None:
-            for pattern in SIDECARS:
+            for pattern in (*SIDECARS, *WEIGHTS):
                 for file in sorted(checkpoint.path.glob(pattern)):
                     if file.is_file():
                         copied = folder / file.relative_to(checkpoint.path)
@@ -48,9 +51,10 @@ def write_sidecar_files(plan: ConfiguredPlan, model: Any, preprocessor: Any, fol
         _correct_configuration(folder, plan)
         generation = getattr(model, "generation_config", None)
         if generation is not None and not (folder / GENERATION_CONFIG).exists():
-            generation.save_pretrained(folder)  # the settings of the model's own `generate`
+            with suppress(ValueError):  # transformers saves no settings that it calls invalid, such as pad_token_id -1
+                generation.save_pretrained(folder)  # the settings of the model's own `generate`
         if preprocessor is not None:
-            _save_missing(preprocessor, folder)
+            _save_missing(plan, preprocessor, folder)
     except OSError as error:
         raise OutputError(
             f"the configuration and tokenizer files could not be written to {folder}: {error}."
@@ -76,13 +80,28 @@ def _used(written: dict[str, Any], plan: ConfiguredPlan) -> dict[str, Any]:
     return {"model_type": config.model_type, "architectures": [plan.model_class.removeprefix("TF")], **labels}
 
 
-def _save_missing(preprocessor: Any, folder: Path) -> None:
+def _save_missing(plan: ConfiguredPlan, preprocessor: Any, folder: Path) -> None:
     """Save the files of a preprocessor that were not copied.
 
     transformers.js reads only tokenizer.json, which a fast tokenizer writes, also one that was made from a vocabulary file.
     """
     with TemporaryDirectory(dir=folder) as scratch:
-        preprocessor.save_pretrained(scratch)
+        with _readable_errors(plan.checkpoint.source):
+            preprocessor.save_pretrained(scratch)
         for file in sorted(Path(scratch).iterdir()):
             if file.is_file() and not (folder / file.name).exists():
                 file.replace(folder / file.name)
+
+
+@contextmanager
+def _readable_errors(source: str) -> Iterator[None]:
+    """Turn whatever a preprocessor raises while it is saved into a typed error: files of others decide what it holds."""
+    try:
+        yield
+    except (OSError, TfExportError):
+        raise
+    except Exception as error:
+        raise CorruptCheckpointError(
+            f"the tokenizer or processor of {source} cannot be saved: {type(error).__name__}: {first_line(error)}. Fetch or "
+            "save its files again."
+        ) from error
