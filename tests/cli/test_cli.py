@@ -139,7 +139,9 @@ def test_bad_input_is_one_line_and_exit_code_2(
 )
 def test_usage_is_exit_code_2(arguments: list[str], cli: Cli) -> None:
     ran = cli(*arguments)
-    assert ran.code == 2 and "Usage: tfexport" in ran.err and "Traceback" not in ran.err
+    assert ran.code == 2 and len(ran.errors) == 1
+    usage, error = ran.err.splitlines()
+    assert usage.startswith("Usage: tfexport") and error.endswith("--help'.")
 
 
 @pytest.mark.parametrize("framework", ["tf", "pt"])

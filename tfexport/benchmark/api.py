@@ -20,6 +20,7 @@ from tfexport.benchmark.run import INTERRUPTED, LAUNCHES, ROUND_S, TIME_LIMIT_S,
 from tfexport.benchmark.suite import MOST_PARALLEL, Options
 from tfexport.benchmark.targets import Request, Target, open_target
 from tfexport.errors import InputsError
+from tfexport.files.places import exists
 from tfexport.keywords import not_valid, path, path_text, shown, text
 from tfexport.reporting.requirements import MEASURING, require
 from tfexport.runtime.errors import import_runtime
@@ -63,6 +64,8 @@ def benchmark(
     shared = options or Options()
     name = None if name is None else text("name", name)
     folder = None if folder is None else path("folder", folder)
+    if folder is not None and exists(folder) and not folder.is_dir():
+        raise not_valid("folder", str(folder), "a folder, in which exported checkpoints are kept (--keep)")
     import_runtime()
     announce = progress or (lambda share, text: None)
     limits = Limits(shared.launches or LAUNCHES, shared.round_s or ROUND_S, shared.time_limit_s or TIME_LIMIT_S)
@@ -94,7 +97,6 @@ def _planned(
     requests: Sequence[tuple[Request, Options]], shared: Options, folder: Path, announce: Progress
 ) -> dict[str, tuple[Target, Axes]]:
     """Open all targets, exporting checkpoints into a folder. Returns each target by its name, with its settings."""
-    folder.mkdir(parents=True, exist_ok=True)
     opened = [
         (open_target(request, folder, lambda text: announce(0.0, text)), own.over(shared)) for request, own in requests
     ]

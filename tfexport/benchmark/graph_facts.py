@@ -22,6 +22,8 @@ LARGEST_INPUTS = 2**30
 """Bytes that the inputs of one call may have."""
 _LARGEST = 2**31
 """Bytes of a message that protobuf reads. Larger weights lie in other files."""
+_LONGEST_KEY = 10_000
+"""Letters of the name of an input or output. Arrays are kept in archives, whose entries have names of at most 65,535 bytes."""
 _LONGEST_NAME, _LONGEST_REASON = 100, 300
 _BATCH = ("batch",)
 _SEQUENCE = ("sequence", "seq", "length", "time", "token")
@@ -45,6 +47,11 @@ def read(path: Path) -> onnx.ModelProto:
     if not _names_are_texts(model):
         raise CorruptCheckpointError(f"{path} is not an ONNX file that can be read: a name in it is not UTF-8.")
     for value in (*real_inputs(model), *model.graph.output):
+        if len(value.name) > _LONGEST_KEY:
+            raise CorruptCheckpointError(
+                f"{path} is not an ONNX file that can be measured: {shown(value.name)} is a name of {len(value.name):,} letters, "
+                f"and at most {_LONGEST_KEY:,} are expected. Rename the tensor."
+            )
         if any(isinstance(length, int) and length < 0 for length in shape_of(value)):
             raise CorruptCheckpointError(
                 f"{path} is not an ONNX file: {shown(value.name)} has the shape {shape_of(value)}. Export it again."

@@ -116,7 +116,8 @@ class Request:
 def _name(name: str, value: Any) -> str:
     """Read the name of a target, which folders are called by."""
     found = text(name, value)
-    if found and (Path(found).name != found or found == ".." or "\0" in found or len(found) > _LONGEST_NAME):
+    is_odd = "\0" in found or found.encode("utf-8", "ignore").decode() != found
+    if found and (Path(found).name != found or found == ".." or is_odd or len(found) > _LONGEST_NAME):
         raise not_valid(name, value, f"a name without a slash, of at most {_LONGEST_NAME} letters (NAME=TARGET)")
     return found
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DONE, INVALID, BAD_INPUT = 0, 1, 2
+_UsageError: Any = typer.BadParameter.__base__  # of click, or of the copy of click that newer versions of typer have
 _UNWRAPPED = 10_000
 _LONGEST = 5_000
 
@@ -40,7 +41,7 @@ class Commands(TyperGroup):
         """Run a command, and end the process with its exit code."""
         with command_process():
             try:
-                with _escaped_usage():
+                with _usage_errors():
                     return super().main(*arguments, **keywords)
             except OSError as error:  # of --help: all other text is printed by a `Terminal`
                 raise SystemExit(_not_printed(error)) from error
@@ -52,12 +53,12 @@ class Commands(TyperGroup):
 
     def make_context(self, *arguments: Any, **keywords: Any) -> Any:
         """Parse the arguments of the group."""
-        with _escaped_usage():
+        with _usage_errors():
             return super().make_context(*arguments, **keywords)
 
     def invoke(self, ctx: Any) -> Any:
         """Parse the arguments of a command, and run it."""
-        with _escaped_usage():
+        with _usage_errors():
             return super().invoke(ctx)
 
 
@@ -209,12 +210,14 @@ def _not_printed(error: OSError) -> int:
 
 
 @contextmanager
-def _escaped_usage() -> Iterator[None]:
-    """Escape the message of an error of typer's own, which quotes the arguments as they are."""
+def _usage_errors() -> Iterator[None]:
+    """Print what typer has to say of wrong arguments as the other errors, in one line after the usage of the command."""
     try:
         yield
-    except Exception as error:
-        message = getattr(error, "message", None)
-        if isinstance(message, str):
-            setattr(error, "message", shortened(printable(message), _LONGEST))  # noqa: B010
-        raise
+    except _UsageError as error:
+        context = getattr(error, "ctx", None)
+        if context is None or type(error).__name__ == "NoArgsIsHelpError":  # no argument at all: typer prints the help
+            raise
+        message = _line(error.format_message()).rstrip(".")
+        sys.stderr.write(f"{context.get_usage()}\nerror: {message}. See '{context.command_path} --help'.\n")
+        raise SystemExit(BAD_INPUT) from error

@@ -51,7 +51,6 @@ _ENGINES = {
     "a module that raises": "odd_raises:Class",
     "a module that exits": "odd_exits:Class",
     "a module that is not Python": "odd_syntax:Class",
-    "a module that interrupts": "odd_interrupts:Class",
     "an engine that raises": "odd_engine:Raises",
     "an engine that exits": "odd_engine:Exits",
     "an engine that answers nothing": "odd_engine:Nothing",
@@ -65,7 +64,6 @@ _MODULES = {
     "odd_raises.py": "raise RuntimeError('odd')\n",
     "odd_exits.py": "import sys\nsys.exit(0)\n",
     "odd_syntax.py": "class (\n",
-    "odd_interrupts.py": "raise KeyboardInterrupt\n",
     "odd_engine.py": """
 import sys, time
 from tfexport.benchmark import Engine
