@@ -12,6 +12,12 @@ _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\
 _ELLIPSIS = " [... {} more characters ...] "
 
 
+class Lasting(str):
+    """What a progress function is told and a terminal keeps on its screen: a finding, not the name of a step."""
+
+    __slots__ = ()
+
+
 def printable(text: str) -> str:
     r"""Escape what would act on a terminal: ESC becomes ``\x1b``, and a byte that is not UTF-8 ``\xff``. Line feeds stay."""
     return text if text.isascii() and text.isprintable() else "".join(map(_escaped, text))

@@ -126,6 +126,61 @@ def test_a_corner_that_ought_to_be_there_is_a_problem() -> None:
     assert not report(False).agrees  # nothing was compared
 
 
+def _report(*compared: Pair, changes: tuple[str, ...] = (), **structure: tuple[str, ...]) -> ParityReport:
+    result = RunResult(cases=CASES, structure=structure)
+    return ParityReport(
+        "m",
+        "default",
+        "bert",
+        TOLERANCE,
+        (Corner(IDS["tf"], RunResult(cases=CASES)), Corner(IDS["onnx_tf"], result)),
+        CASES,
+        compared,
+        changes=changes,
+    )
+
+
+def test_the_largest_error_and_the_one_that_is_nearest_to_its_limit(tmp_path: Path) -> None:
+    """An output of large values may have a larger error of which more is allowed."""
+    source = {"last_hidden_state": STATES * 1e4, "pooled": STATES[0]}
+    file = {"last_hidden_state": STATES * 1e4 + np.float32(0.25), "pooled": STATES[0] + np.float32(8e-5)}
+    (pair,) = pairs(tmp_path, tf=source, onnx_tf=file).values()
+    assert pair.largest is not None and pair.worst is not None
+    assert (pair.largest.name, pair.worst.name) == ("last_hidden_state", "pooled")
+    _, line, *_ = _report(pair).lines()
+    assert (
+        "largest error 0.25 of 2.2 allowed (last_hidden_state); nearest to its limit 8e-05 of 0.00011 allowed (pooled)"
+        in line
+    )
+    document = _report(pair).as_dict()["pairs"][0]
+    assert document["largest"]["max_abs_error"] == 0.25
+    (same,) = pairs(tmp_path, tf=source, onnx_tf={**file, "pooled": STATES[0]}).values()
+    assert "nearest" not in _report(same).lines()[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "structure", "outcome"),
+    [
+        ((), (), "agrees"),
+        (("model.onnx is missing",), (), "CHANGED since the export; what was compared agrees"),
+        ((), ("an axis is static",), "NOT VALID; what was compared agrees, but see below"),
+    ],
+)
+def test_the_verdict_above_pairs_that_agree(
+    changes: tuple[str, ...], structure: tuple[str, ...], outcome: str, tmp_path: Path
+) -> None:
+    (pair,) = pairs(tmp_path, tf={"pooled": STATES}, onnx_tf={"pooled": STATES}).values()
+    report = _report(pair, changes=changes, **({"model": structure} if structure else {}))
+    assert report.lines()[0].endswith(f": {outcome}")
+    assert report.as_dict()["outcome"] == outcome
+    assert report.agrees == (outcome == "agrees")
+
+
+def test_the_verdict_above_pairs_that_disagree(tmp_path: Path) -> None:
+    (pair,) = pairs(tmp_path, tf={"pooled": STATES}, onnx_tf={"pooled": changed(0, 0, 0)}).values()
+    assert _report(pair, changes=("model.onnx is missing",)).lines()[0].endswith(": DISAGREES")
+
+
 @pytest.mark.parametrize(("levels", "second"), [({"all": False}, "file"), ({}, "other framework")])
 def test_an_error_after_the_last_layer_is_said_to_be_in_the_second_corner(levels: dict[str, bool], second: str) -> None:
     found = Located("tf and another", "model", "1x3", levels=levels)

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from tfexport.errors import OutputError, ValidationError
 from tfexport.processes.command import check_signals, command_process, one_line
 from tfexport.processes.streams import Screen, flush, quiet
-from tfexport.text import printable, shortened
+from tfexport.text import Lasting, printable, shortened
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -169,7 +169,14 @@ class Terminal:
         text = TextColumn("{task.description}", markup=False)
         with Progress(text, *columns, TimeElapsedColumn(), console=console, transient=True) as bar:
             task = bar.add_task("starting", total=1.0)
-            yield lambda share, name: bar.update(task, completed=share, description=_line(name))
+
+            def show(share: float | None, name: str) -> None:
+                if isinstance(name, Lasting):
+                    bar.console.print(_line(name), markup=False, highlight=False)
+                else:
+                    bar.update(task, completed=share, description=_line(name))
+
+            yield show
 
     def _write(self, text: str) -> None:
         try:

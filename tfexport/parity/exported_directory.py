@@ -25,6 +25,7 @@ from tfexport.pipeline.options import export_options
 from tfexport.pipeline.publishing import MANIFEST, read_manifest
 from tfexport.processes.isolation import call_isolated
 from tfexport.runtime.providers import check_providers
+from tfexport.text import Lasting
 
 
 def validate_export(
@@ -76,6 +77,10 @@ def validate_export(
         raise CheckpointNotFoundError(f"{folder} is not a directory. Expected one that holds exported ONNX files.")
     manifest = read_manifest(folder)
     source = str(reference or _source(manifest, folder))
+    announce("checking checksums")
+    changed = [*_changed(folder, manifest), *(_changed_source(source, manifest) if reference is None else ())]
+    for sentence in changed:  # at once: the comparison takes minutes
+        announce(Lasting(sentence))
     options = export_options(
         feature=feature or manifest.get("feature") or AUTO,
         framework=framework or manifest.get("framework", {}).get("name"),
@@ -90,8 +95,6 @@ def validate_export(
         model = model.in_one_file()
         plan = model.summary(limits.on_frameworks(call_isolated))
     export = Export(plan.framework, _paths(folder, plan), manifest)
-    announce("checking checksums")
-    changed = [*_changed(folder, manifest), *(_changed_source(source, manifest) if reference is None else ())]
     with tempfile.TemporaryDirectory(prefix="tfexport-validate-") as exchanged:
         run = ParityRun(plan, Exchange(Path(exchanged)), providers, call_isolated, announce, limits)
         report = _compare(run, model.in_framework(plan.framework, plan.feature), export, repro)

@@ -82,6 +82,12 @@ class Pair:
         return max(counted, key=lambda output: output.max_abs_error / (output.allowed or 1e-300), default=None)
 
     @property
+    def largest(self) -> OutputReport | None:
+        """Output with the largest error; None when nothing was compared. Another one may be nearer to its limit."""
+        counted = [output for output in self.outputs if not math.isnan(output.max_abs_error)]
+        return max(counted, key=lambda output: output.max_abs_error, default=None)
+
+    @property
     def smallest_failure(self) -> Compared | None:
         """Failing case with the fewest elements, in which a cause is found most easily; None when no case fails.
 

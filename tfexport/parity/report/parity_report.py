@@ -11,7 +11,7 @@ from tfexport.parity.localisation import Located
 from tfexport.parity.pairs import Compared, Pair, noise
 from tfexport.parity.run_result import RunResult, thawed
 from tfexport.pipeline.manifest import installed_versions
-from tfexport.validation import Case, Tolerance, json_number
+from tfexport.validation import Case, OutputReport, Tolerance, json_number
 
 SCHEMA_VERSION = 1
 _PADDING_NOISE = 10.0
@@ -139,6 +139,7 @@ class ParityReport:
             "model_type": self.model_type,
             "feature": self.feature,
             "agrees": self.agrees,
+            "outcome": self._outcome(),
             "problems": list(self.problems),
             "tolerance": vars(self.tolerance),
             "noise": json_number(self.noise),
@@ -152,13 +153,22 @@ class ParityReport:
             "versions": installed_versions(),
         }
 
+    def _outcome(self) -> str:
+        """Return the verdict. Where all outputs agree and something else is wrong, it does not say that they disagree."""
+        if self.agrees:
+            return "agrees"
+        if not self.pairs or not all(pair.agrees for pair in self.pairs):
+            return "DISAGREES"
+        if len(self.changes) == len(self.problems):
+            return "CHANGED since the export; what was compared agrees"
+        return "NOT VALID; what was compared agrees, but see below"
+
     def lines(self) -> list[str]:
         """Return the report for a terminal, whether all agree first."""
-        outcome = "agrees" if self.agrees else "DISAGREES"
         source = self.corners[0].name
         more = len(self.problems) - _SHOWN
         return [
-            f"{self.checkpoint}: {self.model_type}, {self.feature}: {outcome}",
+            f"{self.checkpoint}: {self.model_type}, {self.feature}: {self._outcome()}",
             *(f"  {corner.name}: not run: {corner.absent}" for corner in self.corners if corner.result is None),
             *(f"  {pair.name}: {_pair_line(pair)}" for pair in self.pairs),
             *(f"  {note}" for note in self.notes),
@@ -171,12 +181,18 @@ class ParityReport:
 
 
 def _pair_line(pair: Pair) -> str:
-    worst, number = pair.worst, len(pair.compared)
+    worst, largest, number = pair.worst, pair.largest, len(pair.compared)
     failing = sum(bool(each.report.problems) for each in pair.compared)
-    if worst is None:
+    if worst is None or largest is None:
         return f"NO, {failing} of {number} cases" if failing else "nothing was compared"
-    error = f"largest error {worst.max_abs_error:.2g} of {worst.allowed:.2g} allowed ({worst.name})"
+    error = f"largest error {_error(largest)}"
+    if largest != worst:
+        error += f"; nearest to its limit {_error(worst)}"
     return f"yes, {number} cases, {error}" if pair.agrees else f"NO, {failing} of {number} cases, {error}"
+
+
+def _error(output: OutputReport) -> str:
+    return f"{output.max_abs_error:.2g} of {output.allowed:.2g} allowed ({output.name})"
 
 
 def _by_text(notes: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -211,12 +227,13 @@ def _result(result: RunResult, repeat: str | None) -> dict[str, Any]:
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
-    worst = pair.worst
+    worst, largest = pair.worst, pair.largest
     return {
         "first": pair.first.name,
         "second": pair.second.name,
         "agrees": pair.agrees,
         "worst": None if worst is None else worst.as_dict(),
+        "largest": None if largest is None else largest.as_dict(),
         "cases": [_compared(each) for each in pair.compared],
     }
 
