@@ -58,6 +58,18 @@ def text(name: str, value: Any) -> str:
     raise not_valid(name, value, "a text")
 
 
+def name_text(name: str, value: Any) -> str:
+    """Read the name of something that exists: a text that is not empty.
+
+    Raises:
+        InputsError: The value is not a text, or is empty.
+    """
+    found = text(name, value)
+    if not found.strip():
+        raise not_valid(name, value, "a name that is not empty")
+    return found
+
+
 def names(name: str, value: Any) -> tuple[str, ...]:
     """Read a list of names.
 

@@ -1,9 +1,10 @@
-"""Text of others in what we print: control characters escaped, long names shortened."""
+"""Text in what we print: control characters of others escaped, long names shortened, sizes in their unit."""
 
 from __future__ import annotations
 
 import unicodedata
 
+_LEAST_MEGABYTES = 100_000
 _KEPT = "\n\t"
 _CONTROLS = ("Cc", "Cs", "Zl", "Zp")
 """Categories of Unicode: controls, halves of surrogate pairs (bytes of a name that are not UTF-8), separators of lines."""
@@ -29,6 +30,11 @@ def shortened(text: str, limit: int) -> str:
         return text
     half = limit // 2
     return f"{text[:half]}{_ELLIPSIS.format(len(text) - 2 * half)}{text[-half:]}"
+
+
+def size_text(size: int) -> str:
+    """Return a number of bytes for people: ``45.1 MB``; below 0.1 MB in ``kB``."""
+    return f"{size / 1e6:,.1f} MB" if size >= _LEAST_MEGABYTES else f"{size / 1e3:.1f} kB"
 
 
 def _escaped(character: str) -> str:

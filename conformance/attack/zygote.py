@@ -53,6 +53,7 @@ _PRELOADED = (
     "tfexport.parity.exported_directory",
     "tfexport.pipeline.export",
     "tfexport.validation",
+    "tomllib",
 )
 _INTERVAL_S = 0.02
 _LOOK_S = 0.1

@@ -29,17 +29,6 @@ _MARKUP = re.compile(
 )
 """Parts that are left out of messages: terminal colours, positions in TensorFlow's library, arguments of Keras 3's layers."""
 
-RAISED_BY_MODELS = (
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    LookupError,
-    AssertionError,
-    ArithmeticError,
-)
-"""Errors that a model's own code raises on inputs that it does not accept."""
-
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -230,19 +219,17 @@ def mapped(value: Any, function: Callable[[Any], Any]) -> Any:
 
 
 @contextmanager
-def model_errors(model: Any, *of_framework: type[Exception]) -> Iterator[None]:
+def model_errors(model: Any) -> Iterator[None]:
     """Turn an error that a model raises on dummy inputs into a `TracingError`. Only the call of the model belongs inside.
 
     Args:
         model: The model. The message uses its ``known_as``, or its class where it lacks one.
-        of_framework: Further error classes, those of the framework.
     """
-    raised: tuple[type[Exception], ...] = (*RAISED_BY_MODELS, *of_framework)
     try:
         yield
     except TfExportError:
         raise
-    except raised as error:
+    except Exception as error:  # the boundary of a model: its code decides what it raises
         name = getattr(model, "known_as", type(model).__name__)
         raise TracingError(
             f"{name} itself fails on the dummy inputs: {type(error).__name__}: {reason_of(error)}"

@@ -33,7 +33,18 @@ from tfexport.errors import (
 from tfexport.files.json_files import read_object
 from tfexport.files.places import check_held, exists, expanded
 from tfexport.files.reading import is_regular
-from tfexport.keywords import Reader, checked_by, not_valid, optional, path_text, read_keywords, shown, text, whole
+from tfexport.keywords import (
+    Reader,
+    checked_by,
+    name_text,
+    not_valid,
+    optional,
+    path_text,
+    read_keywords,
+    shown,
+    text,
+    whole,
+)
 from tfexport.pipeline.publishing import MANIFEST, read_manifest
 from tfexport.pipeline.sidecar_files import GENERATION_CONFIG
 from tfexport.processes.isolation import call_isolated
@@ -131,10 +142,10 @@ def _lengths(name: str, value: Any) -> dict[str, int]:
 _READERS: dict[str, Reader] = {
     "path": path_text,
     "name": _name,
-    "feature": text,
+    "feature": name_text,
     "framework": optional(checked_by(check_framework)),
     "reference": optional(path_text),
-    "model_type": optional(text),
+    "model_type": optional(name_text),
     "axes": _lengths,
 }
 

@@ -9,7 +9,7 @@ from numbers import Real
 from typing import Any, TypedDict, Unpack
 
 from tfexport.errors import InputsError
-from tfexport.keywords import Reader, flag, names, not_valid, optional, read_keywords, shown, text
+from tfexport.keywords import Reader, flag, name_text, names, not_valid, optional, read_keywords, shown
 from tfexport.text import shortened
 
 Length = int | str | None
@@ -236,8 +236,8 @@ def _as_json(value: Any) -> Any:
 
 _READERS: dict[str, Reader] = {
     "trust": flag,
-    "signature": optional(text),
-    "tag": optional(text),
+    "signature": optional(name_text),
+    "tag": optional(name_text),
     "input_shapes": _shapes,
     "axis_names": _axis_names,
     "inputs_as_nchw": names,

@@ -72,7 +72,7 @@ def parity(
             checkpoint,
             model_tf=model_tf,
             model_pt=model_pt,
-            feature=feature or "default",
+            feature="default" if feature is None else feature,
             providers=_split(providers),
             atol=atol,
             rtol=rtol,

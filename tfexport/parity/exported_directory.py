@@ -15,6 +15,7 @@ from tfexport.declarations.parts import ENCODER_PART
 from tfexport.errors import CheckpointNotFoundError, CorruptCheckpointError, InputsError, UnreadableFileError
 from tfexport.files.places import check_held, expanded, inside
 from tfexport.files.reading import is_regular
+from tfexport.keywords import path_text
 from tfexport.parity.corners import CPU, Corner, CornerId
 from tfexport.parity.exchange import Exchange
 from tfexport.parity.frameworks import FrameworkModel, PlanSummary
@@ -76,18 +77,18 @@ def validate_export(
     if not folder.is_dir():
         raise CheckpointNotFoundError(f"{folder} is not a directory. Expected one that holds exported ONNX files.")
     manifest = read_manifest(folder)
-    source = str(reference or _source(manifest, folder))
+    source = _source(manifest, folder) if reference is None else path_text("reference", reference)
     announce("checking checksums")
     changed = [*_changed(folder, manifest), *(_changed_source(source, manifest) if reference is None else ())]
     for sentence in changed:  # at once: the comparison takes minutes
         announce(Lasting(sentence))
     options = export_options(
-        feature=feature or manifest.get("feature") or AUTO,
-        framework=framework or manifest.get("framework", {}).get("name"),
+        feature=(manifest.get("feature") or AUTO) if feature is None else feature,
+        framework=manifest.get("framework", {}).get("name") if framework is None else framework,
         atol=atol,
         rtol=rtol,
         cache_dir=cache_dir,
-        model_type=model_type or (_model_type(manifest) if reference is None else None),
+        model_type=_model_type(manifest) if model_type is None and reference is None else model_type,
     )
     model = FrameworkModel(source, replace(options, signature=_options(manifest, trust)))
     plan = model.summary(limits.on_frameworks(call_isolated))

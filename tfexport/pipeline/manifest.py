@@ -19,6 +19,7 @@ from tfexport.pipeline.preparation import Prepared
 from tfexport.pipeline.publishing import MODEL as DEFAULT_FILE
 from tfexport.pipeline.stages import Stages
 from tfexport.pipeline.variants import ValidatedVariant
+from tfexport.text import size_text
 from tfexport.validation import ValidationReport, json_number
 
 SCHEMA_VERSION = 1
@@ -186,18 +187,23 @@ def summary(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         f"{graph['nodes']} nodes" + (f" in {name}" if len(graphs) > 1 else "") for name, graph in graphs.items()
     )
     return [
-        ("model", f"{manifest['source']['model_class']}, {manifest['feature']}"),
+        ("model", _model_summary(manifest["source"], manifest["feature"])),
         *([("loaded by", manifest["source"]["loaded_by"])] if manifest["source"].get("loaded_by") else []),
         ("framework", manifest["framework"]["reason"]),
         ("exporter", f"{manifest['exporter']}, opset {manifest['opset']}, {nodes}"),
         *_ports_summary(graphs),
-        ("size", f"{size / 1e6:.1f} MB"),
+        ("size", size_text(size)),
         ("validated", _validation_summary(manifest["validation"], manifest["validated"])),
         *(("variant", _variant_summary(name, variant)) for name, variant in variants.items()),
         *(("generated", _generation_summary(text)) for text in manifest["validation"]["generation"]),
         *(("caveat", caveat) for caveat in manifest["caveats"]),
         ("time", ", ".join(f"{name} {stage['seconds']:.1f} s" for name, stage in manifest["stages"].items())),
     ]
+
+
+def _model_summary(source: Mapping[str, Any], feature: str) -> str:
+    """Return the class and the feature; a model that declares itself has no features."""
+    return source["model_class"] if source["model_type"] is None else f"{source['model_class']}, {feature}"
 
 
 def _ports_summary(graphs: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -16,7 +16,17 @@ from tfexport.checkpoints.preprocessor import PreprocessorKind, check_preprocess
 from tfexport.checkpoints.signature import SignatureKeywords, SignatureOptions, signature_options
 from tfexport.errors import OpsetError
 from tfexport.graph import check_opset
-from tfexport.keywords import Reader, checked_by, flag, not_negative, optional, path_text, read_keywords, shown, text
+from tfexport.keywords import (
+    Reader,
+    checked_by,
+    flag,
+    name_text,
+    not_negative,
+    optional,
+    path_text,
+    read_keywords,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -142,9 +152,9 @@ def _opset(value: Any) -> int:
 
 
 _READERS: dict[str, Reader] = {
-    "feature": text,
+    "feature": name_text,
     "framework": optional(checked_by(check_framework)),
-    "model_type": optional(text),
+    "model_type": optional(name_text),
     "preprocessor": checked_by(check_preprocessor_kind),
     "cache_dir": optional(path_text),
     "opset": optional(checked_by(_opset)),

@@ -13,7 +13,6 @@ from typing import Any
 
 from torch.onnx.errors import OnnxExporterError, UnsupportedOperatorError
 
-from tfexport.backends.base import RAISED_BY_MODELS
 from tfexport.errors import ConversionError, OpsetError, TfExportError, TracingError, UnsupportedOpError
 from tfexport.processes.locks import PROCESS_LOCK
 
@@ -38,7 +37,7 @@ def torch_errors(exporter: str, model: Any) -> Iterator[None]:
         raise
     except OnnxExporterError as error:
         raise _exporter_failed(error, exporter) from error
-    except RAISED_BY_MODELS as error:
+    except Exception as error:  # the boundary of a model: its code decides what it raises
         where = _in_layer(_running_layer(error, model))
         raise TracingError(f"torch's {exporter} cannot trace the model{where}: {_first_line(error)}") from error
 

@@ -46,7 +46,7 @@ class TensorFlowBackend:
 
     @exclusive
     def call(self, model: Any, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        with model_errors(model, tf.errors.OpError):
+        with model_errors(model):
             outputs = model({name: tf.constant(array) for name, array in inputs.items()})
             return {name: np.asarray(value) for name, value in outputs.items()}
 
@@ -71,7 +71,7 @@ class TensorFlowBackend:
         patch = patched(ctrl_cache.specs() if PAST in inputs else ())
         tensors = {name: mapped(value, tf.constant) for name, value in inputs.items()}
         with prepared(model, config), stand_ins(), patch:
-            outputs = caller.call(config, tensors, partial(model_errors, model, tf.errors.OpError))
+            outputs = caller.call(config, tensors, partial(model_errors, model))
         return {name: np.asarray(value) for name, value in flatten_outputs(config, outputs).items()}
 
     @exclusive

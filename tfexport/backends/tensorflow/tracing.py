@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfexport.backends.base import declared_outputs, flat_inputs, mapped, reason_of
 from tfexport.backends.tensorflow.calling import caller_of
 from tfexport.declarations.onnx_config import OnnxConfig
-from tfexport.errors import ContractError, TracingError
+from tfexport.errors import ContractError, TfExportError, TracingError
 
 _NAME = re.compile(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*")
 """Names that TensorFlow accepts."""
@@ -84,7 +84,9 @@ def _concrete(call: Any, specs: list[Any], *, autograph: bool) -> Any:
         raise TracingError(
             f"TensorFlow cannot trace the model: it branches on a tensor in Python: {reason_of(error)}"
         ) from error
-    except (TypeError, ValueError, AttributeError, RuntimeError, tf.errors.OpError) as error:
+    except TfExportError:
+        raise
+    except Exception as error:  # the boundary of a model: its code decides what it raises
         raise TracingError(f"TensorFlow cannot trace the model: {type(error).__name__}: {reason_of(error)}") from error
 
 

@@ -10,6 +10,7 @@ from tfexport.benchmark.report.table import Headline, Speedup, Table
 from tfexport.benchmark.sampling import PRECISION
 from tfexport.benchmark.statistics import LEVEL, MARGIN
 from tfexport.reporting.formatting import bracketed, percent, plural, significant, with_interval
+from tfexport.text import size_text
 
 _BOUNDARIES = {
     "host": "a call is timed from NumPy arrays to NumPy arrays, copies included (host)",
@@ -91,7 +92,7 @@ def about(target: Mapping[str, Any]) -> str:
     if target.get("exported_from"):
         duration = "" if target.get("export_s") is None else f" in {significant(target['export_s'])} s"
         parts.append(f"exported from {target['exported_from']}{duration}")
-    parts += [f"{name} {significant(file['bytes'] / 1e6)} MB" for name, file in target["files"].items()]
+    parts += [f"{name} {size_text(file['bytes'])}" for name, file in target["files"].items()]
     for stem, graph in target["graphs"].items():
         opset = graph["opset"].get("ai.onnx")
         parts.append(

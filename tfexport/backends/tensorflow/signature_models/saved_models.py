@@ -50,10 +50,15 @@ def load_saved_model(checkpoint: Checkpoint) -> SignatureModel:
         )
     function = signatures[name]
     order = tuple(getattr(function, "_arg_keywords", None) or ())
-    model = model_of_function(function, f"{source} ({name})", name, kept=loaded, order=order)
+    model = model_of_function(function, f"{_called(checkpoint)} ({name})", name, kept=loaded, order=order)
 
     def call(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
         # TensorFlow returns them in an order that differs from one process to the next.
         return dict(sorted(model.function(tensors).items()))
 
     return replace(model, function=call)
+
+
+def _called(checkpoint: Checkpoint) -> str:
+    """Return the name of the folder, however the user wrote its path."""
+    return checkpoint.source if checkpoint.path is None else checkpoint.path.resolve().name
