@@ -52,7 +52,7 @@ def test_an_attack(case: Case, harness: Harness, tmp_path: Path) -> None:
 
 def test_the_recorded_results_hold() -> None:
     recorded = json.loads(RESULTS.read_text())["cases"]
-    assert set(map(printable, map(str, all_cases()))) == set(recorded)
+    assert set(map(printable, map(str, all_cases()))) <= set(recorded)
     assert [name for name, result in recorded.items() if result["holds"] is False] == []
     assert not any(root in RESULTS.read_text() for root in ("/tmp/", "/root/", "/home/"))
 
