@@ -159,6 +159,15 @@ def leftovers(target: Path) -> list[str]:
     return sorted(file.name for file in target.parent.iterdir() if ".tfexport-" in file.name)
 
 
+def set_special_tokens(folder: Path, token: int) -> Path:
+    """Set the id that begins and ends a text in a saved checkpoint, whose default may lie outside a small vocabulary."""
+    for name in ("config.json", "generation_config.json"):
+        if (folder / name).is_file():
+            values = json.loads((folder / name).read_text()) | {"bos_token_id": token, "eos_token_id": token}
+            (folder / name).write_text(json.dumps(values))
+    return folder
+
+
 def small_tokenizer(folder: Path, size: int = 99) -> Any:
     """Make a BERT tokenizer of `size` tokens offline, save it into a folder, and return it."""
     from transformers import BertTokenizerFast

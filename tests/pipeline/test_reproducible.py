@@ -43,6 +43,7 @@ def _seeds(root: Path) -> dict[str, dict[str, Any]]:
         "t5-tf": ("t5", "T5ForConditionalGeneration", "h5"),
     }.items():
         support.save_tiny(root / name, model_type, class_name, form)
+    support.set_special_tokens(root / "gpt2-pt", 97)
     _save_recurrent(root / "recurrent.keras")
     _save_looping(root / "looping")
     return {

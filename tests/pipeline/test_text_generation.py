@@ -35,7 +35,9 @@ def _checkpoint(folder: Path, model_type: str, task: str, framework: Framework) 
 @pytest.fixture(scope="module")
 def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A TensorFlow GPT-2 with a language head."""
-    return _checkpoint(tmp_path_factory.mktemp("gpt2") / "gpt2", "gpt2", "causal-lm", "tf")
+    return support.set_special_tokens(
+        _checkpoint(tmp_path_factory.mktemp("gpt2") / "gpt2", "gpt2", "causal-lm", "tf"), 97
+    )
 
 
 def test_auto_is_with_a_cache(gpt2: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from pathlib import Path
 
 LOCK = ".lock"
 _INSIDE = ".tfexport"
-FORM = r"[0-9]+-[0-9a-f]{8}"
+FORM = r"[1-9][0-9]{0,9}-[0-9a-f]{8}"
 """Regular expression of the name of a folder after its prefix: the number of the process, and eight random digits."""
 _PROCESSES = Path("/proc")
 _BOOT = Path("/proc/sys/kernel/random/boot_id")

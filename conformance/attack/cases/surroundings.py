@@ -139,16 +139,11 @@ def _in(surrounding: str) -> Callable[[Sandbox], Command]:
 
 
 def _folders() -> Iterator[Case]:
-    shadow = " ".join(
-        f"{name}.py"
-        for name in ("onnx", "json", "keras", "torch", "numpy", "tfexport", "transformers", "sitecustomize")
-    )
     yield AREA.case(
         "Python files of the names of packages in the working folder",
         # Run as a script would be: `python -m` itself puts the working folder on the path.
-        _shell(
-            f'cd {{cwd}} && echo \'open("{{cwd}}/CANARY", "w")\' | tee {shadow} > /dev/null && '
-            "$PYTHON -I -c 'import sys; sys.path.insert(0, \"{repository}\"); from tfexport.cli import app; app()' "
+        _shadowed(
+            "cd {cwd} && $PYTHON -I -c 'import sys; sys.path.insert(0, \"{repository}\"); from tfexport.cli import app; app()' "
             "export -m {model} {out}".replace("{repository}", str(Path(__file__).resolve().parents[3])),
             "dense-keras3.keras",
         ),
@@ -179,10 +174,21 @@ def _without_home(sandbox: Sandbox) -> Command:
     return Command(shell=f"$TFEXPORT export -m {model} {sandbox.out}", unset=("HOME",), limits=_SOON)
 
 
+def _shadowed(text: str, seed: str) -> Callable[[Sandbox], Command]:
+    def prepare(sandbox: Sandbox) -> Command:
+        for name in ("onnx", "json", "keras", "torch", "numpy", "tfexport", "transformers", "sitecustomize"):
+            (sandbox.cwd / f"{name}.py").write_text(f'open("{sandbox.cwd}/CANARY", "w")')
+        return _shell(text, seed)(sandbox)
+
+    return prepare
+
+
 def _as_nobody(seed: str) -> Callable[[Sandbox], Command]:
     def prepare(sandbox: Sandbox) -> Command:
         sandbox.open_to_others()
         model = sandbox.copy(seed)
+        for file in (file for file in model.rglob("*") if file.is_file()):
+            file.chmod(0o644)  # safetensors writes files that only their owner may read
         return tfexport("export", "-m", model, sandbox.out, user=NOBODY, cwd=Path("/"), environment=_HOMELESS)
 
     return prepare
