@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tfexport.backends import get_backend
 from tfexport.benchmark.cell_results import CellResult, comparisons
 from tfexport.benchmark.cells import Axes, Setting
 from tfexport.benchmark.engines import Engine, engine, installed, missing
@@ -16,7 +17,8 @@ from tfexport.benchmark.run_spec import Arrays, Model, RunSpec
 from tfexport.benchmark.targets import Target
 from tfexport.checkpoints.checkpoint import open_checkpoint
 from tfexport.errors import BenchmarkError, ProcessError
-from tfexport.onnx.features import FeaturesManager
+from tfexport.pipeline.options import export_options
+from tfexport.pipeline.plan import ConfiguredPlan, make_plan
 from tfexport.processes.isolation import call_isolated
 from tfexport.runtime.providers import check_providers
 
@@ -157,10 +159,12 @@ def _with_checkpoints(target: Target, axes: Axes, folder: Path) -> Model:
 
 def _convert(model: Model, framework: str, folder: Path) -> None:
     assert model.feature is not None and model.checkpoint is not None
-    found = FeaturesManager.get_model_from_feature(
-        model.feature, model.checkpoint, framework, model_type=model.model_type
+    plan = make_plan(
+        model.checkpoint, export_options(feature=model.feature, framework=framework, model_type=model.model_type)
     )
-    found.save_pretrained(folder)
+    assert isinstance(plan, ConfiguredPlan)
+    loaded = get_backend(plan.choice.framework).load(plan.checkpoint, plan.model_class, plan.choice)
+    loaded.model.save_pretrained(folder)
 
 
 def _group(target: Target, axes: Axes, setting: Setting, folder: Path) -> Group:

@@ -79,7 +79,8 @@ def load_preprocessor(checkpoint: Checkpoint, kind: str = "auto") -> Preprocesso
 
 def _load(checkpoint: Checkpoint, kind: str) -> Any:
     try:
-        return transformers_api.load_preprocessor(kind, checkpoint.location, checkpoint.cache_dir, checkpoint.config)
+        config = None if checkpoint.model_type is None else checkpoint.config
+        return transformers_api.load_preprocessor(kind, checkpoint.location, checkpoint.cache_dir, config)
     except transformers_api.CodeNeededError as error:
         raise transformers_api.NotLoadedError(
             code_needed(checkpoint.path, transformers_api.PREPROCESSORS[kind])

@@ -203,7 +203,8 @@ def load_preprocessor(kind: str, location: str, cache_dir: str | None, config: A
         kind: ``tokenizer``, ``feature_extractor``, ``image_processor`` or ``processor``.
         location: A folder, or an id on the hub.
         cache_dir: Folder in which transformers keeps downloads; None for its default.
-        config: Configuration of the model. Without it, transformers reads the file again, and may guess the type from the path.
+        config: Configuration of the model, for a file that does not name a type: transformers would guess it from the path.
+            None for the file's own.
 
     Raises:
         CodeNeededError: The preprocessor is a class of the checkpoint's own.
@@ -212,7 +213,8 @@ def load_preprocessor(kind: str, location: str, cache_dir: str | None, config: A
     load = class_named(PREPROCESSORS[kind]).from_pretrained
     try:
         with without_remote_code():
-            found = load(location, cache_dir=cache_dir, config=config, trust_remote_code=False)
+            given = {} if config is None else {"config": config}
+            found = load(location, cache_dir=cache_dir, trust_remote_code=False, **given)
     except TfExportError:
         raise
     except Exception as error:  # the boundary of transformers: files of others decide what its classes raise

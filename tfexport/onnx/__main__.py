@@ -11,6 +11,8 @@ from tfexport.checkpoints.framework import FRAMEWORKS
 from tfexport.checkpoints.preprocessor import PREPROCESSOR_KINDS
 from tfexport.errors import ValidationError
 from tfexport.pipeline.export import ExportResult, export_model
+from tfexport.pipeline.options import ExportKeywords, export_options
+from tfexport.pipeline.plan import ConfiguredPlan, make_plan
 from tfexport.processes.command import command_process, one_line
 from tfexport.processes.streams import quiet
 from tfexport.text import printable
@@ -51,17 +53,18 @@ def _export(
     preprocessor: str,
     export_with_transformers: bool,
 ) -> ExportResult:
-    return export_model(
-        model,
-        output,
-        feature=feature,
-        framework=framework,
-        opset=opset,
-        atol=atol,
-        cache_dir=cache_dir,
-        preprocessor=preprocessor,
-        monolith=feature not in _IN_PARTS,
-    )
+    options: ExportKeywords = {
+        "feature": feature,
+        "framework": framework,
+        "opset": opset,
+        "atol": atol,
+        "cache_dir": cache_dir,
+        "preprocessor": preprocessor,
+    }
+    plan = make_plan(model, export_options(**options))
+    in_parts = isinstance(plan, ConfiguredPlan) and len(plan.declared.parts) > 1
+    options["monolith"] = in_parts and feature not in _IN_PARTS
+    return export_model(model, output, **options)
 
 
 def _parser() -> ArgumentParser:

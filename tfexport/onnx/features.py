@@ -75,12 +75,7 @@ class FeaturesManager:
 
     @staticmethod
     def get_model_from_feature(
-        feature: str,
-        model: str | Path,
-        framework: str | None = None,
-        cache_dir: str | None = None,
-        *,
-        model_type: str | None = None,
+        feature: str, model: str | Path, framework: str | None = None, cache_dir: str | None = None
     ) -> Any:
         """Load a checkpoint for a feature. Weights of the other framework are converted.
 
@@ -89,7 +84,6 @@ class FeaturesManager:
             model: a checkpoint folder or a hub id.
             framework: ``"pt"`` or ``"tf"``; None as in `determine_framework`.
             cache_dir: folder in which transformers keeps downloads.
-            model_type: model type, for a configuration that does not name one.
 
         Returns:
             A ``PreTrainedModel`` or a ``TFPreTrainedModel``.
@@ -99,7 +93,7 @@ class FeaturesManager:
             FrameworkError: the framework cannot be used.
             UnsupportedError: the model type or the feature has no declaration.
         """
-        checkpoint = open_checkpoint(model, cache_dir=cache_dir, model_type=model_type)
+        checkpoint = open_checkpoint(model, cache_dir=cache_dir)
         choice = checkpoint.choose_framework(framework, installed_frameworks())
         architectures = architectures_of(checkpoint.config)
         name = model_class(checkpoint.config.model_type, feature, choice.framework, architectures)
