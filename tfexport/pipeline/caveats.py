@@ -34,7 +34,7 @@ def caveats_of(plan: Plan, model: Any, graphs: Mapping[str, OnnxGraph]) -> list[
     found = []
     if plan.feature.removesuffix(WITH_PAST) in GENERATING:
         tokens = special_tokens(model.config, getattr(model, "generation_config", None))
-        for size in set(_vocabulary_sizes(graphs)):
+        for size in sorted(set(_vocabulary_sizes(graphs))):
             found += [_sentence(name, token, size) for name, token in outside(tokens, size)]
     if plan.checkpoint.path is not None:
         found += [
