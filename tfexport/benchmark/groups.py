@@ -10,6 +10,7 @@ from tfexport.backends import get_backend
 from tfexport.benchmark.cell_results import CellResult, comparisons
 from tfexport.benchmark.cells import Axes, Setting
 from tfexport.benchmark.engines import Engine, engine, installed, missing
+from tfexport.benchmark.engines.checkpoints import plan_of
 from tfexport.benchmark.graph_facts import check_size, half_precision
 from tfexport.benchmark.processes import patience_s
 from tfexport.benchmark.reference import distinct, make_references, save
@@ -17,8 +18,6 @@ from tfexport.benchmark.run_spec import Arrays, Model, RunSpec
 from tfexport.benchmark.targets import Target
 from tfexport.checkpoints.checkpoint import open_checkpoint
 from tfexport.errors import BenchmarkError, ProcessError
-from tfexport.pipeline.options import export_options
-from tfexport.pipeline.plan import ConfiguredPlan, make_plan
 from tfexport.processes.isolation import call_isolated
 from tfexport.runtime.providers import check_providers
 
@@ -158,11 +157,7 @@ def _with_checkpoints(target: Target, axes: Axes, folder: Path) -> Model:
 
 
 def _convert(model: Model, framework: str, folder: Path) -> None:
-    assert model.feature is not None and model.checkpoint is not None
-    plan = make_plan(
-        model.checkpoint, export_options(feature=model.feature, framework=framework, model_type=model.model_type)
-    )
-    assert isinstance(plan, ConfiguredPlan)
+    plan = plan_of(model, framework)
     loaded = get_backend(plan.choice.framework).load(plan.checkpoint, plan.model_class, plan.choice)
     loaded.model.save_pretrained(folder)
 

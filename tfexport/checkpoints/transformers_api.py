@@ -77,9 +77,8 @@ def without_remote_code() -> Iterator[None]:
         dynamic = _imported("transformers.dynamic_module_utils")
         specs = [
             PatchingSpec(dynamic, "TIME_OUT_REMOTE_CODE", 0),  # seconds to wait for an answer: with 0 it does not ask
-            PatchingSpec(
-                dynamic, "cached_file", _refuse
-            ),  # every import of a checkpoint's Python first asks for its file
+            # Every import of a checkpoint's Python first asks for its file.
+            PatchingSpec(dynamic, "cached_file", _refuse),
         ]
         if "transformers.modeling_utils" in sys.modules:  # it needs PyTorch
             specs.append(PatchingSpec(sys.modules["transformers.modeling_utils"], "load_and_register_kernel", _refuse))

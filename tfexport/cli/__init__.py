@@ -11,10 +11,11 @@ from tfexport import __version__
 from tfexport.checkpoints import sources
 from tfexport.cli.benchmark_commands import app as benchmark_app
 from tfexport.cli.parity_commands import parity, validate
-from tfexport.cli.signature_options import (
+from tfexport.cli.shared_options import (
     AxisNames,
     InputsAsNchw,
     InputShapes,
+    ModelType,
     OutputsAsNchw,
     Signature,
     Tag,
@@ -87,9 +88,7 @@ def export(
             help="Preprocessor to load: auto, tokenizer, feature_extractor, image_processor or processor.",
         ),
     ] = "auto",
-    model_type: Annotated[
-        str | None, typer.Option("--model-type", help="Model type, for a config.json that does not name one.")
-    ] = None,
+    model_type: ModelType = None,
     allow_missing_weights: Annotated[
         bool,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tfexport.cli.shared_options import ModelType
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Verbose, screen
 
 
@@ -69,9 +70,7 @@ def run(
     reference: Annotated[
         str | None, typer.Option("--reference", help="Checkpoint of the same weights as the exported files.")
     ] = None,
-    model_type: Annotated[
-        str | None, typer.Option("--model-type", help="Model type, for a config.json that does not name one.")
-    ] = None,
+    model_type: ModelType = None,
     axis: Annotated[
         list[str] | None,
         typer.Option("--axis", help="NAME=LENGTH of an axis of an ONNX file, if its name does not say it."),

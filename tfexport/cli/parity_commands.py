@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from tfexport.checkpoints import sources
-from tfexport.cli.signature_options import AxisNames, InputShapes, Signature, Tag, Trust, keywords
+from tfexport.cli.shared_options import AxisNames, InputShapes, ModelType, Signature, Tag, Trust, keywords
 from tfexport.cli.terminal import DONE, INVALID, AsJson, Debug, Terminal, Verbose, screen
 
 _Feature = Annotated[str | None, typer.Option("--feature", help="Feature to compare (see `tfexport features`).")]
@@ -20,9 +20,6 @@ _Rtol = Annotated[
     float | None, typer.Option("--rtol", help="Tolerance relative to the largest magnitude of an output.")
 ]
 _CacheDir = Annotated[Path | None, typer.Option("--cache-dir", help="Folder of transformers' downloads.")]
-_ModelType = Annotated[
-    str | None, typer.Option("--model-type", help="Model type, for a config.json that does not name one.")
-]
 _Output = Annotated[Path | None, typer.Option("--output", help="File for the whole report as JSON.")]
 _Html = Annotated[Path | None, typer.Option("--html", help="File for the report as an HTML page.")]
 _Repro = Annotated[
@@ -45,7 +42,7 @@ def parity(
     atol: _Atol = None,
     rtol: _Rtol = None,
     cache_dir: _CacheDir = None,
-    model_type: _ModelType = None,
+    model_type: ModelType = None,
     monolith: Annotated[bool, typer.Option("--monolith", help="Export an encoder-decoder to one file.")] = False,
     keep: Annotated[Path | None, typer.Option("--keep", help="Folder in which the exported files are kept.")] = None,
     repro: _Repro = None,
@@ -102,7 +99,7 @@ def validate(
     atol: _Atol = None,
     rtol: _Rtol = None,
     cache_dir: _CacheDir = None,
-    model_type: _ModelType = None,
+    model_type: ModelType = None,
     repro: _Repro = None,
     time_limit: _TimeLimit = None,
     output: _Output = None,

@@ -41,8 +41,7 @@ class Commands(TyperGroup):
         """Run a command, and end the process with its exit code."""
         with command_process():
             try:
-                with _usage_errors():
-                    return super().main(*arguments, **keywords)
+                return super().main(*arguments, **keywords)
             except OSError as error:  # of --help: all other text is printed by a `Terminal`
                 raise SystemExit(_not_printed(error)) from error
             except SystemExit as done:

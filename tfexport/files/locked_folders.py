@@ -8,8 +8,8 @@ user to remove: those of another host or container on a shared volume, and those
 A process that is killed before it has named its machine leaves an empty lock file without a folder. Such a file is removed too:
 a process that loses its lock file in that moment makes another.
 
-A folder of exactly our form that has no lock file beside it is one of an earlier version, which had none. It is removed if it
-belongs to this user, was written to since the last boot, and no process has its number.
+Earlier versions made folders without lock files. A folder of exactly our form without one is removed if it belongs to this user,
+was written to since the last boot, and its number is not that of a process.
 """
 
 from __future__ import annotations

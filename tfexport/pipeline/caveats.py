@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfexport.checkpoints.sentence_modules import absent_modules
 from tfexport.declarations.tasks import GENERATING, WITH_PAST
 from tfexport.graph import OnnxGraph
 from tfexport.pipeline.plan import Plan
+from tfexport.pipeline.special_tokens import SPECIAL_TOKENS, configured, outside
 
-SPECIAL_TOKENS = (
-    "eos_token_id",
-    "bos_token_id",
-    "pad_token_id",
-    "decoder_start_token_id",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-)
-"""Names of ids in transformers' configurations that generation writes or compares with."""
 _LOGITS = "logits"
 _END = "eos_token_id"
 
@@ -33,7 +25,7 @@ def caveats_of(plan: Plan, model: Any, graphs: Mapping[str, OnnxGraph]) -> list[
     """
     found = []
     if plan.feature.removesuffix(WITH_PAST) in GENERATING:
-        tokens = special_tokens(model.config, getattr(model, "generation_config", None))
+        tokens = configured(SPECIAL_TOKENS, model.config, getattr(model, "generation_config", None))
         for size in sorted(set(_vocabulary_sizes(graphs))):
             found += [_sentence(name, token, size) for name, token in outside(tokens, size)]
     if plan.checkpoint.path is not None:
@@ -42,28 +34,6 @@ def caveats_of(plan: Plan, model: Any, graphs: Mapping[str, OnnxGraph]) -> list[
             for name in absent_modules(plan.checkpoint.path)
         ]
     return found
-
-
-def special_tokens(config: Any, generation: Any) -> dict[str, list[int]]:
-    """Return the ids of special tokens by name. Those of the generation config take precedence, as in ``generate``.
-
-    Args:
-        config: transformers' configuration of the model.
-        generation: Its generation config; None for a model without one.
-    """
-    found = {}
-    for name in SPECIAL_TOKENS:
-        own = getattr(generation, name, None)
-        value = getattr(config, name, None) if own is None else own
-        if value is not None:
-            found[name] = [token for token in (value if isinstance(value, Sequence) else [value]) if type(token) is int]
-    return found
-
-
-def outside(tokens: Mapping[str, Sequence[int]], size: int) -> Iterator[tuple[str, int]]:
-    """Yield the name and the id of each special token that a vocabulary of a size does not have."""
-    for name, ids in tokens.items():
-        yield from ((name, token) for token in ids if not 0 <= token < size)
 
 
 def _sentence(name: str, token: int, size: int) -> str:

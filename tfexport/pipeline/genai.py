@@ -18,10 +18,10 @@ from tfexport.dummy_inputs import PAST, PRESENT
 from tfexport.errors import OutputError, UnreadableFileError, UnsupportedFeatureError
 from tfexport.files.json_files import read_object
 from tfexport.graph import Contract
-from tfexport.pipeline.caveats import outside, special_tokens
 from tfexport.pipeline.plan import ConfiguredPlan, Declared, SignaturePlan
 from tfexport.pipeline.publishing import MODEL
 from tfexport.pipeline.sidecar_files import GENERATION_CONFIG
+from tfexport.pipeline.special_tokens import configured, outside
 from tfexport.validation import longest_decoded
 
 GENAI_CONFIG = "genai_config.json"
@@ -74,13 +74,12 @@ def check_genai(plan: ConfiguredPlan | SignaturePlan) -> None:
             "Leave out --genai (genai=True)."
         )
     config = plan.checkpoint.config
-    _check_tokens(plan.checkpoint.source, special_tokens(config, _generation_on_disk(plan)), _vocabulary(config))
+    _check_tokens(plan.checkpoint.source, configured(_TOKENS, config, _generation_on_disk(plan)), _vocabulary(config))
 
 
-def _check_tokens(source: str, tokens: Mapping[str, Sequence[int]], size: int | None) -> None:
+def _check_tokens(source: str, tokens: Mapping[str, Any], size: int | None) -> None:
     """Refuse special tokens that onnxruntime-genai refuses when it loads the directory: those outside the vocabulary."""
-    read = {name: ids for name, ids in tokens.items() if name in _TOKENS}
-    wrong = [] if size is None else [f"{name} is {token}" for name, token in outside(read, size)]
+    wrong = [] if size is None else [f"{name} is {token}" for name, token in outside(tokens, size)]
     if wrong:
         raise UnsupportedFeatureError(
             f"{GENAI_CONFIG} cannot be written for {source}: {', '.join(wrong)}, and the vocabulary has {size} tokens. Set "
@@ -124,7 +123,7 @@ def write_genai_config(config: OnnxConfig, model: Any, contract: Contract, folde
     """
     assert isinstance(config, OnnxConfigWithPast)
     values = genai_config(config, model.generation_config, contract)
-    tokens = special_tokens(config._config, model.generation_config)
+    tokens = configured(_TOKENS, config._config, model.generation_config)
     _check_tokens(f"the model of {MODEL}", tokens, values["model"]["vocab_size"])
     try:
         (folder / GENAI_CONFIG).write_text(json.dumps(values, indent=2, allow_nan=False) + "\n")
@@ -183,12 +182,7 @@ def genai_config(declared: OnnxConfigWithPast, generation: Any, contract: Contra
 
 def _token_ids(generation: Any, config: Any) -> Mapping[str, Any]:
     """Return the ids of the special tokens. An id that neither configuration has is left out: the runtime refuses null."""
-    found: dict[str, Any] = {}
-    for name in _TOKENS:
-        own = getattr(generation, name, None)
-        value = getattr(config, name, None) if own is None else own
-        if value is not None:
-            found[name] = value
+    found = configured(_TOKENS, config, generation)
     if "pad_token_id" not in found and "eos_token_id" in found:  # as transformers' generate pads
         ends = found["eos_token_id"]
         found["pad_token_id"] = ends[0] if isinstance(ends, Sequence) else ends

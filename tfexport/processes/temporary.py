@@ -20,7 +20,7 @@ _INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
 def temporary_variables() -> Iterator[Mapping[str, str]]:
     """Make a temporary folder for the duration of a block, and return the environment variables that name it.
 
-    A folder that a killed process left is removed by the next one. Where no folder can be made, there are no variables.
+    A folder that a killed process left is removed by the next one. If a folder cannot be made, the mapping is empty.
     """
     with ExitStack() as stack:
         variables: dict[str, str] = {}

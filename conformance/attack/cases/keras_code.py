@@ -97,6 +97,7 @@ _CLASSES: dict[str, Config] = {
         "module": "tf_keras.layers",
     },
 }
+_NOT_FOUND = ("could not be found",)
 _NO_SYMBOLS = ("math.__class__", "__operators__.__class__")
 """Names that tf_keras does not find among the symbols of TensorFlow: nothing is called, and there is nothing to trust."""
 _OP_QUICK = ("io.write_file", "compat.v1.write_file", "compat.v1.load_file_system_library")
@@ -112,7 +113,7 @@ def cases() -> Iterator[Case]:
                     yield AREA.case(
                         f"{kind} of {_short(operator)}, {form}",
                         _operator(form, operator, arguments, named),
-                        says=() if operator in _NO_SYMBOLS else _TRUST,
+                        says=_NOT_FOUND if operator in _NO_SYMBOLS else _TRUST,
                         quick=operator in _OP_QUICK[1:2] or (kind == "TFOpLambda" and operator in _OP_QUICK),
                     )
         for name, layer in _LAYERS.items():

@@ -64,6 +64,7 @@ _MODULES = {
     "odd_raises.py": "raise RuntimeError('odd')\n",
     "odd_exits.py": "import sys\nsys.exit(0)\n",
     "odd_syntax.py": "class (\n",
+    "odd_interrupts.py": "raise KeyboardInterrupt\n",
     "odd_engine.py": """
 import sys, time
 from tfexport.benchmark import Engine
@@ -155,6 +156,9 @@ def cases() -> Iterator[Case]:
             )
     for name, engine in _ENGINES.items():
         yield AREA.case(f"the engine is {name}", _engine(engine), expect=Expectation.REPORTED, quick=name in _QUICK)
+    yield AREA.case(  # it cannot be told from Ctrl-C, which ends a command without a word
+        "the engine is a module that interrupts", _engine("odd_interrupts:Class"), expect=Expectation.ENDS
+    )
     for name, text in _SUITE_TEXTS.items():
         yield AREA.case(f"the suite is {name}", _suite(text), expect=Expectation.REPORTED, quick=name in _QUICK)
     for name, document in odd_documents(_SUITE, per_place=3):

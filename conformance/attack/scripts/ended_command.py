@@ -19,11 +19,8 @@ _WAIT_S = 60.0
 
 def main(arguments: list[str]) -> None:
     """End the command by each signal."""
-    for sent in (
-        signal.SIGKILL,
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # what a kill leaves beside the target is swept by the next
+    # SIGKILL first: what it leaves beside the target is swept by the next command.
+    for sent in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
         child = os.fork()
         if child == 0:
             _run(arguments)

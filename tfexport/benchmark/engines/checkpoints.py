@@ -5,13 +5,39 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfexport.benchmark.engines.base import Engine
-from tfexport.benchmark.run_spec import RunSpec
+from tfexport.benchmark.run_spec import Model, RunSpec
 from tfexport.checkpoints.transformers_api import class_named
 from tfexport.declarations.onnx_config import OnnxConfig
 from tfexport.errors import UnsupportedCheckpointError
+
+if TYPE_CHECKING:
+    from tfexport.pipeline.plan import ConfiguredPlan
+
+
+def plan_of(model: Model, framework: str) -> ConfiguredPlan:
+    """Return the plan by which a framework loads the checkpoint of a model.
+
+    Raises:
+        UnsupportedCheckpointError: The checkpoint is not one of transformers.
+        CheckpointError, FrameworkError, UnsupportedError: It cannot be used.
+    """
+    # Imported here, because these import onnx: importing an engine's module must not import what an engine imports.
+    from tfexport.pipeline.options import export_options
+    from tfexport.pipeline.plan import ConfiguredPlan, make_plan
+
+    plan = make_plan(
+        model.converted.get(framework) or model.checkpoint or "",
+        export_options(feature=model.feature or "default", framework=framework, model_type=model.model_type),
+    )
+    if not isinstance(plan, ConfiguredPlan):
+        raise UnsupportedCheckpointError(
+            f"{plan.checkpoint.source} is not a checkpoint of transformers, the only kind that this engine runs. "
+            "Measure an exported directory instead."
+        )
+    return plan
 
 
 class CheckpointEngine(Engine):
@@ -31,20 +57,7 @@ class CheckpointEngine(Engine):
             load: Function of the backend that returns a `LoadedModel`. It is called with the checkpoint, the name of the
                 class and the choice of the framework.
         """
-        # Imported here, because these import onnx: importing an engine's module must not import what an engine imports.
-        from tfexport.pipeline.options import export_options
-        from tfexport.pipeline.plan import ConfiguredPlan, make_plan
-
-        model = self._spec.model
-        plan = make_plan(
-            model.converted.get(framework) or model.checkpoint or "",
-            export_options(feature=model.feature or "default", framework=framework, model_type=model.model_type),
-        )
-        if not isinstance(plan, ConfiguredPlan):
-            raise UnsupportedCheckpointError(
-                f"{plan.checkpoint.source} is not a checkpoint of transformers, the only kind that this engine runs. "
-                "Measure an exported directory instead."
-            )
+        plan = plan_of(self._spec.model, framework)
         self._config = plan.declared.config
         self._model = load(plan.checkpoint, plan.model_class, plan.choice).model
         if not self._spec.cell.setting.tokens:

@@ -26,6 +26,7 @@ def load_saved_model(checkpoint: Checkpoint) -> SignatureModel:
         InputsError: The SavedModel has no such signature, or no graph of that tag.
     """
     folder, options, source = checkpoint.path, checkpoint.options, checkpoint.source
+    assert folder is not None
     if not options.trust:
         raise UntrustedCodeError(
             f"{source} is a SavedModel: a TensorFlow program, which can read and write files when it runs. If you trust its "
@@ -50,15 +51,10 @@ def load_saved_model(checkpoint: Checkpoint) -> SignatureModel:
         )
     function = signatures[name]
     order = tuple(getattr(function, "_arg_keywords", None) or ())
-    model = model_of_function(function, f"{_called(checkpoint)} ({name})", name, kept=loaded, order=order)
+    model = model_of_function(function, f"{folder.resolve().name} ({name})", name, kept=loaded, order=order)
 
     def call(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
         # TensorFlow returns them in an order that differs from one process to the next.
         return dict(sorted(model.function(tensors).items()))
 
     return replace(model, function=call)
-
-
-def _called(checkpoint: Checkpoint) -> str:
-    """Return the name of the folder, however the user wrote its path."""
-    return checkpoint.source if checkpoint.path is None else checkpoint.path.resolve().name

@@ -1,4 +1,4 @@
-"""Options of models that declare themselves, which several commands take, and how their texts are read."""
+"""Options on how a model is read, which several commands take, and how their texts are read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import typer
 from tfexport.checkpoints.signature import by_name
 from tfexport.keywords import Reader, read_keywords
 
+ModelType = Annotated[
+    str | None, typer.Option("--model-type", help="Model type, for a config.json that does not name one.")
+]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the code that the model holds: Lambda layers, SavedModels.")]
 Signature = Annotated[
     str | None, typer.Option("--signature", help="Signature of a SavedModel; serving_default by default.")
